@@ -1,0 +1,83 @@
+"""E-mail addresses, phone numbers and personal names, as people write them.
+
+Matching keys are made here once; what a channel wants on top (hashes, forms) is the channel's rule.
+"""
+
+import functools
+import re
+import unicodedata
+from typing import NamedTuple
+
+import phonenumbers
+
+_EMAIL = re.compile(r"[^\s@\"(),:;<>\[\]\\]+@[^\s@\"(),:;<>\[\]\\.]+(\.[^\s@\"(),:;<>\[\]\\.]+)+")
+# Vietnamese mobile prefixes of eleven digits became ten on 2018-09-15
+# (Ministry of Information and Communications, plan 798/QD-BTTTT).
+_OLD_PREFIXES = {
+    "0120": "070", "0121": "079", "0122": "077", "0126": "076", "0128": "078",
+    "0123": "083", "0124": "084", "0125": "085", "0127": "081", "0129": "082",
+    "0162": "032", "0163": "033", "0164": "034", "0165": "035", "0166": "036",
+    "0167": "037", "0168": "038", "0169": "039",
+    "0186": "056", "0188": "058", "0199": "059",
+}  # fmt: skip
+
+
+class PersonName(NamedTuple):
+    """Parts of a name; Vietnamese order is family first, given last."""
+
+    family_name: str | None
+    given_name: str | None
+
+
+def parse_email(raw: str | None) -> str | None:
+    """The address lower-cased and trimmed, or None when it is no address.
+
+    >>> parse_email("  Lan.Nguyen@Example.VN ")
+    'lan.nguyen@example.vn'
+    """
+    if not raw:
+        return None
+    text = unicodedata.normalize("NFC", raw).strip().strip(".").lower()
+    return text if _EMAIL.fullmatch(text) and len(text) <= 254 else None
+
+
+@functools.lru_cache(maxsize=65536)
+def parse_phone(raw: str | None, country: str = "VN") -> str | None:
+    """The number in E.164, or None when it is no possible number of the country.
+
+    >>> parse_phone("0912 345 678"), parse_phone("84-(0)912345678"), parse_phone("0168 345 6789")
+    ('+84912345678', '+84912345678', '+84383456789')
+    """
+    if not raw:
+        return None
+    text = unicodedata.normalize("NFKC", raw).replace("(0)", "")
+    digits = re.sub(r"[^0-9]", "", text)
+    if country == "VN":
+        national = re.sub(r"^(00)?84", "0", digits) if len(digits) > 10 else digits
+        if len(national) == 11 and national[:4] in _OLD_PREFIXES:
+            text = _OLD_PREFIXES[national[:4]] + national[4:]
+        elif re.fullmatch(r"(00)?840?[1-9][0-9]{8}", digits):
+            text = "0" + digits[-9:]
+    try:
+        number = phonenumbers.parse(text, country)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_valid_number(number):
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def parse_name(raw: str | None, country: str = "VN") -> PersonName:
+    """Family and given name by the country's order; one word is a given name.
+
+    >>> parse_name("Nguyễn Thị Lan")
+    PersonName(family_name='Nguyễn', given_name='Lan')
+    """
+    words = unicodedata.normalize("NFC", raw or "").split()
+    if not words:
+        return PersonName(None, None)
+    if len(words) == 1:
+        return PersonName(None, words[0])
+    if country == "VN":
+        return PersonName(words[0], words[-1])
+    return PersonName(words[-1], words[0])

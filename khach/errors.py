@@ -1,0 +1,74 @@
+"""Errors a person can act on: what is wrong, where, and how to put it right.
+
+Messages never carry personal data; values are shown as shapes (`khach.redact.shape`).
+"""
+
+from pathlib import Path
+
+
+class KhachError(Exception):
+    """Something failed; the exit code of the command line is 1."""
+
+    exit_code = 1
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        fix: str | None = None,
+        file: Path | str | None = None,
+        line: int | None = None,
+        key: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.fix = fix
+        self.file = str(file) if file is not None else None
+        self.line = line
+        self.key = key
+
+    def location(self) -> str | None:
+        """`file:line key`, as far as known."""
+        place = self.file or ""
+        if self.file and self.line:
+            place += f":{self.line}"
+        if self.key:
+            place = f"{place} {self.key}".strip()
+        return place or None
+
+    def __str__(self) -> str:
+        lines = [self.message]
+        if place := self.location():
+            lines.append(f"  at {place}")
+        if self.fix:
+            lines.append(f"  fix: {self.fix}")
+        return "\n".join(lines)
+
+    def as_dict(self) -> dict[str, str | int | None]:
+        """The machine-readable form, for `--json`."""
+        return {
+            "error": self.message,
+            "file": self.file,
+            "line": self.line,
+            "key": self.key,
+            "fix": self.fix,
+            "exit_code": self.exit_code,
+        }
+
+
+class ConfigError(KhachError):
+    """Wrong usage or configuration; nothing was run (exit 2)."""
+
+    exit_code = 2
+
+
+class GateError(KhachError):
+    """A gate or a guard stopped the run; data is safe, a person must look (exit 3)."""
+
+    exit_code = 3
+
+
+class BusyError(KhachError):
+    """Busy or unreachable: a lock, a lease, a source, a channel. Try again (exit 4)."""
+
+    exit_code = 4

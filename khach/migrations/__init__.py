@@ -1,0 +1,1 @@
+"""Numbered SQL steps that bring a state file from one released version to the next."""

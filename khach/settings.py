@@ -1,0 +1,63 @@
+"""The retailer's settings.yml: time zone, currency, thresholds, margins."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from khach.config_files import parse, read_yaml
+from khach.environment import Environment
+
+
+class Section(BaseModel):
+    """A part of a configuration file: unknown keys are mistakes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class IdentifierLimits(Section):
+    """How many web accounts or members one value may stand for before it stops linking."""
+
+    phone: Annotated[int, Field(ge=1)] = 1
+    email: Annotated[int, Field(ge=1)] = 2
+    anonymous_id: Annotated[int, Field(ge=1)] = 1
+
+
+class Thresholds(Section):
+    """Numbers that define words such as loyal, session and abandoned."""
+
+    loyal_order_days: Annotated[int, Field(ge=2)] = 3
+    session_minutes: Annotated[int, Field(ge=1)] = 30
+    abandoned_cart_minutes: Annotated[int, Field(ge=1)] = 60
+    cart_recovery_days: Annotated[int, Field(ge=1)] = 7
+    identifier_limits: IdentifierLimits = IdentifierLimits()
+
+
+class Settings(Section):
+    """settings.yml, with the defaults of a retailer in Viet Nam."""
+
+    business_time_zone: str = "Asia/Ho_Chi_Minh"
+    reporting_currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "VND"
+    default_country: Annotated[str, Field(pattern="^[A-Z]{2}$")] = "VN"
+    as_of: date | Literal["now", "latest"] = "now"
+    minimum_age: Annotated[int, Field(ge=0, le=120)] = 16
+    margin_rate: Annotated[Decimal, Field(ge=0, le=1)] = Decimal("0.4")
+    discount_rate: Annotated[Decimal, Field(ge=0, le=1)] = Decimal("0.1")
+    unit_costs: dict[str, Decimal] = Field(default_factory=dict)
+    thresholds: Thresholds = Thresholds()
+
+    @field_validator("business_time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):
+            raise ValueError(f"{value!r} is no IANA time zone, e.g. Asia/Ho_Chi_Minh") from None
+        return value
+
+
+def load_settings(env: Environment) -> Settings:
+    """Read `config/settings.yml`; ConfigError names file, line and key of a mistake."""
+    return parse(read_yaml(env.config / "settings.yml"), Settings)
