@@ -1,0 +1,20 @@
+"""The kinds of sources: one line per module, imported when a configuration names the kind."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from ingestion.spec import SourceSpec
+
+MODULES = {
+    "files": "ingestion.sources.files",
+    "sql": "ingestion.sources.sql",
+    "segment": "ingestion.sources.segment",
+    "mailchimp": "ingestion.sources.mailchimp",
+}
+
+
+def source_spec(kind: str) -> SourceSpec:
+    """The `SPEC` of a kind; KeyError when the kind is unknown."""
+    spec: SourceSpec = import_module(MODULES[kind]).SPEC
+    return spec

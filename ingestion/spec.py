@@ -1,0 +1,180 @@
+"""What a source is: the seam between one vendor's module, the configuration and the lake.
+
+A module in `ingestion/sources/` defines a settings model (a subclass of `SourceConfig`) and one
+`SPEC = SourceSpec(...)`; `ingestion/registry.py` names the module. Nothing here or in a source
+module imports dlt: whether there is anything new is decided before dlt is started.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+
+from khach.errors import ConfigError
+
+if TYPE_CHECKING:
+    from khach.environment import Environment
+
+# The type letters of docs/architecture.md. Timestamps are naive UTC; JSON is kept as its text.
+DUCKDB_TYPES: Mapping[str, str] = {
+    "v": "VARCHAR",
+    "t": "TIMESTAMP",
+    "d": "DATE",
+    "i": "BIGINT",
+    "n": "DECIMAL(18,4)",
+    "b": "BOOLEAN",
+    "j": "VARCHAR",
+}
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    """A raw table: its columns with type letters (`DUCKDB_TYPES`); the first is the key."""
+
+    name: str
+    columns: Mapping[str, str]
+
+    def duckdb_columns(self) -> dict[str, str]:
+        """Column name to DuckDB type, in order."""
+        return {name: DUCKDB_TYPES[letter] for name, letter in self.columns.items()}
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What one file (or one read of a table or endpoint) brought to a load; a row of `_deliveries`.
+
+    `rows_offered` is counted independently of the reader and equals `rows_landed +
+    rows_quarantined`; `filtered` are the landed rows with `_is_kept` false. `fingerprint`
+    recognises a file that was loaded before; `cursor` is any text that the next read of the table
+    starts from. Both become visible to the next read exactly when the load is committed.
+    """
+
+    table_name: str
+    file: str
+    rows_offered: int
+    rows_landed: int
+    rows_quarantined: int = 0
+    filtered: int = 0
+    fingerprint: str | None = None
+    cursor: str | None = None
+
+
+@dataclass(frozen=True)
+class Extract:
+    """What `fetch` hands to the lake: at most one Parquet file per table, and the counts.
+
+    A file has all columns of its `TableSpec`; a table without a file lands with zero rows. The
+    files lie in `FetchContext.staging`; the lake hard-links them.
+    """
+
+    files: Mapping[str, Path]
+    deliveries: list[Delivery]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What committed loads of a source have taken in.
+
+    `fingerprints`: (table, file) to the fingerprints of every committed load; `cursors`: table to its latest cursor, rejected loads left out, so that a
+    rejected load's rows are read again.
+    """
+
+    fingerprints: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+    cursors: Mapping[str, str] = field(default_factory=dict)
+
+
+def _environment_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Z][A-Z0-9_]*", value):
+        raise ValueError("give the NAME of an environment variable in capitals, never its value")
+    return value
+
+
+def _time_zone(value: str) -> str:
+    if value not in available_timezones():
+        raise ValueError("is not an IANA time zone such as Asia/Ho_Chi_Minh or Europe/London")
+    return value
+
+
+EnvironmentName = Annotated[str, AfterValidator(_environment_name)]
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
+
+
+class SourceConfig(BaseModel):
+    """One entry of sources.yml; each kind adds its own settings in a subclass."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Name
+    kind: str
+    area: Literal["web", "email", "pos", "crm"]
+    namespace: Name = ""  # default: the source's name
+    time_zone: TimeZone = "UTC"  # of local timestamps in the delivered data
+    currency: Currency | None = None
+
+    def model_post_init(self, _context: Any) -> None:
+        """Fill the namespace with the source's name when none is given."""
+        if not self.namespace:
+            object.__setattr__(self, "namespace", self.name)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone as an object."""
+        return ZoneInfo(self.time_zone)
+
+
+@dataclass(frozen=True)
+class FetchContext:
+    """Everything `fetch` may use; `staging` is an empty folder on the lake's own disk."""
+
+    env: Environment
+    config: Any  # the kind's own SourceConfig subclass
+    seen: Seen
+    staging: Path
+    progress: Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class CheckedItem:
+    """One line of `khach sources check`: a file pattern, table or endpoint, and what is there."""
+
+    source: str
+    item: str
+    found: str
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class SourceSpec:
+    """One kind of source.
+
+    `tables(config)` declares every raw table, all of which exist after the first load.
+    `fetch(context)` returns what is new, or None when nothing is (then dlt is not started).
+    `check(env, config)` reaches the source without loading anything.
+    Errors: ConfigError (wrong password, absent file or variable), BusyError (unreachable),
+    KhachError (anything else).
+    """
+
+    kind: str
+    settings: type[SourceConfig]
+    tables: Callable[[Any], list[TableSpec]]
+    fetch: Callable[[FetchContext], Extract | None]
+    check: Callable[[Environment, Any], list[CheckedItem]]
+
+
+def secret(name: str, *, source: str) -> str:
+    """The value of an environment variable that sources.yml names; ConfigError when unset."""
+    value = os.environ.get(name, "")
+    if not value:
+        raise ConfigError(
+            f"source {source}: the environment variable {name} is not set", fix=f"export {name}=..."
+        )
+    return value
