@@ -1,4 +1,4 @@
-"""Shared fixtures: a blocked network, an installation in a temporary folder, optional public data."""
+"""Shared fixtures: a blocked network, a temporary installation, optional public data."""
 
 import importlib.util
 import os
