@@ -21,6 +21,7 @@ from khach.errors import ConfigError
 
 if TYPE_CHECKING:
     from khach.environment import Environment
+    from khach.progress import Reporter
 
 # The type letters of docs/architecture.md. Timestamps are naive UTC; JSON is kept as its text.
 DUCKDB_TYPES: Mapping[str, str] = {
@@ -82,8 +83,8 @@ class Extract:
 class Seen:
     """What committed loads of a source have taken in.
 
-    `fingerprints`: (table, file) to the fingerprints of every committed load; `cursors`: table to its latest cursor, rejected loads left out, so that a
-    rejected load's rows are read again.
+    `fingerprints`: (table, file) to the fingerprints in committed loads. `cursors`: table to its
+    latest cursor, rejected loads left out, so that a rejected load's rows are read again.
     """
 
     fingerprints: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
@@ -139,7 +140,7 @@ class FetchContext:
     config: Any  # the kind's own SourceConfig subclass
     seen: Seen
     staging: Path
-    progress: Callable[[str], None]
+    progress: Reporter
 
 
 @dataclass(frozen=True)

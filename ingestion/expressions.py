@@ -1,0 +1,142 @@
+"""The scalar SQL of sources.yml: one expression over a delivery's columns, checked with sqlglot.
+
+Nothing in an expression can stop a load: a cast that fails on a value quarantines the row.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+BUILTINS = ("_file", "_row")
+_PLAIN = re.compile(r"[^\W\d][\w ]*")
+
+
+class UnknownColumnError(Exception):
+    """An expression names a column that the delivery does not have."""
+
+    def __init__(self, column: str) -> None:
+        super().__init__(column)
+        self.column = column
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """DuckDB SQL of an expression, and for each cast inside it a test that it fails."""
+
+    sql: str
+    failures: tuple[str, ...] = ()
+
+
+def check_expression(text: str) -> None:
+    """ValueError unless the text is one scalar SQL expression (or a plain column name)."""
+    if not _PLAIN.fullmatch(text.strip()):
+        _parse(text)
+
+
+def expression_columns(text: str) -> list[str]:
+    """The columns an expression reads, without the builtins, in the order they stand."""
+    from sqlglot import exp
+
+    if _PLAIN.fullmatch(text.strip()):
+        return [text.strip()] if text.strip() not in BUILTINS else []
+    found = [node.name for node in _parse(text).find_all(exp.Column, bfs=False)]
+    return [name for name in dict.fromkeys(found) if name not in BUILTINS]
+
+
+def compile_expression(text: str, columns: Mapping[str, str]) -> Compiled:
+    """DuckDB SQL of an expression over `columns` (name to DuckDB type).
+
+    Raises UnknownColumnError when it names another column, ValueError when it is no expression.
+    """
+    from sqlglot import exp
+
+    known = {name.lower(): name for name in (*columns, *BUILTINS)}
+    plain = text.strip()
+    if plain.lower() in known:
+        return Compiled(exp.column(known[plain.lower()], quoted=True).sql("duckdb"))
+    try:
+        tree = _parse(text)
+    except ValueError:
+        if _PLAIN.fullmatch(plain):  # a name with a space in it, or a word that SQL reserves
+            raise UnknownColumnError(plain) from None
+        raise
+    for node in list(tree.find_all(exp.Column)):
+        if node.name.lower() not in known:
+            raise UnknownColumnError(node.name)
+        node.set("this", exp.to_identifier(known[node.name.lower()], quoted=True))
+    _compare_text_as_numbers(tree, columns)
+    tree, failures = _soften(tree)
+    return Compiled(tree.sql("duckdb"), tuple(failures))
+
+
+def _parse(text: str):  # type: ignore[no-untyped-def]  # sqlglot ships compiled, without types
+    import sqlglot
+    from sqlglot import exp
+
+    try:
+        trees = sqlglot.parse(text, dialect="duckdb")
+    except sqlglot.errors.SqlglotError:
+        raise ValueError(f"{text!r} is not a SQL expression") from None
+    tree = trees[0] if len(trees) == 1 else None
+    if not isinstance(tree, exp.Expression):
+        raise ValueError("give one SQL expression")
+    forbidden = (
+        (exp.Query, "a subquery"),
+        (exp.AggFunc, "an aggregate"),
+        (exp.Window, "a window"),
+        (exp.Star, "a star"),
+        (exp.Alias, "an alias"),
+        (exp.Placeholder, "a parameter"),
+        (exp.Parameter, "a parameter"),
+        (exp.Command, "a statement"),
+        (exp.DDL, "a statement"),
+        (exp.DML, "a statement"),
+    )
+    for kind, word in forbidden:
+        if tree.find(kind):
+            raise ValueError(f"{text!r} holds {word}; give one scalar SQL expression")
+    if not isinstance(tree, exp.Condition):
+        raise ValueError(f"{text!r} is not a scalar SQL expression")
+    for column in tree.find_all(exp.Column):
+        if column.table:
+            raise ValueError(f"write {column.name}, without {column.table} before it")
+    return tree
+
+
+def _compare_text_as_numbers(tree, columns: Mapping[str, str]) -> None:  # type: ignore[no-untyped-def]
+    """`Quantity > 0` on a text column compares numbers; DuckDB would stop at the first word."""
+    from sqlglot import exp
+
+    for node in list(tree.find_all(exp.Predicate)):
+        if not isinstance(node, exp.Binary):
+            continue
+        for side, other in ((node.left, node.right), (node.right, node.left)):
+            number = other.this if isinstance(other, exp.Neg) else other
+            is_number = isinstance(number, exp.Literal) and not number.is_string
+            if isinstance(side, exp.Column) and is_number and columns.get(side.name) == "VARCHAR":
+                side.replace(exp.TryCast(this=side.copy(), to=exp.DataType.build("decimal(38,10)")))
+
+
+def _soften(tree):  # type: ignore[no-untyped-def]
+    """Turn every CAST and STRPTIME into its TRY_ form, with a test for its failure."""
+    from sqlglot import exp
+
+    failures: list[str] = []
+    root = exp.Paren(this=tree)
+    # Breadth first, backwards: the innermost cast is softened before the one around it.
+    for node in reversed(list(root.find_all(exp.Cast, exp.StrToTime))):
+        inner = node.this.copy()
+        if isinstance(node, exp.StrToTime):
+            arguments = [inner, node.args["format"].copy()]
+            softened: exp.Expression = exp.Anonymous(this="try_strptime", expressions=arguments)
+        elif type(node) is exp.Cast and not isinstance(inner, exp.Literal):
+            softened = exp.TryCast(this=inner, to=node.args["to"].copy())
+        else:
+            continue
+        node.replace(softened)
+        failures.append(
+            f"(({inner.sql('duckdb')}) is not null and ({softened.sql('duckdb')}) is null)"
+        )
+    return root.this, failures

@@ -1,0 +1,120 @@
+"""SQL that turns delivered columns into an entity's typed columns, or into a reason to refuse.
+
+Nothing is rounded or guessed: what does not fit the entity's type exactly makes the row a
+quarantined one. Reasons show shapes of values only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import duckdb
+
+from ingestion.parquet import literal, quote
+from ingestion.spec import DUCKDB_TYPES
+
+_HAS_OFFSET = r"\d{1,2}:\d{2}.*(Z|z|[+-]\d{2}(:?\d{2})?)\s*$"
+_WORDS = {"t": "a timestamp", "d": "a date", "i": "a whole number", "b": "true or false"}
+
+
+@dataclass(frozen=True)
+class Target:
+    """A target column: its type letter, its SQL, and tests of its own that refuse the row."""
+
+    name: str
+    letter: str
+    sql: str
+    failures: Sequence[str] = ()
+    source_key: str = ""
+
+
+def typed_query(
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    relation: str,
+    targets: Sequence[Target],
+    key: str,
+    is_kept: str,
+    carried: Sequence[str],
+    time_zone: str,
+) -> str:
+    """A query of the typed targets, `carried` columns, `_is_kept`, and `_problem` (null = good).
+
+    `relation` is SQL in parentheses or a table; `is_kept` a boolean expression over it.
+    """
+    raw = ", ".join(f"({target.sql}) as {quote(target.name)}" for target in targets)
+    failed = " ".join(
+        f"when {test} then {literal(f'{target.name}: a cast inside the expression fails')}"
+        for target in targets
+        for test in target.failures
+    )
+    own = f"case {failed} end" if failed else "cast(null as varchar)"
+    kept = ", ".join(quote(column) for column in carried)
+    inner = (
+        f"select {raw}, {kept}, coalesce(({is_kept}), false) as _is_kept, {own} as _cast_problem "
+        f"from {relation}"
+    )
+    types = _types(connection, inner)
+    values = ", ".join(
+        f"{_value(target, types[target.name], time_zone)} as {quote(target.name)}"
+        for target in targets
+    )
+    problems = [_problem(target, types[target.name], time_zone) for target in targets]
+    missing = f"case when {quote(key)} is null then {literal(f'{key} is missing')} end"
+    reasons = ", ".join(["_cast_problem", *filter(None, problems), missing])
+    return (
+        f"select {values}, {kept}, _is_kept, coalesce({reasons}) as _problem from ({inner}) as raw"
+    )
+
+
+def _types(connection: duckdb.DuckDBPyConnection, query: str) -> Mapping[str, str]:
+    rows = connection.execute(f"describe {query}").fetchall()
+    return {str(name): str(type_) for name, type_, *_ in rows}
+
+
+def _value(target: Target, type_: str, time_zone: str) -> str:
+    column = f"raw.{quote(target.name)}"
+    if target.letter in ("v", "j"):
+        nested = type_.startswith(("STRUCT", "MAP")) or type_.endswith("]")
+        return f"cast(to_json({column}) as varchar)" if nested else f"cast({column} as varchar)"
+    if target.letter == "t":
+        return _timestamp(column, type_, time_zone)
+    if target.letter == "d" and type_ == "TIMESTAMP WITH TIME ZONE":
+        return f"cast(timezone({literal(time_zone)}, {column}) as date)"
+    return f"try_cast({column} as {DUCKDB_TYPES[target.letter]})"
+
+
+def _timestamp(column: str, type_: str, time_zone: str) -> str:
+    """UTC: an offset in the value wins; without one it is a local time of the source."""
+    if type_ == "TIMESTAMP WITH TIME ZONE":
+        return f"cast({column} as timestamp)"
+    local = f"try_cast({column} as timestamp)"
+    if time_zone != "UTC":
+        local = f"cast(timezone({literal(time_zone)}, {local}) as timestamp)"
+    if type_ != "VARCHAR":
+        return local
+    instant = f"cast(try_cast({column} as timestamptz) as timestamp)"
+    has_offset = f"regexp_matches({column}, {literal(_HAS_OFFSET)})"
+    return f"case when {has_offset} then {instant} else {local} end"
+
+
+def _problem(target: Target, type_: str, time_zone: str) -> str | None:
+    """A case expression that names the refused value's shape, or None when nothing can fail."""
+    if target.letter in ("v", "j"):
+        return None
+    column = f"raw.{quote(target.name)}"
+    bad = f"{_value(target, type_, time_zone)} is null"
+    if target.letter in ("n", "i") and (type_ == "VARCHAR" or type_.startswith("DECIMAL")):
+        value = f"try_cast({column} as {DUCKDB_TYPES[target.letter]})"
+        bad = f"({bad} or {value} != try_cast({column} as decimal(38, 12)))"
+    words = _WORDS.get(target.letter, "a number with at most 4 decimals")
+    return (
+        f"case when {column} is not null and {bad} then {literal(target.name + ': ')} || "
+        f"{_shape(column)} || {literal(f' is not {words}')} end"
+    )
+
+
+def _shape(column: str) -> str:
+    letters = f"regexp_replace(cast({column} as varchar), '\\p{{L}}', 'a', 'g')"
+    return f"left(regexp_replace({letters}, '\\p{{N}}', '9', 'g'), 24)"
