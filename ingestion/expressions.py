@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 BUILTINS = ("_file", "_row")
 _PLAIN = re.compile(r"[^\W\d][\w ]*")
@@ -71,7 +72,7 @@ def compile_expression(text: str, columns: Mapping[str, str]) -> Compiled:
     return Compiled(tree.sql("duckdb"), tuple(failures))
 
 
-def _parse(text: str):  # type: ignore[no-untyped-def]  # sqlglot ships compiled, without types
+def _parse(text: str) -> Any:  # sqlglot's own types hide what a tree holds
     import sqlglot
     from sqlglot import exp
 
@@ -105,7 +106,7 @@ def _parse(text: str):  # type: ignore[no-untyped-def]  # sqlglot ships compiled
     return tree
 
 
-def _compare_text_as_numbers(tree, columns: Mapping[str, str]) -> None:  # type: ignore[no-untyped-def]
+def _compare_text_as_numbers(tree: Any, columns: Mapping[str, str]) -> None:
     """`Quantity > 0` on a text column compares numbers; DuckDB would stop at the first word."""
     from sqlglot import exp
 
@@ -119,7 +120,7 @@ def _compare_text_as_numbers(tree, columns: Mapping[str, str]) -> None:  # type:
                 side.replace(exp.TryCast(this=side.copy(), to=exp.DataType.build("decimal(38,10)")))
 
 
-def _soften(tree):  # type: ignore[no-untyped-def]
+def _soften(tree: Any) -> tuple[Any, list[str]]:
     """Turn every CAST and STRPTIME into its TRY_ form, with a test for its failure."""
     from sqlglot import exp
 
@@ -130,7 +131,7 @@ def _soften(tree):  # type: ignore[no-untyped-def]
         inner = node.this.copy()
         if isinstance(node, exp.StrToTime):
             arguments = [inner, node.args["format"].copy()]
-            softened: exp.Expression = exp.Anonymous(this="try_strptime", expressions=arguments)
+            softened: Any = exp.Anonymous(this="try_strptime", expressions=arguments)
         elif type(node) is exp.Cast and not isinstance(inner, exp.Literal):
             softened = exp.TryCast(this=inner, to=node.args["to"].copy())
         else:

@@ -13,10 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, PrivateAttr, StringConstraints
 
+from khach.config_files import ConfigFile
 from khach.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -121,15 +122,27 @@ class SourceConfig(BaseModel):
     time_zone: TimeZone = "UTC"  # of local timestamps in the delivered data
     currency: Currency | None = None
 
+    _yaml: ConfigFile | None = PrivateAttr(default=None)
+
     def model_post_init(self, _context: Any) -> None:
         """Fill the namespace with the source's name when none is given."""
         if not self.namespace:
             object.__setattr__(self, "namespace", self.name)
 
-    @property
-    def zone(self) -> ZoneInfo:
-        """The time zone as an object."""
-        return ZoneInfo(self.time_zone)
+    def problem(self, message: str, *keys: str, fix: str | None = None) -> ConfigError:
+        """A ConfigError at this source's place in sources.yml; `keys` lead to the mistake."""
+        location = ("sources", self.name, *keys)
+        if self._yaml is None:
+            return ConfigError(message, key=".".join(location), fix=fix)
+        return self._yaml.error(message, location, fix=fix)
+
+    def check(self) -> None:
+        """ConfigError for what the types alone cannot say; called once the place is known."""
+
+    def placed(self, yaml: ConfigFile) -> SourceConfig:
+        """This source, knowing the file that declares it."""
+        self._yaml = yaml
+        return self
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,146 @@
+"""How a delivered table becomes one of our entities: the `tables:` part of sources.yml."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from ingestion.entities import ENTITIES
+from ingestion.expressions import (
+    Compiled,
+    UnknownColumnError,
+    check_expression,
+    compile_expression,
+    expression_columns,
+)
+from ingestion.parquet import literal
+from ingestion.projection import Target
+
+if TYPE_CHECKING:
+    from ingestion.spec import SourceConfig
+
+
+def _text(value: Any) -> Any:
+    """YAML reads `2` and `true` as number and boolean; we want the words that were written."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | float) else value
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+
+
+def _expression(value: Any) -> Any:
+    text = _text(value)
+    if isinstance(text, str):
+        check_expression(text)
+    return text
+
+
+Expression = Annotated[str, BeforeValidator(_expression)]
+
+
+class TableMapping(BaseModel):
+    """One entity of a source: where it comes from and what fills its columns."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    from_: Annotated[str, Field(alias="from", min_length=1)]
+    columns: dict[str, Expression]
+    constants: dict[str, Text] = Field(default_factory=dict)
+    filter: Expression | None = None
+    values: dict[str, dict[Text, Text]] = Field(default_factory=dict)
+
+    def source_columns(self) -> list[str]:
+        """Every delivered column that the mapping reads."""
+        texts = [*self.columns.values(), *([self.filter] if self.filter else [])]
+        return list(dict.fromkeys(name for text in texts for name in expression_columns(text)))
+
+
+def check_tables(config: SourceConfig, tables: Mapping[str, TableMapping]) -> None:
+    """ConfigError when an entity or a target column does not exist, or a key is not mapped."""
+    for entity, mapping in tables.items():
+        place = ("tables", entity)
+        if entity not in ENTITIES:
+            near = _near(entity, ENTITIES)
+            raise config.problem(f"there is no entity {entity!r}{near}", *place)
+        columns = ENTITIES[entity]
+        for part in ("columns", "constants"):
+            for target in getattr(mapping, part):
+                if target not in columns:
+                    near = _near(target, columns)
+                    message = f"entity {entity} has no column {target!r}{near}"
+                    raise config.problem(message, *place, part, target)
+        for target in mapping.constants:
+            if target in mapping.columns:
+                message = f"{target} stands in columns and in constants"
+                raise config.problem(message, *place, "constants", target)
+        for target in mapping.values:
+            if target not in mapping.columns:
+                message = f"values map {target}, which is not in columns"
+                raise config.problem(message, *place, "values", target)
+        key = next(iter(columns))
+        if key not in mapping.columns:
+            raise config.problem(f"entity {entity} needs its key {key}", *place, "columns")
+
+
+def targets(
+    config: SourceConfig, entity: str, mapping: TableMapping, columns: Mapping[str, str], where: str
+) -> tuple[list[Target], Compiled]:
+    """Targets in the entity's order, and the filter, over a delivery's columns (name to type).
+
+    ConfigError names file, line and key when the delivery `where` lacks a column.
+    """
+    found = []
+    for name, letter in ENTITIES[entity].items():
+        if name in mapping.constants:
+            found.append(Target(name, letter, literal(mapping.constants[name])))
+        elif name in mapping.columns:
+            compiled = _compiled(
+                config,
+                mapping.columns[name],
+                columns,
+                where,
+                ("tables", entity, "columns", name),
+            )
+            sql = _mapped(compiled.sql, mapping.values.get(name))
+            found.append(Target(name, letter, sql, compiled.failures))
+        else:
+            found.append(Target(name, letter, "null"))
+    kept = _compiled(config, mapping.filter or "true", columns, where, ("tables", entity, "filter"))
+    return found, kept
+
+
+def _compiled(
+    config: SourceConfig,
+    text: str,
+    columns: Mapping[str, str],
+    where: str,
+    place: tuple[str, ...],
+) -> Compiled:
+    try:
+        return compile_expression(text, columns)
+    except UnknownColumnError as unknown:
+        raise config.problem(
+            f"{where} has no column {unknown.column!r}{_near(unknown.column, columns)}",
+            *place,
+            fix=f"its columns are: {', '.join(columns)}",
+        ) from None
+    except ValueError as mistake:
+        raise config.problem(str(mistake), *place) from None
+
+
+def _mapped(sql: str, values: Mapping[str, str] | None) -> str:
+    if not values:
+        return sql
+    cases = " ".join(f"when {literal(old)} then {literal(new)}" for old, new in values.items())
+    return f"case cast(({sql}) as varchar) {cases} else cast(({sql}) as varchar) end"
+
+
+def _near(word: str, known: Mapping[str, Any]) -> str:
+    lowered = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(word.lower(), list(lowered), n=1, cutoff=0.6)
+    return f"; did you mean {lowered[near[0]]}?" if near else f"; there are {', '.join(known)}"
