@@ -1,0 +1,101 @@
+"""`khach run`: the main job once; in the sandbox with its servers. `khach dev`: Dagster's UI."""
+
+from datetime import date
+from typing import Annotated
+
+import typer
+
+from khach.cli.output import AsJson, emit, say
+from khach.environment import load_environment
+from khach.errors import ConfigError
+from khach.lock import run_lock
+
+STAGES = ("ingest", "build", "check", "publish", "sync")
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the root."""
+    app.command(epilog="Example: khach run --select ingest,build,check")(run)
+    app.command(epilog="Example: khach dev")(dev)
+
+
+def run(  # noqa: PLR0917 (options of the contract)
+    select: Annotated[
+        str | None, typer.Option(metavar="STAGES", help=f"Some of {','.join(STAGES)}.")
+    ] = None,
+    as_of: Annotated[
+        str | None, typer.Option(metavar="DATE", help="End of the observed period, YYYY-MM-DD.")
+    ] = None,
+    known_at: Annotated[
+        str | None, typer.Option(metavar="TIME", help="With --as-of: what was known then. Later.")
+    ] = None,
+    from_: Annotated[
+        str | None, typer.Option("--from", metavar="DATE", help="First day of a range. Later.")
+    ] = None,
+    to: Annotated[str | None, typer.Option(metavar="DATE", help="Last day. Later.")] = None,
+    full_refresh: Annotated[
+        bool, typer.Option("--full-refresh", help="Rebuild the warehouse from the lake.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Everything but publishing and syncing.")
+    ] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Run the main job once: ingest, build, check, publish, sync."""
+    from orchestration.run import run_job
+
+    from khach.cli.servers import sandbox_servers, simulated_people
+    from khach.cli.summary import draw_overview
+    from khach.overview import overview
+
+    if known_at or from_ or to:
+        raise ConfigError("--known-at, --from and --to come with a later release; nothing was run")
+    stages = _stages(select)
+    day = parse_day(as_of) if as_of else None
+    env = load_environment()
+    with run_lock(env, "khach run"), sandbox_servers(env):
+        code = run_job(env, select=stages, as_of=day, full_refresh=full_refresh, dry_run=dry_run)
+    facts = overview(env)
+    people = simulated_people(env)
+    document = facts | {"simulated": people, "exit_code": code}
+    emit(as_json, document, lambda console: draw_overview(console, env, facts, people))
+    return code
+
+
+def dev() -> int:
+    """Dagster's UI and daemon with the schedules, on loopback; Ctrl-C ends both."""
+    import os
+    import subprocess
+    import sys
+
+    from khach.cli.servers import sandbox_servers
+
+    env = load_environment()
+    env.dagster_home.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "dagster", "dev", "-m", "orchestration.definitions"]
+    with sandbox_servers(env):
+        say("Dagster listens on http://127.0.0.1:3000")
+        done = subprocess.run(
+            [*command, "--host", "127.0.0.1"], cwd=env.project, env=os.environ, check=False
+        )
+    return 0 if done.returncode in (0, 130, -2) else 1
+
+
+def parse_day(value: str) -> date:
+    """An ISO date; ConfigError otherwise."""
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise ConfigError(f"{value!r} is no date", fix="write it as YYYY-MM-DD") from None
+
+
+def _stages(select: str | None) -> tuple[str, ...] | None:
+    """The selected stages in the order of the job; None means all of them."""
+    from khach.config_files import suggest
+
+    if select is None:
+        return None
+    wanted = {part.strip() for part in select.split(",") if part.strip()}
+    for name in sorted(wanted - set(STAGES)):
+        raise ConfigError(f"there is no stage {name!r}", fix=suggest(name, STAGES))
+    return tuple(name for name in STAGES if name in wanted)

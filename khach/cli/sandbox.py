@@ -1,0 +1,121 @@
+"""`khach sandbox`: the simulated retailer and its servers."""
+
+from datetime import UTC
+from typing import Annotated
+
+import typer
+
+from khach.cli.output import AsJson, emit, facts
+from khach.environment import Environment, load_environment
+from khach.errors import ConfigError
+
+SIZES = ("XS", "S", "M", "L")
+Size = Annotated[
+    str | None,
+    typer.Option(metavar="XS|S|M|L", help="How many people; fixed once the history exists."),
+]
+sandbox_app = typer.Typer(
+    help="The simulated retailer: real servers on loopback, ground truth kept apart.",
+    no_args_is_help=True,
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group to the root."""
+    app.add_typer(sandbox_app, name="sandbox")
+
+
+@sandbox_app.command(epilog="Example: KHACH_ENV=sandbox khach sandbox start --size XS")
+def start(size: Size = None, as_json: AsJson = False) -> None:
+    """Start its servers; the first time also simulate its history."""
+    from sandbox import control
+
+    env = _sandbox_environment()
+    answer = control.start(env.sandbox, size=_size(size))
+    emit(as_json, answer, facts(answer))
+
+
+@sandbox_app.command(epilog="Example: KHACH_ENV=sandbox khach sandbox stop")
+def stop(as_json: AsJson = False) -> None:
+    """Stop its servers; history and members stay."""
+    from sandbox import control
+
+    env = _sandbox_environment()
+    answer = control.stop(env.sandbox)
+    emit(as_json, answer, facts(answer))
+
+
+@sandbox_app.command(epilog="Example: KHACH_ENV=sandbox khach sandbox status")
+def status(as_json: AsJson = False) -> None:
+    """What runs, where, and which day it is there."""
+    from sandbox import control
+
+    env = _sandbox_environment()
+    answer = control.status(env.sandbox)
+    emit(as_json, answer, facts(answer))
+
+
+@sandbox_app.command(epilog="Example: KHACH_ENV=sandbox khach sandbox advance")
+def advance(
+    unless_pending: Annotated[
+        bool,
+        typer.Option(
+            "--unless-pending", help="Not while the present day has not been run to its end."
+        ),
+    ] = False,
+    size: Size = None,
+    as_json: AsJson = False,
+) -> None:
+    """Simulate one more day. The first time: the history up to its first day."""
+    from khach.lock import run_lock
+    from sandbox import control
+
+    env = _sandbox_environment()
+    wanted = _size(size)
+    with run_lock(env, "khach sandbox advance"):
+        has_history = (env.sandbox / "clock.json").exists()
+        if unless_pending and has_history and day_is_pending(env):
+            document = {**control.status(env.sandbox), "advanced": False}
+        else:
+            document = {**control.advance(env.sandbox, size=wanted), "advanced": True}
+    emit(as_json, document, facts(document))
+
+
+@sandbox_app.command(epilog="Example: KHACH_ENV=sandbox khach sandbox report")
+def report(as_json: AsJson = False) -> None:
+    """How hard the simulated data is, beside the least it must be."""
+    from sandbox import control
+
+    env = _sandbox_environment()
+    answer = control.report(env.sandbox)
+    emit(as_json, answer, facts(answer))
+
+
+def day_is_pending(env: Environment) -> bool:
+    """Whether no run has been completed on the sandbox's present day yet."""
+    from khach import clock
+    from khach.state import open_state
+
+    now = clock.now(env).astimezone(UTC).replace(tzinfo=None)
+    with open_state(env) as state:
+        row = state.execute(
+            "select count(*) from runs where stage = 'run' and status = 'ok' and as_of >= ?", [now]
+        ).fetchone()
+    return not (row and row[0])
+
+
+def _sandbox_environment() -> Environment:
+    env = load_environment()
+    if not env.is_sandbox:
+        raise ConfigError(
+            f"the sandbox does not exist in environment {env.name}",
+            fix="KHACH_ENV=sandbox khach sandbox ...",
+            key="KHACH_ENV",
+        )
+    return env
+
+
+def _size(size: str | None) -> str | None:
+    if size is not None and size not in SIZES:
+        raise ConfigError(f"there is no size {size!r}", fix=f"one of {', '.join(SIZES)}")
+    return size

@@ -1,0 +1,137 @@
+"""`khach sources`, `khach loads` and `khach checks`: what came in, and what the gates said."""
+
+import getpass
+from typing import Annotated, Any
+
+import typer
+
+from khach.cli.output import AsJson, emit, later, table
+from khach.environment import load_environment
+from khach.errors import KhachError
+
+sources_app = typer.Typer(help="Where data comes from.", no_args_is_help=True)
+loads_app = typer.Typer(help="Loads and their verdicts.", invoke_without_command=True)
+checks_app = typer.Typer(help="Results of the gates.", no_args_is_help=True)
+Reason = Annotated[str, typer.Option(help="Why, for those who ask later.")]
+SHOWN_KEYS = 100
+
+
+def register(app: typer.Typer) -> None:
+    """Add these groups to the root."""
+    app.add_typer(sources_app, name="sources")
+    app.add_typer(loads_app, name="loads", epilog="Example: khach loads --json")
+    app.add_typer(checks_app, name="checks")
+
+
+@sources_app.command("check", epilog="Example: khach sources check")
+def sources_check(as_json: AsJson = False) -> int:
+    """Reach every configured source and read its shape; loads nothing."""
+    from ingestion.run import check_source
+
+    from ingestion.config import load_sources
+
+    env = load_environment()
+    rows = [
+        {"source": source.name, **vars(item)}
+        for source in load_sources(env)
+        for item in check_source(env, source)
+    ]
+    emit(as_json, {"sources": rows}, lambda console: console.print(_records(rows)))
+    return 0 if all(row.get("is_ok", True) for row in rows) else 4
+
+
+later(
+    sources_app,
+    "replay",
+    "Read quarantined lines again after a fix.",
+    fix="the quarantined lines stay in $KHACH_HOME/lake/quarantine until then",
+)
+
+
+@loads_app.callback(invoke_without_command=True)
+def loads(context: typer.Context, as_json: AsJson = False) -> None:
+    """List the loads with their verdicts, newest last."""
+    from khach.state import open_state
+
+    if context.invoked_subcommand:
+        return
+    with open_state(load_environment()) as state:
+        cursor = state.execute(
+            "select source, load_id, landed_at, verdict, judged_by, reason, "
+            "sum(rows_landed)::bigint as rows_landed from loads "
+            "left join load_tables using (source, load_id) group by all "
+            "order by landed_at, source, load_id"
+        )
+        names = [column[0] for column in cursor.description or []]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    emit(as_json, {"loads": rows}, lambda console: console.print(_records(rows, names)))
+
+
+@loads_app.command("accept", epilog="Example: khach loads accept 1782900000.12 --reason checked")
+def accept(
+    load_id: Annotated[str, typer.Argument(metavar="ID")],
+    reason: Reason = "by hand",
+    as_json: AsJson = False,
+) -> None:
+    """Let the models see a load."""
+    _judge(load_id, "accepted", reason, as_json)
+
+
+@loads_app.command(
+    "reject", epilog="Example: khach loads reject 1782900000.12 --reason 'half a day'"
+)
+def reject(
+    load_id: Annotated[str, typer.Argument(metavar="ID")],
+    reason: Reason = "by hand",
+    as_json: AsJson = False,
+) -> None:
+    """Keep a load away from the models; its files stay in the lake."""
+    _judge(load_id, "rejected", reason, as_json)
+
+
+@checks_app.command("show", epilog="Example: khach checks show r20260629T020000123 orders_volume")
+def checks_show(
+    run: Annotated[str, typer.Argument(metavar="RUN")],
+    check: Annotated[str, typer.Argument(metavar="CHECK")],
+    as_json: AsJson = False,
+) -> None:
+    """The failing keys of a check, read again now, on this terminal only."""
+    from khach.failing import failing_rows
+
+    shown = failing_rows(load_environment(), run, check, limit=SHOWN_KEYS)
+
+    def render(console: Any) -> None:
+        for result in shown:
+            console.print(f"{result['rule']}: {result['status']}", markup=False)
+            if result["rows"]:
+                console.print(table(result["columns"], result["rows"]))
+            if result["note"]:
+                console.print(result["note"], markup=False)
+
+    emit(as_json, {"run_id": run, "check_name": check, "results": shown}, render)
+
+
+def _judge(load_id: str, verdict: str, reason: str, as_json: bool) -> None:
+    from ingestion import verdicts
+    from khach.lock import run_lock
+    from khach.state import open_state
+
+    env = load_environment()
+    with run_lock(env, f"khach loads {verdict}"):
+        with open_state(env) as state:
+            found = state.execute(
+                "select source from loads where load_id = ? order by source", [load_id]
+            ).fetchall()
+        if not found:
+            raise KhachError(f"there is no load {load_id}", fix="khach loads lists them")
+        judge = verdicts.accept if verdict == "accepted" else verdicts.reject
+        for (source,) in found:
+            judge(env, source, load_id, by=getpass.getuser(), reason=reason)
+    document = {"load_id": load_id, "sources": [row[0] for row in found], "verdict": verdict}
+    emit(as_json, document, lambda console: console.print(
+        f"load {load_id} is {verdict}; the models follow with the next khach run"))  # fmt: skip
+
+
+def _records(rows: list[dict[str, Any]], names: list[str] | None = None) -> Any:
+    columns = names or list(rows[0] if rows else {"source": None})
+    return table(columns, [[row.get(name) for name in columns] for row in rows])

@@ -1,0 +1,195 @@
+"""Audiences and syncs: `audiences`, `plan`, `apply`, `show`, `receipts` (`docs/sync.md`)."""
+
+from dataclasses import asdict, is_dataclass
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from khach.cli.output import AsJson, emit, facts, later, table
+from khach.environment import load_environment
+
+audiences_app = typer.Typer(help="Who is to be reached.", no_args_is_help=True)
+PLAN_COLUMNS = (
+    "plan_id", "sync_id", "audience", "channel", "status", "blocked_by", "add_count",
+    "update_count", "remove_count", "unchanged_count", "excluded_count",
+)  # fmt: skip
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the root."""
+    app.add_typer(audiences_app, name="audiences")
+    app.command(epilog="Example: khach plan cart_email")(plan)
+    app.command(epilog="Example: khach apply p20260629T0200 --accept max_removal_share")(apply)
+    app.command(epilog="Example: khach show p20260629T0200 7")(show)
+    app.command(epilog="Example: khach receipts p20260629T0200")(receipts)
+    later(app, "reconcile", "Compare the channel's own list with what it acknowledged.")
+    later(
+        app,
+        "why",
+        "One sentence why a customer is in an audience or not.",
+        fix='khach query "select * from audience_membership where customer_id = ..."',
+    )
+
+
+@audiences_app.command("list", epilog="Example: khach audiences list")
+def audiences_list(as_json: AsJson = False) -> None:
+    """Every audience with its owner, purpose and syncs."""
+    from activation.audiences import load_audiences
+
+    rows = [
+        {
+            "name": audience.name,
+            "owner": audience.owner,
+            "purpose": audience.purpose,
+            "priority": audience.priority,
+            "syncs": ", ".join(f"{sync.id} ({sync.channel})" for sync in audience.syncs),
+            "description": audience.description,
+        }
+        for audience in load_audiences(load_environment()).values()
+    ]
+    emit(as_json, {"audiences": rows}, lambda console: _draw(console, rows))
+
+
+@audiences_app.command("check", epilog="Example: khach audiences check")
+def audiences_check(as_json: AsJson = False) -> None:
+    """Validate every audience file and run its examples."""
+    from activation.audiences import check_audiences
+
+    checked = [asdict(result) for result in check_audiences(load_environment())]
+    emit(as_json, {"audiences": checked}, lambda console: _draw(console, checked))
+
+
+@audiences_app.command("show", epilog="Example: khach audiences show cart_abandoners")
+def audiences_show(
+    name: Annotated[str, typer.Argument(metavar="NAME")], as_json: AsJson = False
+) -> None:
+    """One audience: its rule, its syncs, and who is in it by the last plan, counted by reason."""
+    from activation.audiences import load_audiences
+    from khach.overview import audience_reach
+
+    env = load_environment()
+    audience = load_audiences(env)[name]
+    reach = audience_reach(env, name)
+    document = {"audience": audience.model_dump(mode="json"), "reach": reach}
+
+    def render(console: Console) -> None:
+        console.print(f"{audience.name} (owner {audience.owner}): {audience.description}")
+        console.print(f"who: {audience.where or f'model {audience.model}'}", markup=False)
+        _draw(console, reach or [{"sync_id": "no plan was made yet"}])
+
+    emit(as_json, document, render)
+
+
+def plan(
+    syncs: Annotated[list[str] | None, typer.Argument(metavar="[SYNC]...")] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Plan syncs (all, or those named): what would change at the channel. Changes nothing there."""
+    from activation.audiences import load_audiences
+    from activation.plan import make_plan
+    from khach.lock import run_lock
+    from khach.operations import publish_operations
+
+    env = load_environment()
+    book = load_audiences(env)
+    for name in syncs or []:
+        book.find_sync(name)
+    names = syncs or [sync.id for audience in book.values() for sync in audience.syncs]
+    with run_lock(env, "khach plan"):
+        try:
+            plans = [_as_dict(make_plan(env, name)) for name in names]
+        finally:
+            publish_operations(env)
+    emit(as_json, {"plans": plans}, lambda console: _draw_plans(console, plans))
+    return 3 if any(made.get("status") == "blocked" for made in plans) else 0
+
+
+def apply(
+    plan_id: Annotated[str, typer.Argument(metavar="PLAN")],
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GUARD", help="Release a tripped guard by its name; repeatable."),
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Carry out exactly this plan, or refuse because its inputs moved. A receipt for each row."""
+    from activation.apply import apply_plan
+    from khach.cli.servers import sandbox_servers
+    from khach.lock import run_lock
+    from khach.operations import publish_operations
+
+    env = load_environment()
+    with run_lock(env, "khach apply"), sandbox_servers(env):
+        try:
+            summary = _as_dict(apply_plan(env, plan_id, accept=tuple(accept or ())))
+        finally:
+            publish_operations(env)
+    emit(as_json, summary, facts(summary))
+    return 0
+
+
+def show(
+    plan_id: Annotated[str, typer.Argument(metavar="PLAN")],
+    row: Annotated[int, typer.Argument(metavar="ROW")],
+    as_json: AsJson = False,
+) -> None:
+    """The payload of one row of a plan. Personal data: on this terminal only."""
+    from activation.show import show_row
+
+    shown = _as_dict(show_row(load_environment(), plan_id, row))
+    emit(as_json, shown, facts(shown))
+
+
+def receipts(
+    plan_id: Annotated[str | None, typer.Argument(metavar="[PLAN]")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Receipts of a plan, row by row; without a plan, counts per plan, action and status."""
+    from khach.readers import read_only_session, run_query
+
+    one = plan_id is not None
+    sql = (
+        "select receipt_id, sync_id, customer_id, action, status, vendor_code, vendor_message, "
+        "attempted_at, settled_at from sync_receipts where plan_id = $plan "
+        "order by attempted_at, receipt_id"
+        if one
+        else "select plan_id, sync_id, action, status, count(*) as receipts, "
+        "max(attempted_at) as newest from sync_receipts group by all order by newest, all"
+    )
+    with read_only_session(load_environment()) as connection:
+        columns, rows = run_query(connection, sql, {"plan": plan_id} if one else None)
+    records = [dict(zip(columns, values, strict=True)) for values in rows]
+    emit(as_json, {"receipts": records}, lambda console: console.print(table(columns, rows)))
+
+
+def _as_dict(thing: Any) -> dict[str, Any]:
+    if is_dataclass(thing) and not isinstance(thing, type):
+        return asdict(thing)
+    return dict(thing)
+
+
+def _draw(console: Console, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        names = list(rows[0])
+        console.print(table(names, [[_cell(row.get(name)) for name in names] for row in rows]))
+
+
+def _draw_plans(console: Console, plans: list[dict[str, Any]]) -> None:
+    _draw(console, [{key: plan.get(key) for key in PLAN_COLUMNS if key in plan} for plan in plans])
+    for made in plans:
+        if made.get("status") == "blocked":
+            console.print(
+                f"{made['plan_id']} is held by {made.get('blocked_by')}; a person releases it: "
+                f"khach apply {made['plan_id']} --accept {made.get('blocked_by')}", markup=False
+            )  # fmt: skip
+        else:
+            console.print(f"carry it out: khach apply {made['plan_id']}", markup=False)
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or None
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {inner}" for key, inner in value.items()) or None
+    return value

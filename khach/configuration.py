@@ -1,0 +1,154 @@
+"""The configuration as a whole: every file checked, dbt's vars written, versions remembered."""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import yaml
+
+from khach import clock
+from khach.environment import Environment
+from khach.errors import KhachError
+from khach.runs import utc_now
+from khach.settings import Settings, load_settings
+from khach.state import open_state
+
+# Columns whose newest value tells how far an old data set reaches (`as_of: latest`).
+_EVENT_TIMES = {"orders": "ordered_at", "order_lines": "ordered_at", "events": "occurred_at"}
+
+
+def check_configuration(env: Environment) -> list[KhachError]:
+    """Every mistake, one per file at least, in the order of the files; empty when all is well."""
+    return [problem for _, check in _checks() for problem in _mistakes(env, check)]
+
+
+def _checks() -> Iterator[tuple[str, Callable[[Environment], Any]]]:
+    from activation.audiences import check_audiences
+    from activation.policy import load_policy
+    from ingestion.config import load_sources
+
+    yield "settings.yml", load_settings
+    yield "sources.yml", load_sources
+    yield "policy.yml", load_policy
+    yield "audiences", check_audiences
+
+
+def _mistakes(env: Environment, check: Callable[[Environment], Any]) -> list[KhachError]:
+    """A loader raises its first mistake, or an ExceptionGroup of several."""
+    try:
+        check(env)
+    except KhachError as problem:
+        return [problem]
+    except ExceptionGroup as group:
+        known, other = group.split(KhachError)
+        if other is not None:
+            raise other from None
+        return [p for p in (known.exceptions if known else ()) if isinstance(p, KhachError)]
+    return []
+
+
+def resolve_as_of(env: Environment, settings: Settings, given: date | None = None) -> datetime:
+    """The end of the observed period, aware UTC: `given`, else what settings.yml says.
+
+    A date means the end of that business day; `now` is the clock (the sandbox's own there);
+    `latest` is the end of the last business day seen in the lake.
+    """
+    wanted: date | str = given or settings.as_of
+    if isinstance(wanted, date):
+        return clock.end_of_day(wanted, settings.business_time_zone)
+    newest = _newest_event(env) if wanted == "latest" else None
+    if newest is None:
+        return clock.now(env)
+    local = newest.replace(tzinfo=UTC).astimezone(ZoneInfo(settings.business_time_zone))
+    return clock.end_of_day(local.date(), settings.business_time_zone)
+
+
+def write_dbt_vars(
+    env: Environment, *, as_of: datetime | None = None, run_id: str = "none"
+) -> dict[str, Any]:
+    """Write `home/dbt_vars.yml` (whole or not at all) and return what is in it.
+
+    With it, `dbt build --vars "$(cat $KHACH_HOME/dbt_vars.yml)"` works by hand, too.
+    """
+    from ingestion.vars import dbt_sources
+
+    settings = load_settings(env)
+    moment = (as_of or resolve_as_of(env, settings)).astimezone(UTC)
+    content = {
+        "lake": str(env.lake),
+        "sources": dbt_sources(env),
+        "as_of": f"{moment:%Y-%m-%d %H:%M:%S}",
+        "business_time_zone": settings.business_time_zone,
+        "reporting_currency": settings.reporting_currency,
+        "default_country": settings.default_country,
+        "run_id": run_id,
+        "thresholds": settings.thresholds.model_dump(),
+        "margin_rate": float(settings.margin_rate),
+        "config_dir": str(env.config),
+    }
+    write_atomically(env.dbt_vars, yaml.safe_dump(content, allow_unicode=True, sort_keys=False))
+    return content
+
+
+def record_versions(env: Environment) -> Mapping[str, str]:
+    """Remember the content of each configuration file once per change; name to version."""
+    found = {_name(env, path): path.read_text(encoding="utf-8") for path in _files(env)}
+    versions = {name: _version(content) for name, content in found.items()}
+    with open_state(env) as state:
+        for name, content in found.items():
+            kind = "audience" if name.startswith("audiences/") else Path(name).stem
+            state.execute(
+                "insert or ignore into configuration_versions values (?, ?, ?, ?, ?)",
+                [versions[name], kind, name, utc_now(), content],
+            )
+    return versions
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Replace a small file so that a reader, or a kill, never meets half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    try:
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _files(env: Environment) -> list[Path]:
+    if not env.config.is_dir():
+        return []
+    return sorted([*env.config.glob("*.yml"), *env.config.glob("audiences/*.yml")])
+
+
+def _name(env: Environment, path: Path) -> str:
+    return path.relative_to(env.config).as_posix()
+
+
+def _version(content: str) -> str:
+    return hashlib.sha256(content.encode("utf-8")).hexdigest()[:12]
+
+
+def _newest_event(env: Environment) -> datetime | None:
+    """The newest order or event in the lake, naive UTC; None when the lake has neither."""
+    import duckdb
+
+    newest: list[datetime] = []
+    with duckdb.connect() as connection:
+        for table, column in _EVENT_TIMES.items():
+            if not any(env.lake.glob(f"raw_*/{table}/*.parquet")):
+                continue
+            row = connection.execute(
+                f"select max({column})::timestamp from read_parquet(?, union_by_name = true)",
+                [str(env.lake / "raw_*" / table / "*.parquet")],
+            ).fetchone()
+            newest += [row[0]] if row and row[0] else []
+    return max(newest, default=None)
