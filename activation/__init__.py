@@ -1,0 +1,1 @@
+"""Audiences to channels: a plan before, a receipt after, and permission always (docs/sync.md)."""

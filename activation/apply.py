@@ -1,0 +1,215 @@
+"""Apply exactly one stored plan, or refuse; every row that leaves has a receipt."""
+
+import getpass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from activation.audiences import load_audiences
+from activation.channels import make_channel
+from activation.channels.base import FileChannel, MemberChannel, Outcome, resolve_remote
+from activation.channels.file_drop import FileDrop
+from activation.consent import withdraw
+from activation.evaluation import Evaluation, evaluate
+from activation.guards import GUARDS, Tripped
+from activation.leases import Lease, hold_lease
+from activation.ledger import (
+    PlanRecord,
+    end_plan,
+    open_intents,
+    outcome_table,
+    read_plan,
+    record_outcomes,
+    start_plan,
+)
+from activation.plan import require_same_inputs
+from activation.recovery import settle_sync
+from activation.suppression import push_suppressions
+from khach.config_files import suggest
+from khach.environment import Environment
+from khach.errors import BusyError, ConfigError, GateError, KhachError
+from khach.state import open_state
+
+
+@dataclass(frozen=True)
+class ApplySummary:
+    """What became of a plan: receipts per status, and withdrawals carried to the channel."""
+
+    plan_id: str
+    sync_id: str
+    status: str
+    receipts: dict[str, int]
+    unsubscribed_count: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        return asdict(self)
+
+    def text(self) -> str:
+        """One line for people."""
+        counts = ", ".join(f"{count:,} {status}" for status, count in self.receipts.items())
+        pushed = f"; {self.unsubscribed_count:,} unsubscribed" if self.unsubscribed_count else ""
+        return f"{self.plan_id} {self.status}: {counts or 'nothing to send'}{pushed}"
+
+
+def apply_plan(env: Environment, plan_id: str, accept: Sequence[str] = ()) -> ApplySummary:
+    """Carry withdrawals, then execute a stored plan, row by row acknowledged.
+
+    Raises ConfigError for an unknown plan, guard or variable; GateError when a guard holds the plan
+    and is not in `accept` (withdrawals have gone out all the same); KhachError when the inputs
+    moved or the plan is over; BusyError when another apply runs or the channel stops answering.
+    """
+    with open_state(env) as state:
+        plan = read_plan(state, plan_id)
+    _require_known(accept)
+    audience, sync = load_audiences(env).find_sync(plan.sync_id)
+    remote = resolve_remote(sync.capabilities, sync.remote, sync.id)
+    channel = make_channel(env, sync.channel, sync.remote, sync.id)
+    with hold_lease(env, sync.id) as lease:
+        settle_sync(env, sync.id, is_leased=True)
+        with open_state(env) as state:
+            plan = read_plan(state, plan_id)
+        _require_open(plan)
+        unsubscribed = 0
+        if not isinstance(channel, FileDrop):
+            unsubscribed = push_suppressions(
+                env, audience, sync, channel=channel, remote=remote, lease=lease
+            )
+        _require_released(plan, accept)
+        with evaluate(env, sync.id) as evaluation:
+            require_same_inputs(plan, evaluation)
+            _start(env, plan, evaluation, accept)
+            if isinstance(channel, FileDrop):
+                _deliver_file(env, plan, evaluation, channel, lease)
+            else:
+                _deliver_rows(env, plan, evaluation, channel, lease)
+        with open_state(env) as state:
+            status = end_plan(state, plan_id)
+    return ApplySummary(plan_id, sync.id, status, _receipt_counts(env, plan_id), unsubscribed)
+
+
+def receipts(env: Environment, plan_id: str | None = None) -> list[dict[str, Any]]:
+    """Receipts of a plan, or the newest thousand of all; no personal data."""
+    with open_state(env) as state:
+        if plan_id is not None:
+            read_plan(state, plan_id)
+        found = state.execute(
+            "select * from sync_receipts where $plan is null or plan_id = $plan "
+            "order by attempted_at desc, receipt_id limit if($plan is null, 1000, null)",
+            {"plan": plan_id},
+        ).to_arrow_table()
+    return found.to_pylist()
+
+
+def _require_known(accept: Sequence[str]) -> None:
+    for guard in accept:
+        if guard not in GUARDS:
+            raise ConfigError(f"there is no guard {guard!r}", fix=suggest(guard, GUARDS))
+
+
+def _require_open(plan: PlanRecord) -> None:
+    if plan.status not in ("ready", "blocked"):
+        raise KhachError(
+            f"plan {plan.plan_id} is {plan.status}",
+            fix=f"khach plan {plan.sync_id} makes a new one",
+        )
+
+
+def _require_released(plan: PlanRecord, accept: Sequence[str]) -> None:
+    held = [guard for guard in plan.figures["tripped"] if guard["guard"] not in accept]
+    if held:
+        names = " ".join(f"--accept {guard}" for guard in plan.blocked_by)
+        raise GateError(
+            f"plan {plan.plan_id} is blocked\n"
+            + "\n".join(f"  {Tripped(**guard).text()}" for guard in held),
+            fix=f"look at its rows (khach show), then khach apply {plan.plan_id} {names}",
+        )
+
+
+def _start(
+    env: Environment, plan: PlanRecord, evaluation: Evaluation, accept: Sequence[str]
+) -> None:
+    released = [guard for guard in plan.blocked_by if guard in accept]
+    accepted_by = f"{getpass.getuser()}: {', '.join(released)}" if released else None
+    with open_state(env) as state:
+        start_plan(
+            state, plan, accepted_by, evaluation.changed_reasons(), evaluation.new_holdouts()
+        )
+
+
+def _deliver_rows(
+    env: Environment,
+    plan: PlanRecord,
+    evaluation: Evaluation,
+    channel: MemberChannel,
+    lease: Lease,
+) -> None:
+    """Removes first, then adds and updates, in batches; each batch is one kind."""
+    planned = evaluation.plan_rows().select(["row_number", "action", "remote_id"])
+    if planned.num_rows:
+        channel.prepare(sorted(evaluation.sync.fields))
+    size = evaluation.sync.capabilities.batch_size
+    numbers = planned.column("row_number").to_pylist()
+    is_remove = [action == "remove" for action in planned.column("action").to_pylist()]
+    remote_ids = planned.column("remote_id").to_pylist()
+    split = is_remove.count(True)
+    for begin, end in ((0, split), (split, len(numbers))):
+        for start in range(begin, end, size):
+            stop = min(start + size, end)
+            batch = numbers[start:stop]
+            if begin < split:
+                leaving = [withdraw(remote_id) for remote_id in remote_ids[start:stop]]
+                _intend(env, plan, batch, lease)
+                outcomes = channel.remove(leaving)
+            else:
+                # Built before the intent: a row without permission leaves no trace of an attempt.
+                permitted = evaluation.permitted(batch)
+                _intend(env, plan, batch, lease)
+                outcomes = channel.upsert(permitted)
+            _record(env, plan, batch, outcomes)
+
+
+def _deliver_file(
+    env: Environment, plan: PlanRecord, evaluation: Evaluation, channel: FileChannel, lease: Lease
+) -> None:
+    """The whole list in one delivery; nothing is written when nothing changes."""
+    numbers = evaluation.plan_rows().column("row_number").to_pylist()
+    if not numbers:
+        return
+    members = evaluation.permitted()
+    _intend(env, plan, numbers, lease)
+    channel.replace(members, sorted(evaluation.sync.fields), plan.sync_id, plan.plan_id)
+    _record(env, plan, numbers, [Outcome("acknowledged")] * len(numbers))
+
+
+def _intend(env: Environment, plan: PlanRecord, numbers: list[int], lease: Lease) -> None:
+    with open_state(env) as state:
+        lease.renew(state)
+        open_intents(state, plan, numbers)
+
+
+def _record(
+    env: Environment, plan: PlanRecord, numbers: list[int], outcomes: list[Outcome]
+) -> None:
+    """Write what was answered; a row without an answer keeps its intent, and the apply stops."""
+    answered = [
+        (number, outcome.status, outcome.code, outcome.message, True)
+        for number, outcome in zip(numbers, outcomes, strict=True)
+        if outcome.status != "unanswered"
+    ]
+    with open_state(env) as state:
+        record_outcomes(state, plan.plan_id, outcome_table(answered))
+    if len(answered) < len(numbers):
+        raise BusyError(
+            f"{plan.channel} gave no answer for {len(numbers) - len(answered)} rows",
+            fix="try again later; the next run first reads back what arrived",
+        )
+
+
+def _receipt_counts(env: Environment, plan_id: str) -> dict[str, int]:
+    with open_state(env) as state:
+        found = state.execute(
+            "select status, count(*) from sync_receipts where plan_id = ? group by 1 order by 1",
+            [plan_id],
+        ).fetchall()
+    return dict(found)

@@ -1,0 +1,300 @@
+"""The audience files: `config/audiences/*.yml`, one audience each; the contract is docs/sync.md."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from activation.channels import CHANNELS, UNBUILT
+from activation.channels.base import IDENTIFIERS, VARIABLE, Capabilities
+from activation.contract import mart_columns
+from activation.rules import Rule, RuleError, compile_rule, evaluate_example
+from khach.config_files import ConfigFile, parse, read_yaml, suggest
+from khach.environment import Environment
+from khach.errors import ConfigError
+from khach.settings import Section
+
+Name = Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Guards(Section):
+    """Limits that hold a plan until a person releases it by name."""
+
+    max_removal_share: Share = 0.2
+    max_removals: Annotated[int, Field(ge=0)] = 5000
+    min_size: Annotated[int, Field(ge=1)] = 1
+    max_size: Annotated[int, Field(ge=1)] = 200_000
+    max_change_share: Annotated[float, Field(ge=0)] = 0.5
+    max_input_age_hours: Annotated[float, Field(gt=0)] = 26
+
+
+class Sync(Section):
+    """Where an audience goes to, with which fields."""
+
+    id: Name
+    kind: Literal["membership"]
+    channel: str
+    consent_channel: Literal["email", "sms", "zalo"] | None = None
+    remote: dict[str, str]
+    mode: Literal["mirror", "add_only"] = "mirror"
+    fields: dict[str, str] = Field(default_factory=dict)
+    cadence: Literal["hourly", "daily", "weekly"] = "daily"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the sync's channel declares."""
+        return CHANNELS[self.channel].capabilities
+
+    @property
+    def consent(self) -> str:
+        """The consent channel that must permit each row."""
+        return self.capabilities.consent_channel or str(self.consent_channel)
+
+
+class Audience(Section):
+    """Who, under which purpose, and the syncs that carry them out."""
+
+    name: Name
+    owner: str
+    description: str
+    where: str | None = None
+    model: Annotated[str, Field(pattern="^aud_[a-z0-9_]+$")] | None = None
+    purpose: Literal["marketing", "service", "survey", "advertising"]
+    min_age: Annotated[int, Field(ge=0, le=120)] = 0
+    priority: int = 100
+    exclude: list[str] = Field(default_factory=list)
+    holdout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    syncs: Annotated[list[Sync], Field(min_length=1)]
+    guards: Guards = Guards()
+    examples: list[dict[str, Any]] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _one_definition(self) -> "Audience":
+        if (self.where is None) == (self.model is None):
+            raise ValueError("an audience has either `where` or `model`")
+        return self
+
+
+@dataclass(frozen=True)
+class AudienceCheck:
+    """What `khach audiences check` found for one file."""
+
+    audience: str
+    syncs: tuple[str, ...]
+    example_count: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        return asdict(self)
+
+    def text(self) -> str:
+        """One line for people."""
+        return f"{self.audience}: {self.example_count} examples hold; syncs {', '.join(self.syncs)}"
+
+
+class Book(Mapping[str, Audience]):
+    """All audiences by name, checked as a whole, with their compiled rules."""
+
+    def __init__(self, audiences: dict[str, Audience], rules: dict[str, Rule]) -> None:
+        self._audiences = audiences
+        self.rules = rules
+
+    def __getitem__(self, name: str) -> Audience:
+        """The audience of that name."""
+        return self._audiences[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Names, in order."""
+        return iter(self._audiences)
+
+    def __len__(self) -> int:
+        """How many audiences there are."""
+        return len(self._audiences)
+
+    def find(self, name: str) -> Audience:
+        """An audience by name; ConfigError with suggestions."""
+        if name in self:
+            return self[name]
+        raise ConfigError(f"there is no audience {name!r}", fix=suggest(name, list(self)))
+
+    def find_sync(self, sync_id: str) -> tuple[Audience, Sync]:
+        """A sync by id with its audience; ConfigError with suggestions."""
+        syncs = {s.id: (a, s) for a in self.values() for s in a.syncs}
+        if sync_id in syncs:
+            return syncs[sync_id]
+        raise ConfigError(f"there is no sync {sync_id!r}", fix=suggest(sync_id, list(syncs)))
+
+
+def load_audiences(env: Environment) -> Book:
+    """Read and check every audience file; without a folder there are none.
+
+    Raises ConfigError with file, line, key and what would be right.
+    """
+    columns = mart_columns(env, "customers") if (env.config / "audiences").is_dir() else {}
+    files: dict[str, ConfigFile] = {}
+    book = Book({}, {})
+    for path in sorted((env.config / "audiences").glob("*.yml")):
+        file = read_yaml(path)
+        audience = _parse_audience(file)
+        if audience.name in files:
+            raise file.error(f"audience {audience.name!r} stands in two files", ("name",))
+        _check_syncs(file, audience, columns)
+        if audience.where is not None:
+            book.rules[audience.name] = _compile(file, audience.where, columns)
+        else:
+            _check_model(env, file, str(audience.model))
+        files[audience.name] = file
+        book._audiences[audience.name] = audience
+    _check_together(book, files)
+    return book
+
+
+def check_audiences(env: Environment) -> list[AudienceCheck]:
+    """Everything `load_audiences` checks, and every example executed in memory.
+
+    Raises ConfigError at the first example that does not hold, with its line.
+    """
+    columns = mart_columns(env, "customers") if (env.config / "audiences").is_dir() else {}
+    book = load_audiences(env)
+    for path in sorted((env.config / "audiences").glob("*.yml")):
+        file = read_yaml(path)
+        audience = book[file.data["name"]]
+        for number, example in enumerate(audience.examples):
+            _check_example(file, book.rules.get(audience.name), columns, number, example)
+    return [
+        AudienceCheck(a.name, tuple(s.id for s in a.syncs), len(a.examples)) for a in book.values()
+    ]
+
+
+def _parse_audience(file: ConfigFile) -> Audience:
+    """Validate; what the contract has but this release has not is refused in plain words first."""
+    data = file.data if isinstance(file.data, dict) else {}
+    if data.get("offer") is not None:
+        raise file.error("offer is not built yet: later release", ("offer",))
+    for number, sync in enumerate(data.get("syncs") or []):
+        place = ("syncs", number)
+        if isinstance(sync, dict) and sync.get("kind") == "message":
+            raise file.error("kind message is not built yet: later release", (*place, "kind"))
+        channel = sync.get("channel") if isinstance(sync, dict) else None
+        if channel in UNBUILT:
+            raise file.error(
+                f"channel {channel} is not built yet: later release", (*place, "channel")
+            )
+    return parse(file, Audience)
+
+
+def _check_syncs(file: ConfigFile, audience: Audience, columns: Mapping[str, str]) -> None:
+    for number, sync in enumerate(audience.syncs):
+        place = ("syncs", number)
+        if sync.channel not in CHANNELS:
+            fix = suggest(sync.channel, sorted(CHANNELS))
+            raise file.error(f"unknown channel {sync.channel!r}", (*place, "channel"), fix=fix)
+        able = sync.capabilities
+        if able.consent_channel is None and sync.consent_channel is None:
+            raise file.error(
+                f"channel {sync.channel} has no consent channel of its own: say consent_channel",
+                place,
+                fix=f"consent_channel: {' or '.join(sorted(IDENTIFIERS))}",
+            )
+        if able.consent_channel and sync.consent_channel not in (None, able.consent_channel):
+            message = f"channel {sync.channel} needs the consent {able.consent_channel}"
+            raise file.error(message, (*place, "consent_channel"))
+        if sync.mode not in able.modes:
+            message = f"channel {sync.channel} cannot do mode {sync.mode}"
+            raise file.error(message, (*place, "mode"), fix=" or ".join(sorted(able.modes)))
+        _check_remote(file, place, sync)
+        for name, column in sync.fields.items():
+            if not able.field_name.fullmatch(name):
+                message = f"{name!r} is no field name of {sync.channel}"
+                fix = f"it must match {able.field_name.pattern}"
+                raise file.error(message, (*place, "fields", name), fix=fix)
+            if column not in columns:
+                message = f"unknown column {column!r}"
+                fix = suggest(column, list(columns))
+                raise file.error(message, (*place, "fields", name), fix=fix)
+
+
+def _check_remote(file: ConfigFile, place: tuple[str | int, ...], sync: Sync) -> None:
+    wanted = sync.capabilities.remote
+    for key in sync.remote:
+        if key not in wanted:
+            fix = suggest(key, sorted(wanted))
+            raise file.error(f"unknown key {key!r}", (*place, "remote", key), fix=fix)
+    for key, kind in wanted.items():
+        if key not in sync.remote:
+            raise file.error(f"missing key {key!r}", (*place, "remote"))
+        value = sync.remote[key]
+        if kind == "variable" and not VARIABLE.fullmatch(value):
+            raise file.error(
+                f"{key} must be the NAME of an environment variable, in capitals",
+                (*place, "remote", key),
+                fix=f"{key}: MAILCHIMP_LIST_ID, for example",
+            )
+        if isinstance(kind, tuple) and kind and value not in kind:
+            raise file.error(
+                f"{key} must be {' or '.join(kind)}", (*place, "remote", key), fix=kind[0]
+            )
+
+
+def _compile(file: ConfigFile, where: str, columns: Mapping[str, str]) -> Rule:
+    try:
+        return compile_rule(where, columns)
+    except RuleError as problem:
+        raise file.error(str(problem), ("where",), fix=problem.fix) from None
+
+
+def _check_model(env: Environment, file: ConfigFile, model: str) -> None:
+    try:
+        columns = mart_columns(env, model)
+    except ConfigError as problem:
+        raise file.error(problem.message, ("model",), fix=problem.fix) from None
+    if "customer_id" not in columns:
+        raise file.error(f"{model} has no column customer_id", ("model",))
+
+
+def _check_together(book: Book, files: dict[str, ConfigFile]) -> None:
+    seen: set[str] = set()
+    for audience in book.values():
+        file = files[audience.name]
+        for number, other in enumerate(audience.exclude):
+            if other not in book or other == audience.name:
+                fix = suggest(other, [name for name in book if name != audience.name])
+                raise file.error(f"there is no audience {other!r}", ("exclude", number), fix=fix)
+        for number, sync in enumerate(audience.syncs):
+            if sync.id in seen:
+                raise file.error(f"sync id {sync.id!r} stands twice", ("syncs", number, "id"))
+            seen.add(sync.id)
+
+
+def _check_example(
+    file: ConfigFile,
+    rule: Rule | None,
+    columns: Mapping[str, str],
+    number: int,
+    example: Mapping[str, Any],
+) -> None:
+    place = ("examples", number)
+    if rule is None:
+        raise file.error("an audience with `model` has its examples in dbt unit tests", place)
+    if not isinstance(example.get("in"), bool):
+        raise file.error("an example says `in: true` or `in: false`", place)
+    for key, value in example.items():
+        if key not in columns and key not in ("in", "as_of"):
+            raise file.error(
+                f"unknown column {key!r}", (*place, key), fix=suggest(key, list(columns))
+            )
+        if key == "as_of" and not isinstance(value, date | datetime):
+            raise file.error("as_of is a date", (*place, key))
+    try:
+        is_in = evaluate_example(rule, columns, example)
+    except RuleError as problem:
+        raise file.error(str(problem), place, fix=problem.fix) from None
+    if is_in != example["in"]:
+        stands = "in" if is_in else "out"
+        raise file.error(
+            f"example {number + 1} does not hold: the rule says {stands}", place,
+            fix="correct the rule or the example",
+        )  # fmt: skip

@@ -1,0 +1,253 @@
+"""Who should be in the channel now: every candidate of an audience with a payload or ONE reason.
+
+Set-based in DuckDB over the published marts. Leaves the temporary table `desired`, one row per
+candidate: customer_id, identifier, identifier_hash, remote_id, reason_code (null: goes out),
+consent_id, holdout_group, fields, field_hashes, payload_hash. Row order does not matter.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pyarrow as pa
+
+from activation.audiences import Audience, Book, Sync
+from activation.channels.base import IDENTIFIERS
+from activation.policy import Policy
+from activation.rules import set_as_of
+
+SALT_VERSION = 1
+REASONS = (
+    "under_age", "suppressed", "consent_withdrawn", "no_consent", "no_identifier",
+    "invalid_identifier", "lower_priority_audience", "holdout", "duplicate_identifier",
+)  # fmt: skip
+
+
+def build_desired(
+    connection: duckdb.DuckDBPyConnection,
+    book: Book,
+    audience: Audience,
+    sync: Sync,
+    *,
+    policy: Policy,
+    as_of: datetime,
+    time_zone: str,
+    holdouts: pa.Table,
+    acknowledged: pa.Table,
+    remote: Mapping[str, str],
+) -> None:
+    """Create `desired`. `holdouts` and `acknowledged` are what state records of this audience/sync.
+
+    `as_of` is naive UTC; ages are counted on its business day.
+    """
+    set_as_of(connection, as_of)
+    connection.register("holdout_record", holdouts)
+    connection.register("acknowledged", acknowledged)
+    connection.register("suppression", policy.suppressions)
+    day = as_of.replace(tzinfo=ZoneInfo("UTC")).astimezone(ZoneInfo(time_zone)).date()
+    age = max(audience.min_age, policy.minimum_age)
+    connection.execute(
+        f"create temp macro is_minor(birth_date, birth_year) as coalesce(birth_date > date '{day}'"
+        f" - interval {age} year, {day.year} - birth_year - 1 < {age}, false)"
+    )
+    _build_candidates(connection, book, audience, sync)
+    _build_permissions(connection, audience, sync)
+    _build_holders(connection, sync)
+    _build_reasons(connection, audience, sync)
+    _build_payloads(connection, sync, remote)
+
+
+def membership_sql(book: Book, audience: Audience) -> str:
+    """Whether a row of customers is a candidate of the audience: its rule and its exclusions."""
+    excluded = [f"and not {_rule_sql(book, book[name])}" for name in audience.exclude]
+    return " ".join([_rule_sql(book, audience), *excluded])
+
+
+def _rule_sql(book: Book, audience: Audience) -> str:
+    if audience.model is not None:
+        return f"(customer_id in (select customer_id from {audience.model}))"
+    return f"(({book.rules[audience.name].sql}) is true)"
+
+
+def _build_candidates(
+    connection: duckdb.DuckDBPyConnection, book: Book, audience: Audience, sync: Sync
+) -> None:
+    wins = [
+        membership_sql(book, other)
+        for other in book.values()
+        if other.priority < audience.priority
+        and any(s.channel == sync.channel for s in other.syncs)
+    ]
+    fields = ", ".join(
+        f"'{name}': coalesce(cast({column} as varchar), '')"
+        for name, column in sorted(sync.fields.items())
+    )
+    column = IDENTIFIERS[sync.consent].column
+    connection.execute(
+        f"""
+        create temp table candidate as
+        select
+            customer_id,
+            nullif(lower(trim({column})), '') as identifier,
+            is_minor(birth_date, birth_year) as is_minor,
+            ({" or ".join(wins) or "false"}) as is_lower_priority,
+            map {{{fields}}}::map(varchar, varchar) as fields
+        from customers
+        where {membership_sql(book, audience)}
+        """
+    )
+
+
+def _build_permissions(
+    connection: duckdb.DuckDBPyConnection, audience: Audience, sync: Sync
+) -> None:
+    """Grain: customer. Two rows for one person and purpose: the most restrictive holds."""
+    connection.execute(
+        """
+        create temp table permission as
+        select
+            customer_id,
+            min(consent_id) as consent_id,
+            bool_and(
+                is_granted is true
+                and (withdrawn_at is null or coalesce(granted_at > withdrawn_at, false))
+            ) as is_granted
+        from consents
+        where channel = ? and purpose = ?
+        group by customer_id
+        """,
+        [sync.consent, audience.purpose],
+    )
+
+
+def _build_holders(connection: duckdb.DuckDBPyConnection, sync: Sync) -> None:
+    """Grain: identifier of a candidate; what all customers who hold it say together."""
+    identifier = IDENTIFIERS[sync.consent]
+    connection.execute(
+        f"""
+        create temp table identifier_state as
+        with held as (
+            select lower(trim(identifier_value)) as identifier, customer_id
+            from customer_identifiers
+            where identifier_type = '{identifier.identifier_type}' and valid_to is null
+            union
+            select lower(trim({identifier.column})), customer_id from customers
+        ),
+        suppressed as (
+            select customer_id
+            from customer_identifiers
+            where sha256(lower(trim(identifier_value))) in (
+                select identifier_hash from suppression where channel in ('{sync.consent}', 'all')
+            )
+        )
+        select
+            held.identifier,
+            bool_or(coalesce(is_minor(customers.birth_date, customers.birth_year), false))
+                as has_minor,
+            bool_or(held.customer_id in (select customer_id from suppressed)) as has_suppressed,
+            bool_or(coalesce(permission.is_granted, true) = false) as has_withdrawal,
+            bool_and(coalesce(permission.is_granted, false)) as is_permitted_by_all,
+            bool_or(coalesce(holdout_record."group" = 'holdout', false)) as has_holdout,
+            count(holdout_record.customer_id) > 0 as has_record
+        from held
+        left join customers on held.customer_id = customers.customer_id
+        left join permission on held.customer_id = permission.customer_id
+        left join holdout_record on held.customer_id = holdout_record.customer_id
+        where held.identifier in (select identifier from candidate)
+        group by held.identifier
+        """
+    )
+
+
+def _build_reasons(connection: duckdb.DuckDBPyConnection, audience: Audience, sync: Sync) -> None:
+    """`reasoned`: the first reason that applies; the holdout is drawn among the rest."""
+    pattern = IDENTIFIERS[sync.consent].pattern
+    connection.execute(
+        f"""
+        create temp table judged as
+        select
+            candidate.*,
+            permission.consent_id,
+            sha256(candidate.identifier) as identifier_hash,
+            coalesce(has_record, false) as has_record,
+            coalesce(has_holdout, false) as has_holdout,
+            case
+                when is_minor or has_minor then 'under_age'
+                when has_suppressed or sha256(candidate.identifier) in (
+                    select identifier_hash from suppression
+                    where channel in ('{sync.consent}', 'all')
+                ) then 'suppressed'
+                when permission.is_granted = false or has_withdrawal then 'consent_withdrawn'
+                when permission.is_granted is null or is_permitted_by_all = false
+                    then 'no_consent'
+                when candidate.identifier is null then 'no_identifier'
+                when not regexp_full_match(candidate.identifier, '{pattern}')
+                    then 'invalid_identifier'
+                when is_lower_priority then 'lower_priority_audience'
+            end as reason_code
+        from candidate
+        left join permission on candidate.customer_id = permission.customer_id
+        left join identifier_state on candidate.identifier = identifier_state.identifier
+        """
+    )
+    salt = f"khach-{SALT_VERSION}:{audience.name}:"
+    connection.execute(
+        f"""
+        create temp table drawn as
+        select
+            identifier,
+            bool_or(
+                has_holdout
+                or not has_record
+                and cast('0x' || sha256('{salt}' || customer_id)[1:13] as ubigint) / 16.0 ** 13
+                    < {audience.holdout}
+            ) as is_held_out,
+            -- The one who carries the identifier now keeps it; else the lowest id.
+            arg_min(
+                customer_id,
+                if(customer_id in (select customer_id from acknowledged), '0', '1') || customer_id
+            ) as carrier_id
+        from judged
+        where reason_code is null
+        group by identifier
+        """
+    )
+
+
+def _build_payloads(
+    connection: duckdb.DuckDBPyConnection, sync: Sync, remote: Mapping[str, str]
+) -> None:
+    """`remote` is part of the hash: another list or tag means every member must be sent again."""
+    target = " ".join(f"{key}={value}" for key, value in sorted(remote.items())).replace("'", "''")
+    connection.execute(
+        f"""
+        create temp table desired as
+        with complete as (
+            select
+                judged.* exclude (fields, reason_code),
+                fields,
+                map_concat(fields, map {{'customer_id': judged.customer_id, 'remote': '{target}'}})
+                    as hashed,
+                case
+                    when reason_code is not null then reason_code
+                    when is_held_out then 'holdout'
+                    when judged.customer_id <> carrier_id then 'duplicate_identifier'
+                end as reason_code,
+                case when reason_code is null then if(is_held_out, 'holdout', 'treated') end
+                    as holdout_group
+            from judged
+            left join drawn on judged.identifier = drawn.identifier
+        )
+        select
+            customer_id, identifier, identifier_hash, consent_id, reason_code, holdout_group,
+            fields,
+            {sync.capabilities.remote_id_sql} as remote_id,
+            map_from_entries(list_transform(map_entries(hashed), lambda e: struct_pack(
+                key := e.key,
+                value := sha256(customer_id || '/' || e.key || '/' || e.value)[1:8]
+            ))) as field_hashes,
+            sha256(identifier || to_json(hashed)) as payload_hash
+        from complete
+        """
+    )

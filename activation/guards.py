@@ -1,0 +1,78 @@
+"""What holds a plan until a person has looked: limits, freshness, gates, the first run."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from activation.audiences import Guards
+from activation.ledger import Inputs
+from activation.snapshot import Snapshot
+
+_WORDS = {
+    "max_removal_share": "{actual:.0%} of the members would be removed, at most {limit:.0%} may",
+    "max_removals": "{actual:,} members would be removed, at most {limit:,} may",
+    "min_size": "the audience would have {actual:,} members, at least {limit:,} are expected",
+    "max_size": "the audience would have {actual:,} members, at most {limit:,} may",
+    "max_change_share": "the size moves by {actual:.0%} since the last plan, at most {limit:.0%}",
+    "stale_input": "the snapshot is {actual:,.1f} hours old, at most {limit:,.1f} may pass",
+    "gates": "the gates are not green for the snapshot that would be read",
+    "first_run": "the first plan of a sync waits for a person",
+}
+GUARDS = tuple(_WORDS)
+
+
+@dataclass(frozen=True)
+class Tripped:
+    """A guard that holds a plan, with the limit and the figure that broke it."""
+
+    guard: str
+    limit: float | None = None
+    actual: float | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json` and for the stored plan."""
+        return asdict(self)
+
+    def text(self) -> str:
+        """One line for people, naming the guard."""
+        return f"{self.guard}: " + _WORDS[self.guard].format(limit=self.limit, actual=self.actual)
+
+
+def tripped_guards(
+    guards: Guards,
+    *,
+    counts: dict[str, int],
+    inputs: Inputs,
+    snapshot: Snapshot,
+    now: datetime,
+    is_sandbox: bool,
+) -> list[Tripped]:
+    """Every guard that a plan of these counts trips. `now` is naive UTC.
+
+    A plan that changes nothing trips none of the limits on size: an audience that was empty may
+    stay empty, but a full one is never emptied by an empty or partial source.
+    """
+    size = counts["add"] + counts["update"] + counts["unchanged"]
+    held, removed = inputs.acknowledged.num_rows, counts["remove"]
+    age = (now - snapshot.as_of).total_seconds() / 3600
+    changes = counts["add"] + counts["update"] + removed
+    found = []
+    if held and removed / held > guards.max_removal_share:
+        found.append(Tripped("max_removal_share", guards.max_removal_share, removed / held))
+    if removed > guards.max_removals:
+        found.append(Tripped("max_removals", guards.max_removals, removed))
+    if changes and size < guards.min_size:
+        found.append(Tripped("min_size", guards.min_size, size))
+    if size > guards.max_size:
+        found.append(Tripped("max_size", guards.max_size, size))
+    if inputs.last_size:
+        share = abs(size - inputs.last_size) / inputs.last_size
+        if share > guards.max_change_share:
+            found.append(Tripped("max_change_share", guards.max_change_share, share))
+    if age > guards.max_input_age_hours:
+        found.append(Tripped("stale_input", guards.max_input_age_hours, age))
+    if not snapshot.is_green:
+        found.append(Tripped("gates"))
+    if inputs.last_size is None and not is_sandbox:
+        found.append(Tripped("first_run"))
+    return found

@@ -1,0 +1,232 @@
+"""The plan of a sync: what would change in the channel, why, and what holds it. Sends nothing."""
+
+from dataclasses import asdict, dataclass
+from datetime import UTC
+from typing import Any
+
+import pyarrow as pa
+
+from activation.audiences import load_audiences
+from activation.desired import REASONS, SALT_VERSION
+from activation.evaluation import Evaluation, evaluate
+from activation.guards import Tripped, tripped_guards
+from activation.ledger import PlanRecord, read_plan, store_plan
+from activation.recovery import settle_sync
+from khach.clock import now
+from khach.environment import Environment
+from khach.errors import ConfigError, KhachError
+from khach.runs import utc_now
+from khach.state import open_state
+
+
+@dataclass(frozen=True)
+class PlanSummary:
+    """A stored plan as a person reads it."""
+
+    plan_id: str
+    sync_id: str
+    audience: str
+    channel: str
+    snapshot_id: str
+    status: str
+    add_count: int
+    update_count: int
+    remove_count: int
+    unchanged_count: int
+    excluded_count: int
+    reasons: dict[str, int]
+    tripped: tuple[Tripped, ...]
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether a person must release it by naming its guards."""
+        return self.status == "blocked"
+
+    @property
+    def change_count(self) -> int:
+        """Rows that apply would send."""
+        return self.add_count + self.update_count + self.remove_count
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        return asdict(self)
+
+    def text(self) -> str:
+        """A few lines for people."""
+        lines = [
+            f"{self.plan_id} {self.status}: {self.sync_id} to {self.channel}",
+            f"  add {self.add_count:,}, update {self.update_count:,}, "
+            f"remove {self.remove_count:,}, unchanged {self.unchanged_count:,}; "
+            f"left out {self.excluded_count:,}",
+        ]
+        lines += [f"    {reason} {count:,}" for reason, count in self.reasons.items()]
+        lines += [f"  held by {guard.text()}" for guard in self.tripped]
+        if self.tripped:
+            names = " ".join(f"--accept {guard.guard}" for guard in self.tripped)
+            lines.append(f"  to release it: khach apply {self.plan_id} {names}")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Preview:
+    """How big an audience would be, and how many each sync could reach."""
+
+    audience: str
+    size: int
+    reach: dict[str, int]
+    reasons: dict[str, dict[str, int]]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        return asdict(self)
+
+    def text(self) -> str:
+        """A few lines for people."""
+        lines = [f"{self.audience}: {self.size:,} customers match"]
+        for sync_id, count in self.reach.items():
+            left_out = ", ".join(f"{r} {n:,}" for r, n in self.reasons[sync_id].items())
+            lines.append(f"  {sync_id}: {count:,} would receive it; left out: {left_out or 'none'}")
+        return "\n".join(lines)
+
+
+def make_plan(env: Environment, sync_id: str) -> PlanSummary:
+    """Plan one sync over the current snapshot and store the plan, ready or blocked.
+
+    An interrupted apply of the sync is settled first. Raises ConfigError for a mistake in the
+    audience files, the policy or a missing environment variable; KhachError when nothing is
+    published; BusyError while the sync is being applied or the channel gives no answer.
+    """
+    settle_sync(env, sync_id)
+    with evaluate(env, sync_id) as evaluation:
+        counts, reasons = evaluation.counts(), _in_order(evaluation.reasons())
+        tripped = tripped_guards(
+            evaluation.audience.guards,
+            counts=counts,
+            inputs=evaluation.inputs,
+            snapshot=evaluation.snapshot,
+            now=now(env).astimezone(UTC).replace(tzinfo=None),
+            is_sandbox=env.is_sandbox,
+        )
+        record = _record(evaluation, counts, reasons, tripped)
+        rows = evaluation.plan_rows()
+    with open_state(env) as state:
+        store_plan(state, record, rows)
+    return summarise(record)
+
+
+def summarise(record: PlanRecord) -> PlanSummary:
+    """A stored plan for people."""
+    return PlanSummary(
+        plan_id=record.plan_id,
+        sync_id=record.sync_id,
+        audience=record.audience,
+        channel=record.channel,
+        snapshot_id=record.snapshot_id,
+        status=record.status,
+        add_count=record.add_count,
+        update_count=record.update_count,
+        remove_count=record.remove_count,
+        unchanged_count=record.unchanged_count,
+        excluded_count=record.excluded_count,
+        reasons=_in_order(record.figures["reasons"]),
+        tripped=tuple(Tripped(**guard) for guard in record.figures["tripped"]),
+    )
+
+
+def plan_rows(env: Environment, plan_id: str) -> pa.Table:
+    """The rows of a stored plan that would be sent, with their payloads, for the exit gate.
+
+    Columns: plan_id, row_number, sync_id, audience, consent_channel, purpose, customer_id, action,
+    identifier, identifier_hash, remote_id, payload_hash, consent_id, is_granted, fields (map).
+    Personal data: keep it in memory. Raises KhachError when the plan's inputs have moved.
+    """
+    with open_state(env) as state:
+        record = read_plan(state, plan_id)
+    with evaluate(env, record.sync_id) as evaluation:
+        require_same_inputs(record, evaluation)
+        return evaluation.connection.execute(
+            """
+            select
+                ? as plan_id, difference.row_number, ? as sync_id, ? as audience,
+                ? as consent_channel, ? as purpose, difference.customer_id, difference.action,
+                desired.identifier, difference.identifier_hash, difference.remote_id,
+                difference.payload_hash, difference.consent_id, consents.is_granted, desired.fields
+            from difference
+            left join desired
+                on difference.customer_id = desired.customer_id and difference.action <> 'remove'
+            left join consents on difference.consent_id = consents.consent_id
+            where difference.action <> 'unchanged'
+            order by difference.row_number
+            """,
+            [plan_id, record.sync_id, record.audience, evaluation.sync.consent,
+             evaluation.audience.purpose],
+        ).to_arrow_table()  # fmt: skip
+
+
+def plan_row(env: Environment, plan_id: str, row: int) -> dict[str, Any]:
+    """One row of a plan with its payload, for a person's own terminal only.
+
+    Raises ConfigError when the plan has no such row, KhachError when its inputs have moved.
+    """
+    rows = plan_rows(env, plan_id)
+    numbers = rows.column("row_number").to_pylist()
+    if row not in numbers:
+        raise ConfigError(f"plan {plan_id} has no row {row}", fix=f"rows 1 to {len(numbers)}")
+    found = rows.slice(numbers.index(row), 1).to_pylist()[0]
+    return {**found, "fields": dict(found["fields"] or [])}
+
+
+def preview(env: Environment, name: str) -> Preview:
+    """Size and reach of an audience over the current snapshot; needs no channel, stores nothing."""
+    audience = load_audiences(env).find(name)
+    reach, reasons, size = {}, {}, 0
+    for sync in audience.syncs:
+        with evaluate(env, sync.id, needs_remote=False) as evaluation:
+            reasons[sync.id] = _in_order(evaluation.reasons())
+            reach[sync.id] = evaluation.member_count()
+        size = reach[sync.id] + sum(reasons[sync.id].values())
+    return Preview(name, size, reach, reasons)
+
+
+def require_same_inputs(record: PlanRecord, evaluation: Evaluation) -> None:
+    """Refuse a plan whose inputs are not what they were when it was made."""
+    if record.fingerprint != evaluation.fingerprint:
+        raise KhachError(
+            f"plan {record.plan_id} is out of date: its inputs have moved since "
+            "(snapshot, audience file, policy, or what the channel acknowledged)",
+            fix=f"khach plan {record.sync_id} makes a new one",
+        )
+
+
+def _record(
+    evaluation: Evaluation, counts: dict[str, int], reasons: dict[str, int], tripped: list[Tripped]
+) -> PlanRecord:
+    at = utc_now()
+    return PlanRecord(
+        plan_id=f"p{at:%Y%m%dT%H%M%S%f}-{evaluation.sync.id}",
+        sync_id=evaluation.sync.id,
+        audience=evaluation.audience.name,
+        channel=evaluation.sync.channel,
+        snapshot_id=evaluation.snapshot.snapshot_id,
+        as_of=evaluation.snapshot.as_of,
+        created_at=at,
+        status="blocked" if tripped else "ready",
+        blocked_by=tuple(guard.guard for guard in tripped),
+        accepted_by=None,
+        add_count=counts["add"],
+        update_count=counts["update"],
+        remove_count=counts["remove"],
+        unchanged_count=counts["unchanged"],
+        excluded_count=sum(reasons.values()),
+        fingerprint=evaluation.fingerprint,
+        figures={
+            "reasons": reasons,
+            "size": counts["add"] + counts["update"] + counts["unchanged"],
+            "tripped": [guard.as_dict() for guard in tripped],
+            "salt_version": SALT_VERSION,
+        },
+    )
+
+
+def _in_order(reasons: dict[str, int]) -> dict[str, int]:
+    return {reason: reasons[reason] for reason in REASONS if reason in reasons}

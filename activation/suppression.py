@@ -1,0 +1,125 @@
+"""Suppression push: a withdrawal, wherever it was made, ends the contact in the channel too.
+
+Runs before everything else of an apply, also when the plan is blocked, also for contacts that we
+did not add; each withdrawal is asked once per destination.
+"""
+
+import hashlib
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+from activation.audiences import Audience, Sync
+from activation.channels.base import IDENTIFIERS, MemberChannel, Outcome
+from activation.consent import withdraw
+from activation.leases import Lease
+from activation.snapshot import current_snapshot, open_marts
+from khach.environment import Environment
+from khach.errors import BusyError
+from khach.runs import utc_now
+from khach.state import open_state
+
+_SETTLED = ("unsubscribed", "already", "not_held")
+
+
+def push_suppressions(
+    env: Environment,
+    audience: Audience,
+    sync: Sync,
+    *,
+    channel: MemberChannel,
+    remote: Mapping[str, str],
+    lease: Lease,
+) -> int:
+    """Carry new withdrawals to the sync's destination; the number of contacts unsubscribed now.
+
+    Raises BusyError when the channel stops answering; what was answered until then is recorded.
+    """
+    destination = hashlib.sha256(f"{sync.channel}/{sync.remote}/{remote}".encode()).hexdigest()[:16]
+    pending = _pending(env, audience, sync, destination)
+    unsubscribed = 0
+    size = sync.capabilities.batch_size
+    for start in range(0, pending.num_rows, size):
+        batch = pending.slice(start, size)
+        began = utc_now()
+        rows = [withdraw(remote_id) for remote_id in batch.column("remote_id").to_pylist()]
+        outcomes = channel.suppress(rows)
+        with open_state(env) as state:
+            lease.renew(state)
+            state.register("answered", _with_outcomes(batch, outcomes))
+            state.execute("begin")
+            state.execute(
+                "insert into suppression_pushes select ?, ?, identifier_hash, customer_id, "
+                "consent_id, withdrawn_at, code, ? from answered where code in ?",
+                [sync.id, destination, utc_now(), list(_SETTLED)],
+            )
+            state.execute(
+                "insert into sync_receipts select 's' || strftime(?, '%Y%m%dT%H%M%S%f') || '-' || "
+                "identifier_hash[1:12], null, ?, customer_id, 'suppress', status, null, "
+                "consent_id, remote_id, code, message, ?, ? from answered "
+                "where code <> 'not_held' and status <> 'unanswered'",
+                [began, sync.id, began, utc_now()],
+            )
+            state.execute("commit")
+            state.unregister("answered")
+        unsubscribed += sum(outcome.code == "unsubscribed" for outcome in outcomes)
+        if any(outcome.status == "unanswered" for outcome in outcomes):
+            raise BusyError(f"{sync.channel} stopped answering", fix="try again later")
+    return unsubscribed
+
+
+def _pending(env: Environment, audience: Audience, sync: Sync, destination: str) -> pa.Table:
+    """Withdrawn identifiers not yet carried: one row each, with the consent that says so."""
+    identifier = IDENTIFIERS[sync.consent]
+    with open_state(env) as state:
+        snapshot = current_snapshot(env, state)
+        pushed = state.execute(
+            "select identifier_hash, consent_id, withdrawn_at from suppression_pushes "
+            "where destination = ?",
+            [destination],
+        ).to_arrow_table()
+    with open_marts(snapshot) as connection:
+        connection.register("pushed", pushed)
+        return connection.execute(
+            f"""
+            with held as (
+                select customer_id, lower(trim(identifier_value)) as identifier
+                from customer_identifiers
+                where identifier_type = ? and valid_to is null
+                union
+                select customer_id, lower(trim({identifier.column})) from customers
+            ),
+            withdrawn as (
+                select
+                    sha256(identifier) as identifier_hash,
+                    identifier,
+                    min(consent_id) as consent_id,
+                    arg_min(held.customer_id, consent_id) as customer_id,
+                    arg_min(withdrawn_at, consent_id) as withdrawn_at
+                from held
+                join consents on held.customer_id = consents.customer_id
+                where consents.channel = ? and consents.purpose = ?
+                    and consents.is_granted is not true and identifier <> ''
+                group by identifier
+            )
+            select
+                identifier_hash, customer_id, consent_id, withdrawn_at,
+                {sync.capabilities.remote_id_sql} as remote_id
+            from withdrawn
+            where not exists (
+                select 1 from pushed
+                where pushed.identifier_hash = withdrawn.identifier_hash
+                    and pushed.consent_id = withdrawn.consent_id
+                    and pushed.withdrawn_at is not distinct from withdrawn.withdrawn_at
+            )
+            order by identifier_hash
+            """,
+            [identifier.identifier_type, sync.consent, audience.purpose],
+        ).to_arrow_table()
+
+
+def _with_outcomes(batch: pa.Table, outcomes: list[Outcome]) -> pa.Table:
+    for name in ("status", "code", "message"):
+        values = [getattr(outcome, name) for outcome in outcomes]
+        batch = batch.append_column(name, pa.array(values, pa.string()))
+    return batch
