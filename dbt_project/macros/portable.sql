@@ -1,0 +1,108 @@
+{#
+    The only places where engines differ (docs/portable-sql.md). A second engine gets its own
+    prefix here and no model changes.
+#}
+
+{% macro parse_ts(expression) -%}
+    {{ return(adapter.dispatch('parse_ts')(expression)) }}
+{%- endmacro %}
+{# A naive UTC timestamp, null when the text is none. #}
+{% macro duckdb__parse_ts(expression) -%}
+    try_cast({{ expression }} as timestamp)
+{%- endmacro %}
+
+
+{% macro business_date(expression) -%}
+    {{ return(adapter.dispatch('business_date')(expression)) }}
+{%- endmacro %}
+{# The day of a UTC timestamp in the business time zone. #}
+{% macro duckdb__business_date(expression) -%}
+    cast(
+        timezone('{{ var("business_time_zone") }}', timezone('UTC', {{ expression }})) as date
+    )
+{%- endmacro %}
+
+
+{% macro business_hour(expression) -%}
+    {{ return(adapter.dispatch('business_hour')(expression)) }}
+{%- endmacro %}
+{# The hour (0-23) of a UTC timestamp in the business time zone. #}
+{% macro duckdb__business_hour(expression) -%}
+    cast(
+        extract(
+            hour from timezone('{{ var("business_time_zone") }}', timezone('UTC', {{ expression }}))
+        ) as integer
+    )
+{%- endmacro %}
+
+
+{% macro iso_dow(expression) -%}
+    {{ return(adapter.dispatch('iso_dow')(expression)) }}
+{%- endmacro %}
+{# Monday 1 to Sunday 7. #}
+{% macro duckdb__iso_dow(expression) -%}
+    cast(isodow({{ expression }}) as integer)
+{%- endmacro %}
+
+
+{% macro json_text(expression, path) -%}
+    {{ return(adapter.dispatch('json_text')(expression, path)) }}
+{%- endmacro %}
+{# The text at a path such as 'page.url'; null when absent, empty or JSON null. #}
+{% macro duckdb__json_text(expression, path) -%}
+    nullif({{ expression }} ->> '$.{{ path }}', '')
+{%- endmacro %}
+
+
+{% macro rx_like(expression, pattern) -%}
+    {{ return(adapter.dispatch('rx_like')(expression, pattern)) }}
+{%- endmacro %}
+{# Whether the pattern occurs in the text. #}
+{% macro duckdb__rx_like(expression, pattern) -%}
+    regexp_matches({{ expression }}, '{{ pattern }}')
+{%- endmacro %}
+
+
+{% macro rx_replace(expression, pattern, replacement) -%}
+    {{ return(adapter.dispatch('rx_replace')(expression, pattern, replacement)) }}
+{%- endmacro %}
+{# Every occurrence of the pattern replaced. #}
+{% macro duckdb__rx_replace(expression, pattern, replacement) -%}
+    regexp_replace({{ expression }}, '{{ pattern }}', '{{ replacement }}', 'g')
+{%- endmacro %}
+
+
+{% macro rx_extract(expression, pattern, group) -%}
+    {{ return(adapter.dispatch('rx_extract')(expression, pattern, group)) }}
+{%- endmacro %}
+{# The numbered group of the first occurrence, null when there is none. #}
+{% macro duckdb__rx_extract(expression, pattern, group) -%}
+    nullif(regexp_extract({{ expression }}, '{{ pattern }}', {{ group }}), '')
+{%- endmacro %}
+
+
+{% macro sha256(expression) -%}
+    {{ return(adapter.dispatch('sha256')(expression)) }}
+{%- endmacro %}
+{# Lower-case hex. #}
+{% macro duckdb__sha256(expression) -%}
+    sha256({{ expression }})
+{%- endmacro %}
+
+
+{% macro seconds_between(earlier, later) -%}
+    {{ return(adapter.dispatch('seconds_between')(earlier, later)) }}
+{%- endmacro %}
+{# Whole seconds from one timestamp to another (dbt.datediff counts boundaries, not time). #}
+{% macro duckdb__seconds_between(earlier, later) -%}
+    date_sub('second', {{ earlier }}, {{ later }})
+{%- endmacro %}
+
+
+{% macro plus_minutes(expression, minutes) -%}
+    {{ return(adapter.dispatch('plus_minutes')(expression, minutes)) }}
+{%- endmacro %}
+{# The timestamp so many minutes later. #}
+{% macro duckdb__plus_minutes(expression, minutes) -%}
+    cast({{ expression }} + interval ({{ minutes }}) minute as timestamp)
+{%- endmacro %}

@@ -1,0 +1,70 @@
+{#
+    The columns of each raw table, with their types, written as in docs/architecture.md:
+    v varchar, t timestamp, d date, i integer, l bigint, n decimal(18,4), b boolean, j JSON text;
+    REF and ROW are the columns that many tables share. The tables of the `files` and `sql`
+    sources are our entities; a vendor's own tables are called `<vendor>.<table>`.
+#}
+{% macro raw_columns(table) -%}
+    {%- set types = {
+        'v': 'varchar', 't': 'timestamp', 'd': 'date', 'i': 'integer', 'l': 'bigint',
+        'n': 'decimal(18, 4)', 'b': 'boolean', 'j': 'varchar',
+    } -%}
+    {%- set shared = {
+        'REF': 'user_id v, member_number v, external_id v, email v, phone v, anonymous_id v',
+        'ROW': '_file v, _row l, _is_kept b',
+    } -%}
+    {%- set tables = {
+        'customers': 'record_id v, REF, full_name v, birth_date d, birth_year i, gender v,'
+            ~ ' marital_status v, occupation v, income_band v, country v, province v, ward v,'
+            ~ ' address v, loyalty_tier v, loyalty_enrolled_at t, preferred_size v,'
+            ~ ' created_at t, updated_at t, ROW',
+        'products': 'product_id v, sku v, product_name v, category v, brand v, price n,'
+            ~ ' currency v, updated_at t, ROW',
+        'stores': 'store_id v, store_name v, province v, updated_at t, ROW',
+        'orders': 'order_id v, channel v, store_id v, REF, full_name v, cart_id v,'
+            ~ ' coupon_code v, ordered_at t, status v, country v, province v, currency v,'
+            ~ ' updated_at t, ROW',
+        'order_lines': 'order_line_id v, order_id v, product_id v, product_name v, units n,'
+            ~ ' unit_price n, discount n, line_amount n, currency v, updated_at t, channel v,'
+            ~ ' store_id v, REF, ordered_at t, status v, country v, province v, ROW',
+        'payments': 'payment_id v, order_id v, method v, amount n, currency v, paid_at t, ROW',
+        'refunds': 'refund_id v, order_id v, amount n, currency v, refunded_at t, ROW',
+        'consents': 'consent_id v, REF, channel v, purpose v, is_granted b, occurred_at t,'
+            ~ ' text_version v, ROW',
+        'campaigns': 'campaign_id v, channel v, campaign_name v, audience v, started_at t,'
+            ~ ' cost n, currency v, ROW',
+        'experiments': 'experiment_id v, campaign_id v, REF, experiment_group v,'
+            ~ ' assigned_at t, ROW',
+        'survey_responses': 'response_id v, REF, survey v, kind v, score n, scale_max n,'
+            ~ ' answers j, answered_at t, ROW',
+        'segment.events': 'message_id v, type v, event v, anonymous_id v, user_id v,'
+            ~ ' previous_id v, occurred_at t, sent_at t, received_at t, properties j, traits j,'
+            ~ ' context j, _file v, _row l',
+        'mailchimp.lists': 'list_id v, name v',
+        'mailchimp.members': 'list_id v, member_id v, email_address v, full_name v, status v,'
+            ~ ' timestamp_opt t, last_changed t, merge_fields j, tags j',
+        'mailchimp.campaigns': 'campaign_id v, list_id v, title v, subject_line v, status v,'
+            ~ ' send_time t, emails_sent l',
+        'mailchimp.sent_to': 'campaign_id v, member_id v, email_address v, status v,'
+            ~ ' open_count l, last_open t',
+        'mailchimp.email_activity': 'campaign_id v, member_id v, email_address v, action v,'
+            ~ ' activity_type v, url v, occurred_at t',
+        'mailchimp.unsubscribes': 'campaign_id v, member_id v, email_address v, reason v,'
+            ~ ' occurred_at t',
+    } -%}
+    {%- set text = tables[table] | replace('REF', shared['REF']) | replace('ROW', shared['ROW']) -%}
+    {%- set columns = {} -%}
+    {%- for column in text.split(', ') -%}
+        {%- set name, letter = column.split(' ') -%}
+        {%- do columns.update({name: types[letter]}) -%}
+    {%- endfor -%}
+    {{ return(columns) }}
+{%- endmacro %}
+
+
+{# Which kinds of source land a raw table, and the table's folder in the lake. #}
+{% macro raw_location(table) -%}
+    {%- set vendor, dot, name = table.partition('.') -%}
+    {{ return({'kinds': [vendor], 'folder': name} if dot
+        else {'kinds': ['files', 'sql'], 'folder': table}) }}
+{%- endmacro %}

@@ -1,0 +1,160 @@
+{#
+    Staging reads accepted loads only, and each load once.
+
+    `staging.processed_loads` records which loads a staging table holds, written in the very
+    transaction that writes the table, so that a kill leaves both as they were. The file list is
+    put into the SQL as literals because DuckDB prunes on nothing else (a subquery opens every
+    file of the lake).
+
+    A load that was processed and is no longer accepted (rejected afterwards, its source removed,
+    its namespace changed, its file erased) cannot be subtracted, because its rows may have
+    replaced older ones: the table is emptied and filled again from all accepted loads.
+#}
+
+{% macro create_processed_loads() -%}
+    create schema if not exists staging;
+    create table if not exists staging.processed_loads (
+        model varchar not null,
+        source varchar not null,
+        namespace varchar not null,
+        load_id varchar not null
+    );
+{%- endmacro %}
+
+
+{# One row per file of accepted loads of a raw table: source, namespace, load_id, file. #}
+{% macro accepted_files_sql(table) -%}
+    {%- set location = raw_location(table) -%}
+    select
+        found.source,
+        found.namespace,
+        found.load_id,
+        found.file
+    from (
+        select
+            cast(null as varchar) as source,
+            cast(null as varchar) as namespace,
+            cast(null as varchar) as load_id,
+            cast(null as varchar) as file
+        where false
+        {%- for source in var('sources') if source['kind'] in location['kinds'] %}
+        {%- set folder = var('lake') ~ '/raw_' ~ source['name'] ~ '/' ~ location['folder'] %}
+        union all
+        select
+            '{{ source["name"] }}' as source,
+            '{{ source.get("namespace") or source["name"] }}' as namespace,
+            regexp_extract(file, '([^/]+)[.][^./]+[.]parquet$', 1) as load_id,
+            file
+        from glob('{{ folder | replace("'", "''") }}/*.parquet')
+        {%- endfor %}
+    ) as found
+    inner join state.main.loads as loads
+        on found.source = loads.source and found.load_id = loads.load_id
+    where loads.verdict = 'accepted'
+{%- endmacro %}
+
+
+{% macro has_withdrawn_loads(table) -%}
+    {%- set query -%}
+        select 1
+        from staging.processed_loads as processed
+        where processed.model = '{{ this.identifier }}'
+            and not exists (
+                select 1
+                from ({{ accepted_files_sql(table) }}) as accepted
+                where accepted.source = processed.source
+                    and accepted.namespace = processed.namespace
+                    and accepted.load_id = processed.load_id
+            )
+        limit 1
+    {%- endset -%}
+    {{ return(run_query(query).rows | length > 0) }}
+{%- endmacro %}
+
+
+{# The files this run has to read, in a fixed order. #}
+{% macro files_to_read(table) -%}
+    {%- if not execute -%}{{ return([]) }}{%- endif -%}
+    {%- set query -%}
+        select source, namespace, file
+        from ({{ accepted_files_sql(table) }}) as accepted
+        {%- if is_incremental() and not has_withdrawn_loads(table) %}
+        where not exists (
+            select 1
+            from staging.processed_loads as processed
+            where processed.model = '{{ this.identifier }}'
+                and processed.source = accepted.source
+                and processed.namespace = accepted.namespace
+                and processed.load_id = accepted.load_id
+        )
+        {%- endif %}
+        order by source, file
+    {%- endset -%}
+    {{ return(run_query(query).rows) }}
+{%- endmacro %}
+
+
+{# Rows of a raw table not yet in this staging table; typed and empty when there are none. #}
+{% macro raw_files(table) -%}
+    {%- set columns = raw_columns(table) -%}
+    {%- set files = files_to_read(table) -%}
+    {%- set sources = files | map(attribute=0) | unique | list %}
+    select
+        {%- for column, type in columns.items() %}
+        cast(null as {{ type }}) as {{ column }},
+        {%- endfor %}
+        cast(null as varchar) as source,
+        cast(null as varchar) as namespace,
+        cast(null as varchar) as _load_id
+    where false
+    {%- for name in sources %}
+    {%- set own = files | selectattr(0, 'equalto', name) | list %}
+    union all
+    select
+        {%- for column, type in columns.items() %}
+        cast({{ column }} as {{ type }}) as {{ column }},
+        {%- endfor %}
+        '{{ name }}' as source,
+        '{{ own[0][1] }}' as namespace,
+        regexp_extract(filename, '([^/]+)[.][^./]+[.]parquet$', 1) as _load_id
+    from (
+        -- The typed empty side gives a column that the files of an older release do not have.
+        select
+            {%- for column, type in columns.items() %}
+            cast(null as {{ type }}) as {{ column }},
+            {%- endfor %}
+            cast(null as varchar) as filename
+        where false
+        union all by name
+        select *
+        from read_parquet([
+            {%- for file in own %}
+            '{{ file[2] | replace("'", "''") }}'{{ "," if not loop.last }}
+            {%- endfor %}
+        ], union_by_name = true, filename = true)
+    ) as landed
+    {%- endfor %}
+{%- endmacro %}
+
+
+{% macro forget_withdrawn_loads() -%}
+    {%- if execute and is_incremental()
+        and has_withdrawn_loads(config.get('meta')['raw_table']) -%}
+        delete from {{ this }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# After any successful build the table holds exactly the accepted loads. #}
+{% macro remember_processed_loads() -%}
+    {%- if execute -%}
+        delete from staging.processed_loads where model = '{{ this.identifier }}';
+        insert into staging.processed_loads
+        select distinct
+            '{{ this.identifier }}',
+            source,
+            namespace,
+            load_id
+        from ({{ accepted_files_sql(config.get('meta')['raw_table']) }}) as accepted
+    {%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,42 @@
+{# Typed access to the vars of a run. #}
+
+{% macro threshold(name) -%}
+    {%- set defaults = {
+        'loyal_order_days': 3,
+        'session_minutes': 30,
+        'abandoned_cart_minutes': 60,
+        'cart_recovery_days': 7,
+    } -%}
+    {{ return((var('thresholds') or {}).get(name, defaults[name])) }}
+{%- endmacro %}
+
+
+{# How many accounts or members a value may stand for before it stops linking people. #}
+{% macro identifier_limit(identifier_type) -%}
+    {%- set defaults = {'phone': 1, 'email': 2, 'anonymous_id': 1} -%}
+    {%- set limits = (var('thresholds') or {}).get('identifier_limits') or {} -%}
+    {{ return(limits.get(identifier_type, defaults[identifier_type])) }}
+{%- endmacro %}
+
+
+{#
+    A vocabulary that the retailer may edit: `<config_dir>/<name>.csv` when it is there, else the
+    seed of that name. `columns` maps each column to its type.
+#}
+{% macro vocabulary(name, columns) -%}
+    {%- set seed = ref(name) -%}
+    {%- set file = var('config_dir') ~ '/' ~ name ~ '.csv' -%}
+    {%- set edited = execute and var('config_dir')
+        and run_query("select 1 from glob('" ~ file | replace("'", "''") ~ "')").rows | length -%}
+    (
+        select
+            {%- for column, type in columns.items() %}
+            cast({{ column }} as {{ type }}) as {{ column }}{{ "," if not loop.last }}
+            {%- endfor %}
+        from {% if edited -%}
+            read_csv('{{ file | replace("'", "''") }}', header = true, all_varchar = true)
+        {%- else -%}
+            {{ seed }}
+        {%- endif %}
+    )
+{%- endmacro %}

@@ -1,0 +1,33 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    full_refresh=false,
+    database='state',
+    schema='main'
+) }}
+
+-- The record of who was believed to be whom: append-only, kept in state, never rebuilt. Events
+-- are numbered by the proposal, so that appending the same proposal twice appends once.
+select
+    events.event_number,
+    'E' || lpad(cast(events.event_number as varchar), 9, '0') as event_id,
+    '{{ var("run_id") }}' as run_id,
+    {{ as_of_at() }} as happened_at,
+    events.event,
+    events.customer_id,
+    events.other_customer_id,
+    events.identifier_type,
+    events.namespace,
+    events.identifier_value,
+    events.rule,
+    events.triggering_source,
+    events.triggering_record_id,
+    '{{ local_md5(tojson({
+        "phone": identifier_limit("phone"),
+        "email": identifier_limit("email"),
+        "anonymous_id": identifier_limit("anonymous_id"),
+    }))[:12] }}' as configuration_version
+from {{ ref('identity_events_proposed') }} as events
+{% if is_incremental() -%}
+where events.event_number > (select coalesce(max(event_number), 0) from {{ this }})
+{%- endif %}

@@ -1,0 +1,55 @@
+-- Every word on consent. The e-mail platform is heard only when somebody leaves: a subscription
+-- there may be one that we pushed, and our own push is no evidence of a wish.
+with told as (
+    select
+        source,
+        'consents' as record_kind,
+        consent_id as record_id,
+        channel,
+        purpose,
+        coalesce(is_granted, false) as is_granted,
+        occurred_at,
+        text_version
+    from {{ ref('stg_entities__consents') }}
+    union all
+    select
+        source,
+        'mailchimp_members',
+        list_id || ':' || member_id,
+        'email',
+        'marketing',
+        false,
+        coalesce(last_changed, timestamp_opt),
+        null
+    from {{ ref('stg_mailchimp__members') }}
+    where status in ('unsubscribed', 'cleaned')
+)
+
+select
+    told.source,
+    case when told.record_kind = 'consents' then told.record_id
+        else told.record_kind || ':' || told.record_id
+    end as evidence_id,
+    record_customers.customer_id,
+    told.channel,
+    told.purpose,
+    told.is_granted,
+    told.occurred_at,
+    told.text_version
+from told
+left join {{ ref('int_record_customers') }} as record_customers
+    on told.source = record_customers.source
+    and told.record_kind = record_customers.record_kind
+    and told.record_id = record_customers.record_id
+union all
+select
+    email_events.source,
+    'unsubscribes:' || email_events.email_event_id,
+    email_events.customer_id,
+    'email',
+    'marketing',
+    false,
+    email_events.occurred_at,
+    null
+from {{ ref('int_email_events') }} as email_events
+where email_events.kind = 'unsubscribe'

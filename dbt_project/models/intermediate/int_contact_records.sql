@@ -1,0 +1,91 @@
+-- Every delivered record that names a person, with the identifiers as they were written.
+with web_identities as (
+    -- Millions of events name few people: one record per combination, not per event.
+    select
+        source,
+        namespace,
+        'web_identities' as record_kind,
+        min(message_id) as record_id,
+        min(occurred_at) as first_seen_at,
+        max(occurred_at) as last_seen_at,
+        user_id,
+        cast(null as varchar) as member_number,
+        cast(null as varchar) as external_id,
+        email,
+        phone,
+        anonymous_id,
+        cast(null as varchar) as full_name,
+        cast(null as varchar) as country
+    from {{ ref('int_web_identifiers') }}
+    group by source, namespace, user_id, email, phone, anonymous_id
+),
+
+mailchimp_members as (
+    select
+        source,
+        namespace,
+        'mailchimp_members' as record_kind,
+        list_id || ':' || member_id as record_id,
+        coalesce(timestamp_opt, last_changed) as first_seen_at,
+        coalesce(last_changed, timestamp_opt) as last_seen_at,
+        cast(null as varchar) as user_id,
+        cast(null as varchar) as member_number,
+        cast(null as varchar) as external_id,
+        email_address as email,
+        cast(null as varchar) as phone,
+        cast(null as varchar) as anonymous_id,
+        full_name,
+        cast(null as varchar) as country
+    from {{ ref('stg_mailchimp__members') }}
+),
+
+{% set entities = {
+    'customers': ('record_id', 'created_at', 'updated_at', 'full_name', 'country'),
+    'consents': ('consent_id', 'occurred_at', 'occurred_at', 'null', 'null'),
+    'experiments': ('experiment_id', 'assigned_at', 'assigned_at', 'null', 'null'),
+    'survey_responses': ('response_id', 'answered_at', 'answered_at', 'null', 'null'),
+} -%}
+{% for entity, (key, first, last, name, country) in entities.items() -%}
+{{ entity }} as (
+    select
+        source,
+        namespace,
+        '{{ entity }}' as record_kind,
+        {{ key }} as record_id,
+        coalesce({{ first }}, {{ last }}) as first_seen_at,
+        coalesce({{ last }}, {{ first }}) as last_seen_at,
+        user_id,
+        member_number,
+        external_id,
+        email,
+        phone,
+        anonymous_id,
+        cast({{ name }} as varchar) as full_name,
+        cast({{ country }} as varchar) as country
+    from {{ ref('stg_entities__' ~ entity) }}
+),
+
+{% endfor -%}
+orders as (
+    select
+        source,
+        namespace,
+        'orders' as record_kind,
+        source_order_id as record_id,
+        ordered_at as first_seen_at,
+        ordered_at as last_seen_at,
+        user_id,
+        member_number,
+        external_id,
+        email,
+        phone,
+        anonymous_id,
+        full_name,
+        country
+    from {{ ref('int_source_orders') }}
+)
+
+{% for relation in ['web_identities', 'mailchimp_members'] + entities.keys() | list + ['orders'] -%}
+select * from {{ relation }}
+{{ "union all" if not loop.last }}
+{% endfor %}

@@ -1,0 +1,83 @@
+-- What each record says about a person, attributes parsed, with the customer it belongs to.
+{% set attributes = [
+    'birth_date', 'birth_year', 'gender', 'marital_status', 'occupation', 'income_band', 'ward',
+    'address', 'loyalty_tier', 'loyalty_enrolled_at', 'preferred_size'
+] -%}
+with described as (
+    select
+        records.source,
+        records.namespace,
+        records.record_kind,
+        records.record_id,
+        records.email as raw_email,
+        records.phone as raw_phone,
+        records.full_name,
+        coalesce(customers.country, records.country) as country,
+        coalesce(customers.province, orders.province) as province,
+        {% for attribute in attributes -%}
+        customers.{{ attribute }},
+        {% endfor -%}
+        records.first_seen_at as created_at,
+        records.last_seen_at as updated_at
+    from {{ ref('int_contact_records') }} as records
+    left join {{ ref('stg_entities__customers') }} as customers
+        on records.record_kind = 'customers'
+        and records.source = customers.source
+        and records.record_id = customers.record_id
+    left join {{ ref('int_source_orders') }} as orders
+        on records.record_kind = 'orders'
+        and records.source = orders.source
+        and records.record_id = orders.source_order_id
+    -- An account's own record describes its owner; an order placed without one is all there is.
+    where records.record_kind in ('customers', 'mailchimp_members')
+        or (
+            records.record_kind = 'orders'
+            and records.user_id is null
+            and records.member_number is null
+        )
+),
+
+keyed as (
+    select
+        *,
+        case when {{ rx_like('country', '^[A-Z]{2}$') }} then country
+            else '{{ var("default_country") }}'
+        end as parse_country
+    from described
+)
+
+select
+    keyed.source,
+    keyed.namespace,
+    keyed.record_kind,
+    keyed.record_id,
+    record_customers.customer_id,
+    keyed.full_name,
+    names.given_name,
+    names.family_name,
+    emails.value as email,
+    phones.value as phone_e164,
+    keyed.raw_email,
+    keyed.raw_phone,
+    keyed.country,
+    keyed.province,
+    {% for attribute in attributes -%}
+    keyed.{{ attribute }},
+    {% endfor -%}
+    keyed.created_at,
+    keyed.updated_at
+from keyed
+left join {{ ref('int_record_customers') }} as record_customers
+    on keyed.source = record_customers.source
+    and keyed.record_kind = record_customers.record_kind
+    and keyed.record_id = record_customers.record_id
+left join {{ ref('int_contact_values_parsed') }} as names
+    on names.kind = 'name'
+    and keyed.full_name = names.raw_value
+    and keyed.parse_country = names.country
+left join {{ ref('int_contact_values_parsed') }} as emails
+    on emails.kind = 'email' and keyed.raw_email = emails.raw_value
+left join {{ ref('int_contact_values_parsed') }} as phones
+    on phones.kind = 'phone'
+    and keyed.raw_phone = phones.raw_value
+    and keyed.parse_country = phones.country

@@ -1,0 +1,85 @@
+-- What happened to each e-mail: one row per campaign, recipient, kind and moment.
+with sent as (
+    select
+        sent_to.source,
+        sent_to.namespace,
+        sent_to.campaign_id,
+        sent_to.member_id,
+        sent_to.status,
+        campaigns.list_id,
+        campaigns.send_time
+    from {{ ref('stg_mailchimp__sent_to') }} as sent_to
+    left join {{ ref('stg_mailchimp__campaigns') }} as campaigns
+        on sent_to.source = campaigns.source and sent_to.campaign_id = campaigns.campaign_id
+),
+
+activity as (
+    select
+        source,
+        namespace,
+        campaign_id,
+        member_id,
+        action as kind,
+        url,
+        occurred_at
+    from {{ ref('stg_mailchimp__email_activity') }}
+    where action in ('open', 'click', 'bounce')
+),
+
+told as (
+    select source, namespace, campaign_id, member_id, 'sent' as kind, null as url,
+        send_time as occurred_at
+    from sent
+    union all
+    select source, namespace, campaign_id, member_id, 'delivered', null, send_time
+    from sent
+    where status = 'sent'
+    union all
+    -- The report and the activity feed both tell of a bounce: the feed knows when.
+    select source, namespace, campaign_id, member_id, 'bounce', null, send_time
+    from sent
+    where status in ('hard', 'soft')
+        and not exists (
+            select 1
+            from activity
+            where activity.kind = 'bounce'
+                and activity.source = sent.source
+                and activity.campaign_id = sent.campaign_id
+                and activity.member_id = sent.member_id
+        )
+    union all
+    select source, namespace, campaign_id, member_id, kind, url, occurred_at
+    from activity
+    union all
+    select source, namespace, campaign_id, member_id, 'unsubscribe', null, occurred_at
+    from {{ ref('stg_mailchimp__unsubscribes') }}
+),
+
+-- A member is one address under every list, so any list's record names the customer.
+member_customers as (
+    select
+        members.source,
+        members.member_id,
+        min(record_customers.customer_id) as customer_id
+    from {{ ref('stg_mailchimp__members') }} as members
+    inner join {{ ref('int_record_customers') }} as record_customers
+        on members.source = record_customers.source
+        and record_customers.record_kind = 'mailchimp_members'
+        and members.list_id || ':' || members.member_id = record_customers.record_id
+    group by members.source, members.member_id
+)
+
+select
+    {{ sha256("concat_ws('|', told.source, told.campaign_id, told.member_id, told.kind, "
+        ~ "cast(told.occurred_at as varchar), coalesce(told.url, ''))") }} as email_event_id,
+    told.source,
+    told.campaign_id,
+    told.member_id,
+    member_customers.customer_id,
+    told.kind,
+    told.url,
+    told.occurred_at
+from told
+left join member_customers
+    on told.source = member_customers.source
+    and told.member_id = member_customers.member_id

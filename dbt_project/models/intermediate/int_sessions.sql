@@ -1,0 +1,62 @@
+-- One web session: a visitor's events with no pause of `session_minutes`.
+with ranked as (
+    select
+        *,
+        row_number() over (
+            partition by session_id
+            order by occurred_at asc nulls last, message_id asc
+        ) as event_rank
+    from {{ ref('int_web_events') }}
+),
+
+arrivals as (
+    select
+        session_id,
+        case
+            when utm_source is not null then utm_source
+            when referrer is null then 'direct'
+            else {{ rx_extract('referrer', '^[a-z]+://([^/:?#]+)', 1) }}
+        end as traffic_source,
+        case
+            when utm_medium is not null then utm_medium
+            when utm_source is not null then 'unknown'
+            when referrer is null then 'none'
+            else 'referral'
+        end as medium,
+        utm_campaign as campaign,
+        page_path as landing_path,
+        device_type
+    from ranked
+    where event_rank = 1
+),
+
+totals as (
+    select
+        session_id,
+        min(source) as source,
+        -- Two people in one session on a shared device: the session is nobody's.
+        case when min(customer_id) = max(customer_id) then min(customer_id) end as customer_id,
+        min(anonymous_id) as anonymous_id,
+        min(occurred_at) as started_at,
+        max(occurred_at) as ended_at,
+        count(*) as event_count,
+        sum(case when type = 'page' then 1 else 0 end) as page_view_count,
+        sum(case when event = 'Product Viewed' then 1 else 0 end) as product_view_count,
+        sum(case when kind = 'search' then 1 else 0 end) as search_count,
+        sum(case when event = 'Product Added' then 1 else 0 end) as cart_add_count,
+        max(case when kind = 'order' then 1 else 0 end) = 1 as has_order,
+        max(case when kind = 'sign_up' then 1 else 0 end) = 1 as has_sign_up
+    from ranked
+    group by session_id
+)
+
+select
+    totals.*,
+    {{ business_date('totals.started_at') }} as started_on,
+    coalesce(arrivals.traffic_source, 'unknown') as traffic_source,
+    arrivals.medium,
+    arrivals.campaign,
+    arrivals.landing_path,
+    arrivals.device_type
+from totals
+inner join arrivals on totals.session_id = arrivals.session_id

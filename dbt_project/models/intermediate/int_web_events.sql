@@ -1,0 +1,103 @@
+-- Web events with their session (a visitor's events with no pause of `session_minutes`) and the
+-- customer behind them.
+with gaps as (
+    select
+        *,
+        lag(occurred_at) over (
+            partition by source, visitor_key
+            order by occurred_at asc nulls last, message_id asc
+        ) as previous_at
+    from {{ ref('int_web_events_parsed') }}
+),
+
+starts as (
+    select
+        *,
+        case
+            when previous_at is null then 1
+            when {{ seconds_between('previous_at', 'occurred_at') }}
+                > {{ threshold('session_minutes') * 60 }} then 1
+            else 0
+        end as is_start
+    from gaps
+),
+
+numbered as (
+    select
+        *,
+        sum(is_start) over (
+            partition by source, visitor_key
+            order by occurred_at asc nulls last, message_id asc
+            rows between unbounded preceding and current row
+        ) as session_number
+    from starts
+),
+
+-- The account an event names, else whose device it is (a shared device is nobody's).
+identified as (
+    select
+        numbered.*,
+        coalesce(by_user.customer_id, by_device.customer_id) as own_customer_id
+    from numbered
+    left join {{ ref('identity_map') }} as by_user
+        on by_user.identifier_type = 'user_id'
+        and numbered.namespace = by_user.namespace
+        and numbered.user_id = by_user.identifier_value
+    left join {{ ref('identity_map') }} as by_device
+        on by_device.identifier_type = 'anonymous_id'
+        and numbered.namespace = by_device.namespace
+        and numbered.anonymous_id = by_device.identifier_value
+),
+
+-- What happened before the log-in on a shared device belongs to the one who logged in, unless
+-- two people did so within the session.
+sessions as (
+    select
+        *,
+        first_value(message_id) over (
+            partition by source, visitor_key, session_number
+            order by occurred_at asc nulls last, message_id asc
+        ) as first_message_id,
+        min(own_customer_id) over (partition by source, visitor_key, session_number)
+            as lowest_customer_id,
+        max(own_customer_id) over (partition by source, visitor_key, session_number)
+            as highest_customer_id
+    from identified
+)
+
+select
+    source || ':' || message_id as web_event_id,
+    message_id,
+    source,
+    namespace,
+    source || ':' || first_message_id as session_id,
+    coalesce(
+        own_customer_id,
+        case when lowest_customer_id = highest_customer_id then lowest_customer_id end
+    ) as customer_id,
+    visitor_key,
+    anonymous_id,
+    user_id,
+    occurred_at,
+    {{ business_date('occurred_at') }} as occurred_on,
+    type,
+    event,
+    kind,
+    product_id,
+    product_name,
+    category,
+    cart_id,
+    order_id,
+    search_text,
+    original_price_amount,
+    quantity,
+    original_total_amount,
+    page_path,
+    referrer,
+    utm_source,
+    utm_medium,
+    utm_campaign,
+    device_id,
+    device_type,
+    locale
+from sessions

@@ -1,0 +1,3 @@
+{{ config(unique_key=['source', 'campaign_id'], meta={'raw_table': 'campaigns'}) }}
+
+{{ latest_rows('campaigns', keys=['campaign_id'], order_by=[]) }}

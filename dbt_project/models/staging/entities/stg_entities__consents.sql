@@ -1,0 +1,3 @@
+{{ config(unique_key=['source', 'consent_id'], meta={'raw_table': 'consents'}) }}
+
+{{ latest_rows('consents', keys=['consent_id'], order_by=[]) }}

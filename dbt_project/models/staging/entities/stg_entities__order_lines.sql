@@ -1,0 +1,3 @@
+{{ config(unique_key=['source', 'order_line_id'], meta={'raw_table': 'order_lines'}) }}
+
+{{ latest_rows('order_lines', keys=['order_line_id'], order_by=['updated_at']) }}

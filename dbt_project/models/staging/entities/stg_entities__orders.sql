@@ -1,0 +1,3 @@
+{{ config(unique_key=['source', 'order_id'], meta={'raw_table': 'orders'}) }}
+
+{{ latest_rows('orders', keys=['order_id'], order_by=['updated_at']) }}

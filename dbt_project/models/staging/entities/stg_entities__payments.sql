@@ -1,0 +1,3 @@
+{{ config(unique_key=['source', 'payment_id'], meta={'raw_table': 'payments'}) }}
+
+{{ latest_rows('payments', keys=['payment_id'], order_by=[]) }}

@@ -1,0 +1,3 @@
+{{ config(unique_key=['source', 'refund_id'], meta={'raw_table': 'refunds'}) }}
+
+{{ latest_rows('refunds', keys=['refund_id'], order_by=[]) }}
