@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 BUILTINS = ("_file", "_row")
+_LITERALS = ("null", "true", "false")
 _PLAIN = re.compile(r"[^\W\d][\w ]*")
 
 
@@ -41,7 +42,7 @@ def expression_columns(text: str) -> list[str]:
     from sqlglot import exp
 
     if _PLAIN.fullmatch(text.strip()):
-        return [text.strip()] if text.strip() not in BUILTINS else []
+        return [text.strip()] if text.strip().lower() not in (*BUILTINS, *_LITERALS) else []
     found = [node.name for node in _parse(text).find_all(exp.Column, bfs=False)]
     return [name for name in dict.fromkeys(found) if name not in BUILTINS]
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
+import duckdb
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from ingestion.entities import ENTITIES
@@ -17,7 +19,8 @@ from ingestion.expressions import (
     expression_columns,
 )
 from ingestion.parquet import literal
-from ingestion.projection import Target
+from ingestion.projection import Target, typed_query
+from ingestion.readers import Reading
 
 if TYPE_CHECKING:
     from ingestion.spec import SourceConfig
@@ -112,6 +115,31 @@ def targets(
             found.append(Target(name, letter, "null"))
     kept = _compiled(config, mapping.filter or "true", columns, where, ("tables", entity, "filter"))
     return found, kept
+
+
+def entity_query(
+    connection: duckdb.DuckDBPyConnection,
+    config: SourceConfig,
+    entity: str,
+    mapping: TableMapping,
+    reading: Reading,
+) -> Callable[[Sequence[str]], str]:
+    """For some files of a reading: SQL of the entity's typed rows, `_problem` and `_original`."""
+    found, kept = targets(config, entity, mapping, reading.columns, mapping.from_)
+    found[0] = replace(found[0], failures=(*found[0].failures, *kept.failures))
+
+    def query(files: Sequence[str]) -> str:
+        return typed_query(
+            connection,
+            relation=reading.relation(files),
+            targets=found,
+            key=found[0].name,
+            is_kept=kept.sql,
+            carried=("_file", "_row", "_malformed", "_original"),
+            time_zone=config.time_zone,
+        )
+
+    return query
 
 
 def _compiled(

@@ -26,7 +26,6 @@ class Target:
     letter: str
     sql: str
     failures: Sequence[str] = ()
-    source_key: str = ""
 
 
 def typed_query(
@@ -41,7 +40,8 @@ def typed_query(
 ) -> str:
     """A query of the typed targets, `carried` columns, `_is_kept`, and `_problem` (null = good).
 
-    `relation` is SQL in parentheses or a table; `is_kept` a boolean expression over it.
+    `relation` is SQL in parentheses or a table, with `_malformed`, which is carried; `is_kept` is
+    a boolean expression over it.
     """
     raw = ", ".join(f"({target.sql}) as {quote(target.name)}" for target in targets)
     failed = " ".join(
@@ -62,7 +62,7 @@ def typed_query(
     )
     problems = [_problem(target, types[target.name], time_zone) for target in targets]
     missing = f"case when {quote(key)} is null then {literal(f'{key} is missing')} end"
-    reasons = ", ".join(["_cast_problem", *filter(None, problems), missing])
+    reasons = ", ".join(["_malformed", "_cast_problem", *filter(None, problems), missing])
     return (
         f"select {values}, {kept}, _is_kept, coalesce({reasons}) as _problem from ({inner}) as raw"
     )

@@ -164,6 +164,7 @@ class CheckedItem:
     item: str
     found: str
     problem: str | None = None
+    is_ok: bool = True
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,156 @@
+"""Delivered files: found by pattern, recognised by content, brought to the local disk."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from khach.errors import BusyError
+
+if TYPE_CHECKING:
+    from ingestion.spec import FetchContext, SourceConfig
+
+_VARIABLE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """A file as delivered: its name inside the source's folder, where it is, size and version."""
+
+    name: str
+    path: str
+    stamp: str  # size and modification time, or the store's ETag
+    is_remote: bool = False
+
+
+@dataclass(frozen=True)
+class LocalFile:
+    """A new delivery on the local disk. `fingerprint` is its stamp and the hash of its bytes."""
+
+    name: str
+    path: Path
+    fingerprint: str
+
+
+def resolve_folder(config: SourceConfig, folder: str) -> str:
+    """`folder` with its `${NAME}` variables filled in; ConfigError when one is not set."""
+
+    def value(match: re.Match[str]) -> str:
+        found = os.environ.get(match[1])
+        if not found:
+            raise config.problem(
+                f"the environment variable {match[1]} is not set",
+                "folder",
+                fix=f"export {match[1]}=...",
+            )
+        return found
+
+    return _VARIABLE.sub(value, folder)
+
+
+def find_files(config: SourceConfig, folder: str, pattern: str, *keys: str) -> list[Delivered]:
+    """The files that match a pattern below a folder (local path or fsspec URL), by name.
+
+    A pattern without wildcards must exist; so must the folder. `keys` is the pattern's place.
+    """
+    base = resolve_folder(config, folder)
+    found = _remote(base, pattern) if "://" in base else _local(config, base, pattern, keys)
+    if not found and not set("*?[") & set(pattern):
+        raise config.problem(f"{pattern} does not exist in {base}", *keys)
+    return found
+
+
+def bring_new(context: FetchContext, table: str, files: list[Delivered]) -> list[LocalFile]:
+    """The files whose content no committed load of the table has, on the local disk."""
+    new: list[LocalFile] = []
+    for file in files:
+        known = context.seen.fingerprints.get((table, file.name), frozenset())
+        if any(mark.rpartition(":")[0] == file.stamp for mark in known):
+            continue
+        local = _download(context, file) if file.is_remote else Path(file.path)
+        with local.open("rb") as content:
+            digest = hashlib.file_digest(content, "sha256").hexdigest()
+        # The same bytes delivered again under a new date are no new delivery.
+        if all(mark.rpartition(":")[2] != digest for mark in known):
+            new.append(LocalFile(file.name, local, f"{file.stamp}:{digest}"))
+    return new
+
+
+def assert_unchanged(files: list[LocalFile]) -> None:
+    """BusyError when a local delivery changed while it was read: its hash would be a lie."""
+    for file in files:
+        stamp, _, digest = file.fingerprint.rpartition(":")
+        if _stamp(file.path) == stamp:
+            continue
+        with file.path.open("rb") as content:
+            if hashlib.file_digest(content, "sha256").hexdigest() != digest:
+                raise BusyError(
+                    f"{file.name} is still being written",
+                    fix="deliver under another name and rename when complete, then run again",
+                )
+
+
+def _stamp(path: Path) -> str:
+    status = path.stat()
+    return f"{status.st_size}:{status.st_mtime_ns}"
+
+
+def _local(config: SourceConfig, base: str, pattern: str, keys: tuple[str, ...]) -> list[Delivered]:
+    folder = Path(base).expanduser()
+    if not folder.is_dir():
+        raise config.problem(f"the folder {folder} does not exist", "folder")
+    if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
+        raise config.problem("give a pattern below the folder", *keys)
+    return [
+        Delivered(path.relative_to(folder).as_posix(), str(path), _stamp(path))
+        for path in sorted(folder.glob(pattern))
+        if path.is_file()
+    ]
+
+
+def _remote(base: str, pattern: str) -> list[Delivered]:
+    import fsspec
+
+    try:
+        store, root = fsspec.core.url_to_fs(base)
+        store.invalidate_cache()
+        infos = store.glob(f"{root.rstrip('/')}/{pattern}", detail=True)
+    except (OSError, ImportError) as problem:
+        raise BusyError(f"cannot list {base}: {type(problem).__name__}") from None
+    return [
+        Delivered(
+            path.removeprefix(root.rstrip("/") + "/"),
+            store.unstrip_protocol(path),
+            f"{info['size']}:{_version(info)}",
+            is_remote=True,
+        )
+        for path, info in sorted(infos.items())
+        if info["type"] == "file"
+    ]
+
+
+def _version(info: dict[str, object]) -> str:
+    keys = ("ETag", "etag", "mtime", "LastModified", "last_modified", "created")
+    found = next((str(info[key]) for key in keys if info.get(key)), "")
+    return found.strip('"').replace(":", "-")
+
+
+def _download(context: FetchContext, file: Delivered) -> Path:
+    import fsspec
+
+    # Numbered, so that two folders may hold files of one name.
+    number = hashlib.sha256(file.path.encode()).hexdigest()[:12]
+    target = context.staging / "downloads" / f"{number}-{Path(file.name).name}"
+    target.parent.mkdir(exist_ok=True)
+    store, path = fsspec.core.url_to_fs(file.path)
+    try:
+        store.get_file(path, str(target))
+    except OSError as problem:
+        if problem.errno is None:
+            raise BusyError(f"cannot fetch {file.name}: {type(problem).__name__}") from None
+        raise
+    return target

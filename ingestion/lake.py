@@ -1,0 +1,252 @@
+"""The only place that knows where raw lands: dlt's filesystem destination, Parquet, append-only.
+
+A load is committed by its line in `_dlt_loads`; files of other load ids are leftovers. Everything
+that the next read must know (`_deliveries`) is part of the load, so that it commits with it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from ingestion.parquet import copy_to_parquet, duckdb_session
+from ingestion.spec import Delivery, Extract, TableSpec
+from khach.errors import KhachError
+
+if TYPE_CHECKING:
+    from khach.environment import Environment
+
+LAYOUT = "{table_name}/{load_id}.{file_id}.{ext}"
+DELIVERIES = TableSpec(
+    "_deliveries",
+    {
+        "table_name": "v",
+        "file": "v",
+        "rows_offered": "i",
+        "rows_landed": "i",
+        "rows_quarantined": "i",
+        "filtered": "i",
+        "fingerprint": "v",
+        "cursor": "v",
+    },
+)
+# dlt reads these late; the working folder must not grow, and the Parquet must not be rewritten.
+_SETTINGS = {
+    "LOAD__DELETE_COMPLETED_JOBS": "true",
+    "LOAD__WORKERS": "2",
+    "NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID": "false",
+    "RUNTIME__DLTHUB_TELEMETRY": "false",
+    "RUNTIME__LOG_LEVEL": "ERROR",
+}
+_CONTRACT = {"tables": "evolve", "columns": "evolve", "data_type": "freeze"}
+
+
+@dataclass(frozen=True)
+class CommittedLoad:
+    """A landed load: its id and when it was committed (naive UTC)."""
+
+    load_id: str
+    landed_at: datetime
+
+
+def raw_folder(env: Environment, source: str) -> Path:
+    """Where a source's raw tables are."""
+    return env.lake / f"raw_{source}"
+
+
+def committed_loads(env: Environment, source: str) -> list[CommittedLoad]:
+    """The landed loads of a source, oldest first."""
+    loads = []
+    for path in sorted((raw_folder(env, source) / "_dlt_loads").glob("*.jsonl")):
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            landed = datetime.fromisoformat(record["inserted_at"])
+        except (ValueError, KeyError):
+            continue  # cut off by a kill: the load is still pending and its record comes again
+        if record.get("status") == 0:
+            naive = landed.astimezone(UTC).replace(tzinfo=None)
+            loads.append(CommittedLoad(str(record["load_id"]), naive))
+    return sorted(loads, key=lambda load: float(load.load_id))
+
+
+def load_files(env: Environment, source: str, table: str, load_id: str) -> list[Path]:
+    """The Parquet files of one table of one load."""
+    return sorted((raw_folder(env, source) / table).glob(f"{load_id}.*.parquet"))
+
+
+def deliveries(env: Environment, source: str, load_ids: list[str]) -> list[tuple[str, Delivery]]:
+    """The `_deliveries` rows of some loads, each with its load id."""
+    files = [
+        str(path) for load in load_ids for path in load_files(env, source, DELIVERIES.name, load)
+    ]
+    if not files:
+        return []
+    columns = ", ".join(DELIVERIES.columns)
+    with duckdb.connect() as connection:
+        rows = connection.execute(
+            f"select split_part(parse_filename(filename), '.parquet', 1), {columns} "
+            "from read_parquet(?, union_by_name=true, filename=true) order by all",
+            [files],
+        ).fetchall()
+    # The name is <load_id>.<file_id>, and a load id has a dot in it.
+    return [(row[0].rpartition(".")[0], Delivery(*row[1:])) for row in rows]
+
+
+def tables_present(env: Environment, source: str) -> set[str]:
+    """The tables that committed loads have written."""
+    folder = raw_folder(env, source)
+    return {path.parent.name for path in folder.glob("*/*.parquet")} if folder.is_dir() else set()
+
+
+def has_pending(env: Environment, source: str) -> bool:
+    """Whether an interrupted run left a load package that dlt has to finish (dlt not needed)."""
+    working = env.dlt_dir / f"khach_{source}"
+    packages = [*working.glob("normalize/extracted/*"), *working.glob("load/normalized/*")]
+    return any(path.is_dir() for path in packages)
+
+
+def finish_pending(env: Environment, source: str) -> None:
+    """Finish what an interrupted run left, or take it back whole so that it is read again."""
+    try:
+        _pipeline(env, source).run()
+    except Exception as problem:  # a torn package fails in many ways
+        if disk_error(problem):
+            raise
+        shutil.rmtree(env.dlt_dir / f"khach_{source}", ignore_errors=True)
+        remove_leftovers(env, source)
+
+
+def remove_leftovers(env: Environment, source: str) -> None:
+    """Delete files of loads that were never committed and will not be finished."""
+    committed = {load.load_id for load in committed_loads(env, source)}
+    for path in raw_folder(env, source).glob("*/*.parquet"):
+        if path.name.removesuffix(".parquet").rpartition(".")[0] not in committed:
+            path.unlink()
+
+
+def land(
+    env: Environment, source: str, tables: list[TableSpec], extract: Extract, staging: Path
+) -> str:
+    """Land one load and commit it; returns its id.
+
+    Every table lands, with zero rows when nothing was delivered for it. Raises KhachError when a
+    column would change its type.
+    """
+    files = dict(extract.files)
+    with duckdb_session(staging) as connection:
+        for table in tables:
+            if table.name not in files:
+                files[table.name] = staging / f"empty-{table.name}.parquet"
+                _write_rows(connection, table, [], files[table.name])
+        files[DELIVERIES.name] = staging / "_deliveries.parquet"
+        rows = [asdict(delivery) for delivery in extract.deliveries]
+        _write_rows(connection, DELIVERIES, rows, files[DELIVERIES.name])
+    pipeline = _pipeline(env, source)
+    try:
+        info = pipeline.run(_resources(source, [*tables, DELIVERIES], files))
+    except Exception as problem:
+        if changed := _type_change(problem):
+            raise KhachError(
+                f"source {source}: {changed}; nothing of this delivery was landed",
+                fix="map the column to its old type, or give the table another source name",
+            ) from None
+        raise
+    return str(info.loads_ids[0])
+
+
+def disk_error(problem: BaseException) -> bool:
+    """Whether an error, or a cause of it, says that the disk or a file-size limit is exhausted."""
+    words = ("no space left", "disk quota", "file too large", "disk is full")
+    seen: BaseException | None = problem
+    while seen is not None:
+        if any(word in str(seen).lower() for word in words):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
+
+
+def _write_rows(
+    connection: duckdb.DuckDBPyConnection,
+    table: TableSpec,
+    rows: list[dict[str, Any]],
+    path: Path,
+) -> None:
+    import pyarrow as pa
+
+    columns = {name: [row[name] for row in rows] for name in table.columns}
+    arrow = pa.table({name: pa.array(values or pa.nulls(0)) for name, values in columns.items()})
+    connection.register("rows_of_table", arrow)
+    copy_to_parquet(connection, table, "select * from rows_of_table", path)
+    connection.unregister("rows_of_table")
+
+
+def _pipeline(env: Environment, source: str) -> Any:
+    for key, value in _SETTINGS.items():
+        os.environ[key] = value
+    import dlt
+
+    env.dlt_dir.mkdir(parents=True, exist_ok=True)
+    env.lake.mkdir(parents=True, exist_ok=True)
+    return dlt.pipeline(
+        pipeline_name=f"khach_{source}",
+        pipelines_dir=str(env.dlt_dir),
+        dataset_name=f"raw_{source}",
+        destination=dlt.destinations.filesystem(bucket_url=str(env.lake), layout=LAYOUT),
+    )
+
+
+def _resources(source: str, tables: list[TableSpec], files: Mapping[str, Path]) -> Any:
+    import dlt
+    import pyarrow.parquet as pq
+
+    def resource(table: TableSpec) -> Any:
+        path = files[table.name]
+        # Without the hint dlt would rewrite the file and call its naive timestamps zoned.
+        hints: Any = {
+            name: {"data_type": "timestamp", "timezone": False}
+            for name, letter in table.columns.items()
+            if letter == "t"
+        }
+
+        def rows() -> Iterator[Any]:
+            with pq.ParquetFile(path) as content:
+                count = content.metadata.num_rows
+                empty = content.schema_arrow.empty_table()
+            yield dlt.mark.with_file_import(str(path), "parquet", count, hints=empty)
+
+        contract: Any = _CONTRACT
+        return dlt.resource(
+            rows,
+            name=table.name,
+            columns=hints,
+            schema_contract=contract,
+            write_disposition="append",
+        )
+
+    @dlt.source(name=source)
+    def delivered() -> Any:
+        return [resource(table) for table in tables]
+
+    return delivered()
+
+
+def _type_change(problem: BaseException) -> str | None:
+    from dlt.common.schema.exceptions import DataValidationError
+
+    seen: BaseException | None = problem
+    while seen is not None and not isinstance(seen, DataValidationError):
+        seen = seen.__cause__ or seen.__context__
+    if seen is None:
+        return None
+    types = re.findall(r"'data_type': '(\w+)'", str(seen))
+    change = f" from {types[0]} to {types[1]}" if len(types) > 1 else ""
+    return f"table {seen.table_name}: column {seen.column_name} changes its type{change}"

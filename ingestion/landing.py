@@ -1,0 +1,108 @@
+"""From a relation to one Parquet file, the refused rows, and counts that add up.
+
+The good rows are written in one pass; only files whose counts fall short of what was offered are
+read a second time, for the rows that were refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from ingestion.parquet import copy_to_parquet, literal
+from ingestion.quarantine import BadRow
+from ingestion.readers import Reading
+from ingestion.spec import TableSpec
+from khach.errors import KhachError
+
+
+@dataclass(frozen=True)
+class Landed:
+    """Rows landed, filtered and refused per delivered file."""
+
+    landed: Mapping[str, int]
+    filtered: Mapping[str, int]
+    refused: Mapping[str, list[BadRow]]
+
+
+class UnreadableError(Exception):
+    """DuckDB's strict reader gave up on a text file; its message may hold values, so it is not."""
+
+
+def land(
+    connection: duckdb.DuckDBPyConnection,
+    table: TableSpec,
+    reading: Reading,
+    typed: Callable[[Sequence[str]], str],
+    path: Path,
+) -> Landed:
+    """Write the good rows of a reading to `path`.
+
+    `typed(files)` is a query of the table's columns and `_problem`, `_original`. Raises
+    UnreadableError when the text needs scrubbing, KhachError when counts do not add up.
+    """
+    names = list(reading.offered)
+    try:
+        copy_to_parquet(
+            connection, table, f"select * from ({typed(names)}) where _problem is null", path
+        )
+        landed, filtered = _counts(connection, table, path)
+        refused = {name: list(rows) for name, rows in reading.refused.items()}
+        short = [
+            name
+            for name in names
+            if landed.get(name, 0) + len(refused.get(name, ())) != reading.offered[name]
+        ]
+        if short:
+            _collect(connection, reading, typed(short), refused)
+    except duckdb.InvalidInputException:
+        raise UnreadableError from None
+    for name in names:
+        total = landed.get(name, 0) + len(refused.get(name, ()))
+        if total != reading.offered[name]:
+            raise UnreadableError
+    return Landed(landed, filtered, refused)
+
+
+def count_mismatch(table: TableSpec) -> KhachError:
+    """What to say when a delivery cannot be read without losing a row, even after scrubbing."""
+    return KhachError(
+        f"table {table.name}: a delivered file was read with more or fewer rows than it has",
+        fix="`khach sources check` names the files; nothing of this delivery was landed",
+    )
+
+
+def _counts(
+    connection: duckdb.DuckDBPyConnection, table: TableSpec, path: Path
+) -> tuple[dict[str, int], dict[str, int]]:
+    kept = "_is_kept" if "_is_kept" in table.columns else "true"
+    rows = connection.execute(
+        f"select _file, count(*), count(*) filter (not {kept}) "
+        f"from read_parquet({literal(path)}) group by _file"
+    ).fetchall()
+    return {row[0]: int(row[1]) for row in rows}, {row[0]: int(row[2]) for row in rows}
+
+
+def _collect(
+    connection: duckdb.DuckDBPyConnection,
+    reading: Reading,
+    typed: str,
+    refused: dict[str, list[BadRow]],
+) -> None:
+    bad: dict[str, dict[int, tuple[str, str | None]]] = {}
+    for file, row, problem, original in connection.execute(
+        f"select _file, _row, _problem, _original from ({typed}) where _problem is not null"
+    ).fetchall():
+        bad.setdefault(file, {})[int(row)] = (problem, original)
+    for file, rows in bad.items():
+        fetched: Mapping[int, bytes] = {}
+        if reading.originals is not None:
+            fetched = reading.originals(file, set(rows))
+        reasons = reading.reasons.get(file, {})
+        refused.setdefault(file, []).extend(
+            BadRow(number, reasons.get(number, reason), fetched.get(number, (text or "").encode()))
+            for number, (reason, text) in rows.items()
+        )

@@ -1,0 +1,185 @@
+"""Delivered files as DuckDB relations: one shape for CSV, NDJSON, Parquet and xlsx.
+
+A relation has the delivered columns and `_file`, `_row` (1-based), `_malformed` (why the row is no
+row, null = good) and `_original` (its text, where the file itself has no lines to go back to).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+
+import duckdb
+
+from ingestion import textfiles
+from ingestion.delivered import LocalFile
+from ingestion.parquet import literal
+from ingestion.quarantine import BadRow
+from khach.errors import KhachError
+
+SUFFIXES = {
+    ".csv": "csv",
+    ".csv.gz": "csv",
+    ".tsv": "csv",
+    ".tsv.gz": "csv",
+    ".txt": "csv",
+    ".parquet": "parquet",
+    ".ndjson": "ndjson",
+    ".ndjson.gz": "ndjson",
+    ".jsonl": "ndjson",
+    ".jsonl.gz": "ndjson",
+    ".xlsx": "xlsx",
+}
+# DuckDB's reader of one text column per line; PITFALLS: read_json with ignore_errors loses rows.
+LINE_OPTIONS = (
+    "delim='\x01', quote='', escape='', header=false, auto_detect=false, filename=true, "
+    "max_line_size=10000000, columns={'line': 'VARCHAR'}"
+)
+
+
+@dataclass
+class Reading:
+    """Some delivered files of one format, ready to be queried.
+
+    `columns` maps names to DuckDB types, `file_columns` gives each file's own names. `offered`
+    counts rows per file independently of DuckDB's readers; `refused` are rows that were taken out
+    before it read. `relation(names)` is SQL over those files.
+    """
+
+    columns: Mapping[str, str]
+    offered: Mapping[str, int]
+    relation: Callable[[Sequence[str]], str]
+    file_columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    refused: Mapping[str, list[BadRow]] = field(default_factory=dict)
+    originals: Callable[[str, set[int]], Mapping[int, bytes]] | None = None
+    # Lines that were blanked because DuckDB cannot read their bytes, and why.
+    reasons: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TextPart:
+    """A text file as DuckDB will read it: the delivery, or its cleaned copy."""
+
+    file: LocalFile
+    path: Path
+    header: tuple[str, ...]
+    rows: int  # that DuckDB will see
+    is_numbered: bool = False  # the cleaned copy of a CSV has the row's number as first field
+
+
+def format_of(name: str) -> str:
+    """csv, ndjson, parquet or xlsx, by the file's name; KhachError when it is none of them."""
+    lowered = name.lower()
+    for suffix in sorted(SUFFIXES, key=len, reverse=True):
+        if lowered.endswith(suffix):
+            return SUFFIXES[suffix]
+    raise KhachError(
+        f"{name}: the format is not known by its name", fix=f"known: {', '.join(SUFFIXES)}"
+    )
+
+
+def numbered_lines(parts: Sequence[TextPart], options: str, columns: str) -> str:
+    """SQL of text parts read in one scan, with `_file` and `_row`; needs at least one row."""
+    parts = [part for part in parts if part.rows]
+    offset, values = 0, []
+    for part in parts:
+        values.append(f"({literal(part.path)}, {literal(part.file.name)}, {offset})")
+        offset += part.rows
+    paths = ", ".join(literal(part.path) for part in parts)
+    return (
+        f"(select {columns}, names.name as _file, lines._number - names.skipped as _row "
+        f"from (select *, row_number() over () as _number from read_csv([{paths}], {options})) "
+        f"as lines join (values {', '.join(values)}) as names(path, name, skipped) "
+        "on lines.filename = names.path)"
+    )
+
+
+def scrub_lines(file: LocalFile, target: Path) -> dict[int, str]:
+    """Copy a file of lines with unreadable lines left blank; their numbers, and why."""
+    reasons = {}
+    with target.open("wb") as out:
+        for line in textfiles.lines(file.path):
+            if line.reason:
+                reasons[line.number] = line.reason
+            out.write((b"" if line.reason else line.original) + b"\n")
+    return reasons
+
+
+def line_parts(
+    files: Iterable[LocalFile], staging: Path, *, scrub_all: bool
+) -> tuple[list[TextPart], dict[str, int], dict[str, dict[int, str]]]:
+    """Files of lines: the parts to read, lines offered, and reasons that only bytes can tell."""
+    parts, offered = [], {}
+    reasons: dict[str, dict[int, str]] = {}
+    for number, file in enumerate(files):
+        found = textfiles.survey(file.path, file.name)
+        path = file.path
+        if scrub_all or not found.is_clean:
+            path = staging / f"scrubbed-{number}.ndjson"
+            reasons[file.name] = scrub_lines(file, path)
+        offered[file.name] = found.lines
+        parts.append(TextPart(file, path, ("line",), found.lines))
+    return parts, offered, reasons
+
+
+def original_lines(files: Iterable[LocalFile]) -> Callable[[str, set[int]], Mapping[int, bytes]]:
+    """A function that fetches the bytes of some lines of a file by number."""
+    paths = {file.name: file.path for file in files}
+
+    def fetch(name: str, rows: set[int]) -> Mapping[int, bytes]:
+        found = (line for line in textfiles.lines(paths[name]) if line.number in rows)
+        return {line.number: line.original for line in found}
+
+    return fetch
+
+
+def read_parquet_files(connection: duckdb.DuckDBPyConnection, files: list[LocalFile]) -> Reading:
+    """Parquet: typed columns; a row has no bytes of its own, its original is its JSON."""
+    names = {file.name: file for file in files}
+    file_columns, offered = {}, {}
+    for file in files:
+        try:
+            rows = connection.execute(
+                f"describe select * from read_parquet({literal(file.path)})"
+            ).fetchall()
+            count = connection.execute(
+                f"select num_rows from parquet_file_metadata({literal(file.path)})"
+            ).fetchone()
+        except duckdb.Error:
+            raise KhachError(f"{file.name} is not a readable Parquet file") from None
+        file_columns[file.name] = [str(row[0]) for row in rows]
+        offered[file.name] = int(count[0]) if count else 0
+
+    def relation(wanted: Sequence[str]) -> str:
+        paths = ", ".join(literal(names[name].path) for name in wanted)
+        pairs = ", ".join(f"({literal(names[n].path)}, {literal(n)})" for n in wanted)
+        return (
+            "(select r.* exclude (filename, file_row_number), names.name as _file, "
+            "r.file_row_number + 1 as _row, cast(null as varchar) as _malformed, "
+            f"cast(to_json(r) as varchar) as _original from read_parquet([{paths}], "
+            "union_by_name=true, filename=true, file_row_number=true) as r "
+            f"join (values {pairs}) as names(path, name) on r.filename = names.path)"
+        )
+
+    described = connection.execute(f"describe from {relation(list(names))}").fetchall()
+    columns = {str(row[0]): str(row[1]) for row in described if not str(row[0]).startswith("_")}
+    return Reading(columns, offered, relation, file_columns)
+
+
+def load_excel(connection: duckdb.DuckDBPyConnection) -> None:
+    """Load DuckDB's excel extension from its Python package; nothing is downloaded."""
+    spec = find_spec("duckdb_extension_excel")
+    folder = Path(next(iter(spec.submodule_search_locations or []))) if spec else None
+    file = (
+        folder / "extensions" / f"v{duckdb.__version__}" / "excel.duckdb_extension"
+        if folder
+        else None
+    )
+    if file is None or not file.exists():
+        raise KhachError(
+            f"the excel extension of DuckDB {duckdb.__version__} is not installed",
+            fix=f"install duckdb-extension-excel=={duckdb.__version__}",
+        )
+    connection.execute(f"load {literal(file)}")

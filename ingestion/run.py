@@ -1,0 +1,148 @@
+"""One source into the lake: finish what was interrupted, read what is new, land it, count it."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ingestion import lake, verdicts
+from ingestion.config import find_source
+from ingestion.registry import source_spec
+from ingestion.spec import CheckedItem, Extract, FetchContext, Seen, SourceConfig
+from khach.errors import BusyError, KhachError
+from khach.progress import Reporter, Silent
+
+if TYPE_CHECKING:
+    from khach.environment import Environment
+
+
+@dataclass(frozen=True)
+class TableCounts:
+    """Rows of one table of a load."""
+
+    rows_offered: int
+    rows_landed: int
+    rows_quarantined: int
+
+
+@dataclass(frozen=True)
+class LandedLoad:
+    """A committed load that has no verdict yet, with the counts of each table."""
+
+    source: str
+    load_id: str
+    tables: Mapping[str, TableCounts]
+
+
+def ingest(env: Environment, source: str, *, progress: Reporter | None = None) -> LandedLoad | None:
+    """Land what is new of one source; None when nothing is (then dlt is not started).
+
+    A load that an earlier, killed run left behind is finished first and stays listed by
+    `pending_loads`. Raises ConfigError (absent file, wrong password), BusyError (unreachable, or
+    another run of this source), KhachError (a type that changes, a full disk).
+    """
+    config = find_source(env, source)
+    with _only_one(env, source), _clear_disk_errors(env, source):
+        staging = env.scratch / f"ingest-{source}"
+        shutil.rmtree(staging, ignore_errors=True)
+        if lake.has_pending(env, source):
+            lake.finish_pending(env, source)
+            lake.remove_leftovers(env, source)
+        verdicts.record_landed(env, source)
+        staging.mkdir(parents=True)
+        try:
+            load_id = _land_new(env, config, staging, progress or Silent())
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+        if load_id is None:
+            return None
+        verdicts.record_landed(env, source)
+        return _landed(env, source, load_id)
+
+
+def pending_loads(env: Environment, *, source: str | None = None) -> list[LandedLoad]:
+    """Landed loads without a verdict, oldest first; of one source or of all in the lake."""
+    for folder in sorted(env.lake.glob(f"raw_{source or '*'}")):
+        verdicts.record_landed(env, folder.name.removeprefix("raw_"))
+    return [_landed(env, name, load_id) for name, load_id in verdicts.without_verdict(env, source)]
+
+
+def check_source(env: Environment, config: SourceConfig) -> list[CheckedItem]:
+    """Reach a source without loading: what is there, and whether the mapping fits it."""
+    return source_spec(config.kind).check(env, config)
+
+
+def read_seen(env: Environment, source: str) -> Seen:
+    """What committed loads have taken in; cursors of rejected loads do not count."""
+    loads = [load.load_id for load in lake.committed_loads(env, source)]
+    rejected = verdicts.rejected(env, source)
+    fingerprints: dict[tuple[str, str], set[str]] = {}
+    cursors: dict[str, tuple[float, str]] = {}
+    for load_id, delivery in lake.deliveries(env, source, loads):
+        if delivery.fingerprint:
+            place = (delivery.table_name, delivery.file)
+            fingerprints.setdefault(place, set()).add(delivery.fingerprint)
+        if delivery.cursor and load_id not in rejected:
+            newest = cursors.get(delivery.table_name, (0.0, ""))
+            cursors[delivery.table_name] = max(newest, (float(load_id), delivery.cursor))
+    return Seen(
+        {place: frozenset(marks) for place, marks in fingerprints.items()},
+        {table: cursor for table, (_, cursor) in cursors.items()},
+    )
+
+
+def _land_new(
+    env: Environment, config: SourceConfig, staging: Path, progress: Reporter
+) -> str | None:
+    spec = source_spec(config.kind)
+    context = FetchContext(env, config, read_seen(env, config.name), staging, progress)
+    extract = spec.fetch(context)
+    tables = spec.tables(config)
+    if extract is None:
+        # Every declared table exists after the first load, also one that was declared later.
+        if {table.name for table in tables} <= lake.tables_present(env, config.name):
+            return None
+        extract = Extract({}, [])
+    progress.step(f"{config.name}: landing", total=None)
+    return lake.land(env, config.name, tables, extract, staging)
+
+
+def _landed(env: Environment, source: str, load_id: str) -> LandedLoad:
+    counts = verdicts.table_counts(lake.deliveries(env, source, [load_id]))
+    return LandedLoad(
+        source, load_id, {table: TableCounts(*numbers) for table, numbers in counts.items()}
+    )
+
+
+@contextmanager
+def _only_one(env: Environment, source: str) -> Iterator[None]:
+    """Two dlt runs of one pipeline corrupt its working folder; the lock dies with its process."""
+    env.dlt_dir.mkdir(parents=True, exist_ok=True)
+    with (env.dlt_dir / f"khach_{source}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BusyError(
+                f"source {source} is being ingested by another process", fix="wait for it to end"
+            ) from None
+        yield
+
+
+@contextmanager
+def _clear_disk_errors(env: Environment, source: str) -> Iterator[None]:
+    try:
+        yield
+    except KhachError:
+        raise
+    except Exception as problem:
+        if not lake.disk_error(problem):
+            raise
+        raise KhachError(
+            f"source {source}: the disk (or a file-size limit) is full; nothing is lost",
+            fix=f"free space in {env.home}, then run again",
+        ) from None

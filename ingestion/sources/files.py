@@ -1,0 +1,182 @@
+"""Files of any shape onto our entities: CSV, NDJSON, Parquet and xlsx, local or by fsspec.
+
+Settings: `folder` (a path or URL, `${NAME}` is an environment variable) and `tables`: entity to
+`from` (a pattern below the folder), `columns`, `constants`, `filter`, `values`. A file whose
+content is in a committed load is not offered again. Run alone: `khach run --select ingest`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import duckdb
+from pydantic import Field, StringConstraints
+
+from ingestion.delivered import LocalFile, assert_unchanged, bring_new, find_files
+from ingestion.entities import entity_table
+from ingestion.landing import Landed, UnreadableError, count_mismatch, land
+from ingestion.mapping import TableMapping, check_tables, entity_query, targets
+from ingestion.parquet import duckdb_session
+from ingestion.quarantine import write_quarantine
+from ingestion.readers import Reading, format_of, read_parquet_files
+from ingestion.spec import (
+    CheckedItem,
+    Delivery,
+    Extract,
+    FetchContext,
+    SourceConfig,
+    SourceSpec,
+    TableSpec,
+)
+from ingestion.text_readers import read_csv_files, read_ndjson_files, read_xlsx_files
+from khach.errors import KhachError
+
+if TYPE_CHECKING:
+    from khach.environment import Environment
+
+
+class FileTable(TableMapping):
+    """One entity of a files source."""
+
+    delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)] = ","
+
+
+class FilesConfig(SourceConfig):
+    """A files source in sources.yml."""
+
+    kind: Literal["files"]
+    folder: Annotated[str, Field(min_length=1)]
+    tables: Annotated[dict[str, FileTable], Field(min_length=1)]
+
+    def check(self) -> None:
+        """ConfigError for entities and columns that do not exist."""
+        check_tables(self, self.tables)
+
+
+def tables(config: FilesConfig) -> list[TableSpec]:
+    """The entities that the source maps."""
+    return [entity_table(entity) for entity in config.tables]
+
+
+def fetch(context: FetchContext) -> Extract | None:
+    """Everything delivered since the last committed load, one Parquet file per entity."""
+    config: FilesConfig = context.config
+    files: dict[str, Path] = {}
+    deliveries: list[Delivery] = []
+    for entity, mapping in config.tables.items():
+        found = find_files(config, config.folder, mapping.from_, "tables", entity, "from")
+        new = bring_new(context, entity, found)
+        if not new:
+            continue
+        context.progress.step(f"{config.name}: {entity}", total=None)
+        path = context.staging / f"{entity}.parquet"
+        landed, reading = _land_entity(context, entity, mapping, new, path)
+        files[entity] = path
+        deliveries += _deliveries(context, entity, new, landed, reading)
+        assert_unchanged(new)
+    return Extract(files, deliveries) if deliveries else None
+
+
+def check(_env: Environment, config: FilesConfig) -> list[CheckedItem]:
+    """For each entity: the files that match, and whether their columns are the mapped ones."""
+    from tempfile import TemporaryDirectory
+
+    items = []
+    for entity, mapping in config.tables.items():
+        place = ("tables", entity, "from")
+        found = find_files(config, config.folder, mapping.from_, *place)
+        item = f"{entity} from {mapping.from_}"
+        if not found:
+            items.append(CheckedItem(config.name, item, "no file", "no file matches the pattern"))
+            continue
+        newest = found[-1]
+        if not newest.is_remote:
+            file = LocalFile(newest.name, Path(newest.path), "")
+            with TemporaryDirectory() as scratch, duckdb_session(Path(scratch)) as connection:
+                reading = _reading(connection, mapping, [file], Path(scratch), scrub_all=False)
+                _check_columns(config, entity, mapping, reading)
+            rows = reading.offered[newest.name]
+            items.append(CheckedItem(config.name, item, f"{len(found)} files, newest {rows} rows"))
+        else:
+            items.append(CheckedItem(config.name, item, f"{len(found)} files"))
+    return items
+
+
+def _land_entity(
+    context: FetchContext, entity: str, mapping: FileTable, new: list[LocalFile], path: Path
+) -> tuple[Landed, Reading]:
+    config: FilesConfig = context.config
+    table = entity_table(entity)
+    for scrub_all in (False, True):
+        with duckdb_session(context.staging) as connection:
+            reading = _reading(connection, mapping, new, context.staging, scrub_all=scrub_all)
+            _check_columns(config, entity, mapping, reading)
+            try:
+                typed = entity_query(connection, config, entity, mapping, reading)
+                return land(connection, table, reading, typed, path), reading
+            except UnreadableError:
+                continue
+            except duckdb.ConversionException:
+                raise config.problem(
+                    f"an expression of {entity} fails on a value",
+                    *("tables", entity),
+                    fix="use try_cast or try_strptime where a value may not fit",
+                ) from None
+    raise count_mismatch(table)
+
+
+def _reading(
+    connection: duckdb.DuckDBPyConnection,
+    mapping: FileTable,
+    files: list[LocalFile],
+    staging: Path,
+    *,
+    scrub_all: bool,
+) -> Reading:
+    formats = {format_of(file.name) for file in files}
+    if len(formats) > 1:
+        raise KhachError(f"{mapping.from_} matches files of several formats: {sorted(formats)}")
+    if "parquet" in formats:
+        return read_parquet_files(connection, files)
+    if "xlsx" in formats:
+        return read_xlsx_files(connection, files)
+    if "ndjson" in formats:
+        return read_ndjson_files(connection, files, staging, scrub_all=scrub_all)
+    return read_csv_files(files, staging, delimiter=mapping.delimiter, scrub_all=scrub_all)
+
+
+def _check_columns(config: FilesConfig, entity: str, mapping: FileTable, reading: Reading) -> None:
+    """ConfigError when a delivered file that has rows lacks a column that the mapping reads."""
+    for name, columns in reading.file_columns.items():
+        if reading.offered[name]:
+            targets(config, entity, mapping, dict.fromkeys(columns, "VARCHAR"), name)
+
+
+def _deliveries(
+    context: FetchContext,
+    entity: str,
+    new: list[LocalFile],
+    landed: Landed,
+    reading: Reading,
+) -> list[Delivery]:
+    """One row of `_deliveries` per file; the refused rows go to the quarantine."""
+    deliveries = []
+    for file in new:
+        refused = landed.refused.get(file.name, [])
+        write_quarantine(context.env, context.config.name, entity, file.name, refused)
+        deliveries.append(
+            Delivery(
+                entity,
+                file.name,
+                rows_offered=reading.offered[file.name],
+                rows_landed=landed.landed.get(file.name, 0),
+                rows_quarantined=len(refused),
+                filtered=landed.filtered.get(file.name, 0),
+                fingerprint=file.fingerprint,
+            )
+        )
+    return deliveries
+
+
+SPEC = SourceSpec("files", FilesConfig, tables, fetch, check)

@@ -1,0 +1,235 @@
+"""CSV, NDJSON and xlsx deliveries: every value is text until the entity's types are put on it."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from xml.etree.ElementTree import ParseError
+
+import duckdb
+
+from ingestion import textfiles
+from ingestion.delivered import LocalFile
+from ingestion.parquet import literal, quote
+from ingestion.quarantine import BadRow
+from ingestion.readers import (
+    LINE_OPTIONS,
+    Reading,
+    TextPart,
+    line_parts,
+    load_excel,
+    numbered_lines,
+    original_lines,
+)
+from khach.errors import KhachError
+
+_MALFORMED_JSON = (
+    "case when line is null or trim(line) = '' then 'a blank line' "
+    "when not json_valid(line) then 'not valid JSON' "
+    "when json_type(line) != 'OBJECT' then 'not a JSON object' end"
+)
+
+
+def read_csv_files(
+    files: list[LocalFile], staging: Path, *, delimiter: str, scrub_all: bool
+) -> Reading:
+    """CSV: empty is null; a line with too many or too few fields is refused."""
+    parts: dict[str, TextPart] = {}
+    offered: dict[str, int] = {}
+    refused: dict[str, list[BadRow]] = {}
+    for number, file in enumerate(files):
+        found = textfiles.survey(file.path, file.name)
+        header = _header(file, delimiter)
+        rows = max(found.lines - 1, 0)
+        if found.has_quotes and found.is_clean:
+            rows = textfiles.count_records(file.path, delimiter)
+        parts[file.name] = TextPart(file, file.path, header, rows)
+        offered[file.name] = rows
+        if scrub_all or not found.is_clean:
+            target = staging / f"scrubbed-{number}.csv"
+            parts[file.name], bad = _scrub_csv(file, target, header, delimiter)
+            refused[file.name] = bad
+            offered[file.name] = parts[file.name].rows + len(bad)
+    columns = {name: "VARCHAR" for part in parts.values() for name in part.header}
+
+    def relation(names: Sequence[str]) -> str:
+        wanted = [parts[name] for name in names if parts[name].rows]
+        groups: dict[tuple[tuple[str, ...], bool], list[TextPart]] = {}
+        for part in wanted:
+            groups.setdefault((part.header, part.is_numbered), []).append(part)
+        selects = [
+            _csv_group(group, header, columns, delimiter, is_numbered=is_numbered)
+            for (header, is_numbered), group in groups.items()
+        ]
+        return f"({' union all '.join(selects)})" if selects else _nothing(columns)
+
+    def originals(name: str, rows: set[int]) -> Mapping[int, bytes]:
+        part = parts[name]
+        records = textfiles.csv_records(part.file.path, delimiter, len(part.header))
+        return {record.number: record.original for record in records if record.number in rows}
+
+    headers = {name: part.header for name, part in parts.items()}
+    return Reading(columns, offered, relation, headers, refused, originals)
+
+
+def read_ndjson_files(
+    connection: duckdb.DuckDBPyConnection, files: list[LocalFile], staging: Path, *, scrub_all: bool
+) -> Reading:
+    """NDJSON: top-level keys as text columns (nested values as JSON text); one line, one row."""
+    parts, offered, reasons = line_parts(files, staging, scrub_all=scrub_all)
+    by_name = {part.file.name: part for part in parts}
+    keys = _json_keys(connection, parts)
+    structure = literal(json.dumps(dict.fromkeys(keys, "VARCHAR")))
+    columns = dict.fromkeys(keys, "VARCHAR")
+
+    def relation(names: Sequence[str]) -> str:
+        wanted = [by_name[name] for name in names if by_name[name].rows]
+        if not wanted:
+            return _nothing(columns)
+        lines = numbered_lines(wanted, LINE_OPTIONS, "line")
+        parsed = f"json_transform(case when {_MALFORMED_JSON} is null then line else '{{}}' end, "
+        fields = ", ".join(f"parsed.{quote(key)}" for key in keys) or "null as nothing"
+        return (
+            f"(select {fields}, _file, _row, _malformed, cast(null as varchar) as _original from "
+            f"(select _file, _row, {_MALFORMED_JSON} as _malformed, "
+            f"{parsed}{structure if keys else literal('{}')}) as parsed from {lines}))"
+        )
+
+    return Reading(
+        columns,
+        offered,
+        relation,
+        dict.fromkeys(offered, tuple(keys)),
+        originals=original_lines(files),
+        reasons=reasons,
+    )
+
+
+def read_xlsx_files(connection: duckdb.DuckDBPyConnection, files: list[LocalFile]) -> Reading:
+    """The first sheet of each workbook; dates and times are turned back from Excel's numbers."""
+    load_excel(connection)
+    selects: dict[str, str] = {}
+    file_columns: dict[str, list[str]] = {}
+    offered: dict[str, int] = {}
+    for file in files:
+        sheet = f"read_xlsx({literal(file.path)}, header=true, stop_at_empty=false"
+        try:
+            described = connection.execute(f"describe from {sheet})").fetchall()
+        except duckdb.Error:
+            raise KhachError(f"{file.name} is not a readable xlsx workbook") from None
+        types = {str(row[0]): str(row[1]) for row in described}
+        fields = ", ".join(_excel_value(name, type_) for name, type_ in types.items())
+        selects[file.name] = (
+            f"select {fields}, {literal(file.name)} as _file, _number as _row, "
+            "cast(null as varchar) as _malformed, cast(to_json(r) as varchar) as _original "
+            f"from (select *, row_number() over () as _number from {sheet}, all_varchar=true)) as r"
+        )
+        file_columns[file.name] = list(types)
+        offered[file.name] = _sheet_rows(file)
+    columns = {name: "VARCHAR" for names in file_columns.values() for name in names}
+
+    def relation(names: Sequence[str]) -> str:
+        return f"({' union all by name '.join(selects[name] for name in names)})"
+
+    return Reading(columns, offered, relation, file_columns)
+
+
+def _header(file: LocalFile, delimiter: str) -> tuple[str, ...]:
+    header = tuple(name.strip() for name in textfiles.csv_header(file.path, delimiter))
+    lowered = [name.lower() for name in header]
+    for name in header:
+        if not name or lowered.count(name.lower()) > 1:
+            raise KhachError(f"{file.name}: the header names the column {name!r} twice or not")
+    return header
+
+
+def _csv_group(
+    group: list[TextPart],
+    header: tuple[str, ...],
+    columns: Mapping[str, str],
+    delimiter: str,
+    *,
+    is_numbered: bool,
+) -> str:
+    read = ("_record", *header) if is_numbered else header
+    types = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in read)
+    options = (
+        f"delim={literal(delimiter)}, quote='\"', escape='\"', auto_detect=false, filename=true, "
+        f"header={'false' if is_numbered else 'true'}, max_line_size=10000000, columns={{{types}}}"
+    )
+    fields = ", ".join(
+        (quote(name) if name in header else f"cast(null as varchar) as {quote(name)}")
+        for name in columns
+    )
+    lines = numbered_lines(group, options, fields + (", _record" if is_numbered else ""))
+    row = "cast(_record as bigint)" if is_numbered else "_row"
+    names = ", ".join(quote(name) for name in columns)
+    return (
+        f"select {names}, _file, {row} as _row, cast(null as varchar) as _malformed, "
+        f"cast(null as varchar) as _original from {lines}"
+    )
+
+
+def _scrub_csv(
+    file: LocalFile, target: Path, header: tuple[str, ...], delimiter: str
+) -> tuple[TextPart, list[BadRow]]:
+    """Copy the good records, each with its number in front; the others are refused."""
+    bad, good = [], 0
+    with target.open("wb") as out:
+        for record in textfiles.csv_records(file.path, delimiter, len(header)):
+            if record.reason:
+                bad.append(BadRow(record.number, record.reason, record.original))
+                continue
+            good += 1
+            text = record.original.rstrip(b"\r\n")
+            out.write(f"{record.number}{delimiter}".encode() + text + b"\n")
+    return TextPart(file, target, header, good, is_numbered=True), bad
+
+
+def _json_keys(connection: duckdb.DuckDBPyConnection, parts: list[TextPart]) -> list[str]:
+    if not any(part.rows for part in parts):
+        return []
+    lines = numbered_lines(parts, LINE_OPTIONS, "line")
+    rows = connection.execute(
+        f"select distinct unnest(json_keys(line)) as key from {lines} "
+        f"where {_MALFORMED_JSON} is null order by key"
+    ).fetchall()
+    return [str(row[0]) for row in rows if not str(row[0]).startswith("_")]
+
+
+def _nothing(columns: Mapping[str, str]) -> str:
+    fields = "".join(f"cast(null as varchar) as {quote(name)}, " for name in columns)
+    return (
+        f"(select {fields}'' as _file, 0::bigint as _row, cast(null as varchar) as _malformed, "
+        "cast(null as varchar) as _original where false)"
+    )
+
+
+def _excel_value(name: str, type_: str) -> str:
+    column = quote(name)
+    if type_ not in ("DATE", "TIMESTAMP", "TIME"):
+        return column
+    serial = f"try_cast({column} as double)"
+    moment = f"make_timestamp(cast(round(({serial} - 25569) * 86400) * 1000000 as bigint))"
+    text = f"strftime({moment}, '{'%Y-%m-%d' if type_ == 'DATE' else '%Y-%m-%d %H:%M:%S'}')"
+    return f"case when {serial} is null then {column} else {text} end as {column}"
+
+
+def _sheet_rows(file: LocalFile) -> int:
+    """Rows of the first sheet after the header, from the workbook's XML."""
+    from xml.etree.ElementTree import iterparse
+
+    try:
+        with zipfile.ZipFile(file.path) as book:
+            names = sorted(n for n in book.namelist() if n.startswith("xl/worksheets/sheet"))
+            with book.open(names[0]) as sheet:
+                last = 0
+                for _, element in iterparse(sheet):  # noqa: S314  # an operator's own workbook
+                    if element.tag.endswith("}row"):
+                        last = int(element.get("r") or last + 1) if len(element) else last
+                        element.clear()
+    except (zipfile.BadZipFile, IndexError, ParseError):
+        raise KhachError(f"{file.name} is not a readable xlsx workbook") from None
+    return max(last - 1, 0)

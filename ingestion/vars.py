@@ -1,0 +1,52 @@
+"""What dbt must know of the sources: the var `sources`, and how far the data reaches."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from ingestion import lake
+from ingestion.config import load_sources
+from ingestion.entities import event_columns
+from ingestion.registry import source_spec
+from khach.state import open_state
+
+if TYPE_CHECKING:
+    from khach.environment import Environment
+
+
+def dbt_sources(env: Environment) -> list[dict[str, Any]]:
+    """One entry per configured source, in the order of sources.yml."""
+    return [
+        {
+            "name": source.name,
+            "kind": source.kind,
+            "namespace": source.namespace,
+            "area": source.area,
+            "tables": [table.name for table in source_spec(source.kind).tables(source)],
+            "time_zone": source.time_zone,
+            "currency": source.currency,
+        }
+        for source in load_sources(env)
+    ]
+
+
+def newest_event(env: Environment) -> datetime | None:
+    """The newest event time (naive UTC) in accepted loads; None when there is none."""
+    with open_state(env) as state:
+        loads = state.execute(
+            "select source, load_id from loads where verdict = 'accepted'"
+        ).fetchall()
+    newest: list[datetime] = []
+    with duckdb.connect() as connection:
+        for table, column in event_columns().items():
+            files = [str(f) for s, load in loads for f in lake.load_files(env, s, table, load)]
+            if not files:
+                continue
+            row = connection.execute(
+                f"select max({column}) from read_parquet(?, union_by_name=true)", [files]
+            ).fetchone()
+            newest += [row[0]] if row and row[0] else []
+    return max(newest, default=None)

@@ -1,0 +1,106 @@
+"""Verdicts on loads: `loads` and `load_tables` in the state file, filled from the lake.
+
+What landed is read from the lake's own commit records, so that a load that landed just before a
+kill is known to the next run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from ingestion import lake
+from ingestion.spec import Delivery
+from khach.errors import KhachError
+from khach.runs import utc_now
+from khach.state import open_state
+
+if TYPE_CHECKING:
+    from khach.environment import Environment
+
+
+def accept(env: Environment, source: str, load_id: str, by: str, reason: str) -> None:
+    """Let the models see a load; KhachError when it has not landed."""
+    _judge(env, source, load_id, verdict="accepted", by=by, reason=reason)
+
+
+def reject(env: Environment, source: str, load_id: str, by: str, reason: str) -> None:
+    """Keep a load from the models; KhachError when it has not landed."""
+    _judge(env, source, load_id, verdict="rejected", by=by, reason=reason)
+
+
+def record_landed(env: Environment, source: str) -> None:
+    """Write committed loads that the state file does not know yet, as `pending`; idempotent."""
+    committed = {load.load_id: load for load in lake.committed_loads(env, source)}
+    if not committed:
+        return
+    with open_state(env) as state:
+        known = {
+            row[0]
+            for row in state.execute("select load_id from loads where source = ?", [source])
+            .fetchall()
+        }  # fmt: skip
+        for load_id in sorted(set(committed) - known, key=float):
+            counts = table_counts(lake.deliveries(env, source, [load_id]))
+            state.execute("begin")
+            state.execute(
+                "insert into loads (source, load_id, landed_at, verdict) values (?, ?, ?, ?)",
+                [source, load_id, committed[load_id].landed_at, "pending"],
+            )
+            for table, numbers in counts.items():
+                state.execute(
+                    "insert into load_tables (source, load_id, table_name, rows_offered, "
+                    "rows_landed, rows_quarantined) values (?, ?, ?, ?, ?, ?)",
+                    [source, load_id, table, *numbers],
+                )
+            state.execute("commit")
+
+
+def without_verdict(env: Environment, source: str | None = None) -> list[tuple[str, str]]:
+    """(source, load id) of the loads that await a verdict, oldest first."""
+    with open_state(env) as state:
+        return state.execute(
+            "select source, load_id from loads where verdict = 'pending' "
+            "and source = coalesce(?, source) order by source, landed_at, load_id",
+            [source],
+        ).fetchall()
+
+
+def rejected(env: Environment, source: str) -> set[str]:
+    """The rejected loads of a source."""
+    with open_state(env) as state:
+        rows = state.execute(
+            "select load_id from loads where source = ? and verdict = 'rejected'", [source]
+        ).fetchall()
+    return {row[0] for row in rows}
+
+
+def table_counts(
+    deliveries: Iterable[tuple[str, Delivery]],
+) -> dict[str, tuple[int, int, int]]:
+    """Rows offered, landed and quarantined per table."""
+    counts: dict[str, tuple[int, int, int]] = {}
+    for _, found in deliveries:
+        offered, landed, quarantined = counts.get(found.table_name, (0, 0, 0))
+        counts[found.table_name] = (
+            offered + found.rows_offered,
+            landed + found.rows_landed,
+            quarantined + found.rows_quarantined,
+        )
+    return counts
+
+
+def _judge(
+    env: Environment, source: str, load_id: str, *, verdict: str, by: str, reason: str
+) -> None:
+    record_landed(env, source)
+    with open_state(env) as state:
+        changed = state.execute(
+            "update loads set verdict = ?, judged_at = ?, judged_by = ?, reason = ? "
+            "where source = ? and load_id = ?",
+            [verdict, utc_now(), by, reason, source, load_id],
+        ).fetchone()
+    if not changed or not changed[0]:
+        raise KhachError(
+            f"source {source} has no load {load_id}", fix="`khach loads` lists the loads"
+        )
