@@ -1,4 +1,4 @@
-"""The main job on the simulated retailer of size S: its first day and its second, whole processes."""
+"""The main job on the simulated retailer of size S: its first day and its second."""
 
 import os
 import subprocess

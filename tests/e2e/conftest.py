@@ -32,7 +32,7 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Installation:
 
 @pytest.fixture(scope="session")
 def twin(untouched: Installation, tmp_path_factory: pytest.TempPathFactory) -> Installation:
-    """The same retailer after one undisturbed run. Tests read it; whoever changes it takes a copy."""
+    """The same retailer after one undisturbed run; whoever changes it takes a copy."""
     shared = _shared(tmp_path_factory)
     installation = Installation(shared / "twin")
     with FileLock(shared / "twin.lock"):

@@ -50,7 +50,9 @@ class Installation:
             stdin=subprocess.DEVNULL,
         )
         if expect is not None:
-            assert done.returncode == expect, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+            assert done.returncode == expect, (
+                f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+            )
         return done
 
     def json(self, *arguments: str, expect: int | None = 0) -> Any:

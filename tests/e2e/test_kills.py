@@ -1,0 +1,119 @@
+"""SIGKILL at a point drawn by a printed seed: the next run ends as an undisturbed one would."""
+
+import os
+import random
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.e2e.installation import Installation
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("kills")]
+
+# What differs between two installations by nature: run ids and the wall clock, never figures.
+VOLATILE = {"_loaded_at", "run_id", "snapshot_id", "load_id", "configuration_version"}
+
+MEMBERS_SQL = """
+select m.list_id, m.member_id, m.status, m.merge_fields, group_concat(t.name, ',')
+from members as m
+left join member_tags as mt on m.list_id = mt.list_id and m.member_id = mt.member_id
+left join tags as t on mt.tag_id = t.tag_id
+group by 1, 2, 3, 4 order by 1, 2
+"""
+REPEATED_SQL = """
+select list_id, member_id, effect, tag, count(*) from effects
+where effect in ('member_created', 'tag_added') group by 1, 2, 3, 4 having count(*) > 1
+"""
+
+
+def _ingestion(home: Path) -> bool:
+    return any((home / "dlt").glob("**/normalize/*")) or any((home / "lake").glob("raw_*"))
+
+
+def _dbt(home: Path) -> bool:
+    return (home / "warehouse.duckdb").exists()
+
+
+def _publish(home: Path) -> bool:
+    return any((home / "published").glob("*.partial"))
+
+
+def _apply(home: Path) -> bool:
+    with sqlite3.connect(home / "sandbox" / "mailchimp" / "state.sqlite", timeout=30) as platform:
+        written = platform.execute(
+            "select count(*) from requests where method in ('PUT', 'POST')"
+        ).fetchone()
+    return bool(written and written[0])
+
+
+STAGES: dict[str, tuple[Callable[[Path], bool], float]] = {
+    "ingestion": (_ingestion, 3.0),
+    "dbt": (_dbt, 8.0),
+    "publish": (_publish, 0.4),
+    "apply": (_apply, 0.2),
+}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_killed_run_leaves_no_trace_after_the_next(
+    stage: str, twin: Installation, victim: Installation
+) -> None:
+    seed = int(os.environ.get("KHACH_SEED", random.SystemRandom().randrange(10**6)))
+    print(f"KHACH_SEED={seed}")  # noqa: T201 (pytest shows it when the test fails)
+    reached, longest = STAGES[stage]
+    delay = random.Random(seed).uniform(0, longest)
+    assert victim.killed_run(lambda: reached(victim.home), delay), f"{stage} ended before the kill"
+    victim.khach("run")
+    assert differing_marts(twin, victim) == []
+    assert members(victim) == members(twin)
+    assert repeated_effects(victim) == []
+
+
+def differing_marts(left: Installation, right: Installation) -> list[str]:
+    """Tables whose rows differ between two installations, volatile columns aside."""
+    with duckdb.connect() as connection:
+        for name, installation in (("l", left), ("r", right)):
+            path = installation.home / "published" / "current" / "marts.duckdb"
+            connection.execute(f"attach '{path}' as {name} (read_only)")
+        rows = connection.execute(
+            "select table_name, list(column_name order by ordinal_position) "
+            "from duckdb_columns() where database_name = 'l' and schema_name = 'main' group by 1"
+        ).fetchall()
+        assert len(rows) > 30
+        return [
+            f"{table}: {left_only} rows only in one, {right_only} only in the other"
+            for table, columns in rows
+            for left_only, right_only in [_difference(connection, table, columns)]
+            if left_only or right_only
+        ]
+
+
+def _difference(
+    connection: duckdb.DuckDBPyConnection, table: str, columns: list[str]
+) -> tuple[int, int]:
+    kept = ", ".join(f'"{column}"' for column in columns if column not in VOLATILE)
+    counts = []
+    for one, other in (("l", "r"), ("r", "l")):
+        row = connection.execute(
+            f"select count(*) from (select {kept} from {one}.main.{table} "
+            f"except all select {kept} from {other}.main.{table})"
+        ).fetchone()
+        counts.append(int(row[0]) if row else 0)
+    return counts[0], counts[1]
+
+
+def members(installation: Installation) -> list[tuple]:
+    """The platform's members with their status and active tags."""
+    path = installation.home / "sandbox" / "mailchimp" / "state.sqlite"
+    with sqlite3.connect(path) as platform:
+        return platform.execute(MEMBERS_SQL).fetchall()
+
+
+def repeated_effects(installation: Installation) -> list[tuple]:
+    """Members created twice or tags added twice, by the platform's own log."""
+    path = installation.home / "sandbox" / "mailchimp" / "state.sqlite"
+    with sqlite3.connect(path) as platform:
+        return platform.execute(REPEATED_SQL).fetchall()
