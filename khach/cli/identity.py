@@ -1,6 +1,5 @@
 """`khach identity`: how healthy the graph of identifiers is, and how right it is."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -55,14 +54,25 @@ def evaluate(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Pairwise precision, recall and F1 against a file of truth, and the worst merges."""
-    from identity import evaluate as pairwise
-    from khach.truth import read_assignment, read_truth
+    """Pairwise precision, recall and F1 against a file of truth."""
+    from identity.evaluate import evaluate as compare
+    from khach.truth import paired
 
     if not truth.exists():
         raise ConfigError("there is no such file", file=truth)
-    result = pairwise.evaluate(read_assignment(load_environment()), read_truth(truth))
-    document = asdict(result)
+    try:
+        result = compare(*paired(load_environment(), truth))
+    except ValueError as problem:
+        raise ConfigError(
+            f"{problem}, so records cannot be told apart",
+            file=truth,
+            fix="add the columns source and record_kind to the file",
+        ) from None
+    document = result._asdict() | {
+        "precision": result.precision,
+        "recall": result.recall,
+        "f1": result.f1,
+    }
     emit(as_json, document, facts(document))
 
 
