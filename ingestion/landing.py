@@ -12,10 +12,11 @@ from pathlib import Path
 
 import duckdb
 
+from ingestion.delivered import LocalFile
 from ingestion.parquet import copy_to_parquet, literal
-from ingestion.quarantine import BadRow
+from ingestion.quarantine import BadRow, write_quarantine
 from ingestion.readers import Reading
-from ingestion.spec import TableSpec
+from ingestion.spec import Delivery, FetchContext, TableSpec
 from khach.errors import KhachError
 
 
@@ -65,6 +66,32 @@ def land(
         if total != reading.offered[name]:
             raise UnreadableError
     return Landed(landed, filtered, refused)
+
+
+def write_deliveries(
+    context: FetchContext,
+    table: str,
+    files: list[LocalFile],
+    landed: Landed,
+    reading: Reading,
+) -> list[Delivery]:
+    """One row of `_deliveries` per file; the refused rows are written to the quarantine."""
+    deliveries = []
+    for file in files:
+        refused = landed.refused.get(file.name, [])
+        write_quarantine(context.env, context.config.name, table, file.name, refused)
+        deliveries.append(
+            Delivery(
+                table,
+                file.name,
+                rows_offered=reading.offered[file.name],
+                rows_landed=landed.landed.get(file.name, 0),
+                rows_quarantined=len(refused),
+                filtered=landed.filtered.get(file.name, 0),
+                fingerprint=file.fingerprint,
+            )
+        )
+    return deliveries
 
 
 def count_mismatch(table: TableSpec) -> KhachError:

@@ -133,7 +133,7 @@ def entity_query(
             connection,
             relation=reading.relation(files),
             targets=found,
-            key=found[0].name,
+            required=(found[0].name,),
             is_kept=kept.sql,
             carried=("_file", "_row", "_malformed", "_original"),
             time_zone=config.time_zone,

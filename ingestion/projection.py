@@ -33,7 +33,7 @@ def typed_query(
     *,
     relation: str,
     targets: Sequence[Target],
-    key: str,
+    required: Sequence[str],
     is_kept: str,
     carried: Sequence[str],
     time_zone: str,
@@ -61,8 +61,11 @@ def typed_query(
         for target in targets
     )
     problems = [_problem(target, types[target.name], time_zone) for target in targets]
-    missing = f"case when {quote(key)} is null then {literal(f'{key} is missing')} end"
-    reasons = ", ".join(["_malformed", "_cast_problem", *filter(None, problems), missing])
+    missing = [
+        f"case when raw.{quote(name)} is null then {literal(f'{name} is missing')} end"
+        for name in required
+    ]
+    reasons = ", ".join(["_malformed", "_cast_problem", *filter(None, problems), *missing])
     return (
         f"select {values}, {kept}, _is_kept, coalesce({reasons}) as _problem from ({inner}) as raw"
     )

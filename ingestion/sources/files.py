@@ -15,10 +15,9 @@ from pydantic import Field, StringConstraints
 
 from ingestion.delivered import LocalFile, assert_unchanged, bring_new, find_files
 from ingestion.entities import entity_table
-from ingestion.landing import Landed, UnreadableError, count_mismatch, land
+from ingestion.landing import Landed, UnreadableError, count_mismatch, land, write_deliveries
 from ingestion.mapping import TableMapping, check_tables, entity_query, targets
 from ingestion.parquet import duckdb_session
-from ingestion.quarantine import write_quarantine
 from ingestion.readers import Reading, format_of, read_parquet_files
 from ingestion.spec import (
     CheckedItem,
@@ -73,8 +72,8 @@ def fetch(context: FetchContext) -> Extract | None:
         path = context.staging / f"{entity}.parquet"
         landed, reading = _land_entity(context, entity, mapping, new, path)
         files[entity] = path
-        deliveries += _deliveries(context, entity, new, landed, reading)
         assert_unchanged(new)
+        deliveries += write_deliveries(context, entity, new, landed, reading)
     return Extract(files, deliveries) if deliveries else None
 
 
@@ -151,32 +150,6 @@ def _check_columns(config: FilesConfig, entity: str, mapping: FileTable, reading
     for name, columns in reading.file_columns.items():
         if reading.offered[name]:
             targets(config, entity, mapping, dict.fromkeys(columns, "VARCHAR"), name)
-
-
-def _deliveries(
-    context: FetchContext,
-    entity: str,
-    new: list[LocalFile],
-    landed: Landed,
-    reading: Reading,
-) -> list[Delivery]:
-    """One row of `_deliveries` per file; the refused rows go to the quarantine."""
-    deliveries = []
-    for file in new:
-        refused = landed.refused.get(file.name, [])
-        write_quarantine(context.env, context.config.name, entity, file.name, refused)
-        deliveries.append(
-            Delivery(
-                entity,
-                file.name,
-                rows_offered=reading.offered[file.name],
-                rows_landed=landed.landed.get(file.name, 0),
-                rows_quarantined=len(refused),
-                filtered=landed.filtered.get(file.name, 0),
-                fingerprint=file.fingerprint,
-            )
-        )
-    return deliveries
 
 
 SPEC = SourceSpec("files", FilesConfig, tables, fetch, check)

@@ -1,0 +1,173 @@
+"""Web events in Segment's shape: NDJSON, one event per line, gzipped or not.
+
+Settings: `folder` (path or URL, `${NAME}` is an environment variable) and `from` (a pattern below
+it). Lands the raw table `events`; a line that is no event goes to the quarantine with its bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import duckdb
+from pydantic import ConfigDict, Field
+
+from ingestion.delivered import LocalFile, assert_unchanged, bring_new, find_files
+from ingestion.landing import (
+    Landed,
+    UnreadableError,
+    count_mismatch,
+    land,
+    write_deliveries,
+)
+from ingestion.parquet import duckdb_session, literal, quote
+from ingestion.projection import Target, typed_query
+from ingestion.readers import LINE_OPTIONS, Reading, line_parts, numbered_lines, original_lines
+from ingestion.spec import (
+    CheckedItem,
+    Extract,
+    FetchContext,
+    SourceConfig,
+    SourceSpec,
+    TableSpec,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from khach.environment import Environment
+
+EVENTS = TableSpec(
+    "events",
+    {
+        "message_id": "v",
+        "type": "v",
+        "event": "v",
+        "anonymous_id": "v",
+        "user_id": "v",
+        "previous_id": "v",
+        "occurred_at": "t",
+        "sent_at": "t",
+        "received_at": "t",
+        "properties": "j",
+        "traits": "j",
+        "context": "j",
+        "_file": "v",
+        "_row": "i",
+    },
+)
+# Segment's field, our column, and how json_transform reads it.
+_FIELDS = {
+    "message_id": ("messageId", "VARCHAR"),
+    "type": ("type", "VARCHAR"),
+    "event": ("event", "VARCHAR"),
+    "anonymous_id": ("anonymousId", "VARCHAR"),
+    "user_id": ("userId", "VARCHAR"),
+    "previous_id": ("previousId", "VARCHAR"),
+    "occurred_at": ("timestamp", "VARCHAR"),
+    "sent_at": ("sentAt", "VARCHAR"),
+    "received_at": ("receivedAt", "VARCHAR"),
+    "properties": ("properties", "JSON"),
+    "traits": ("traits", "JSON"),
+    "context": ("context", "JSON"),
+}
+
+
+class SegmentConfig(SourceConfig):
+    """A segment source in sources.yml."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    kind: Literal["segment"]
+    folder: Annotated[str, Field(min_length=1)]
+    from_: Annotated[str, Field(alias="from", min_length=1)]
+
+
+def tables(_config: SegmentConfig) -> list[TableSpec]:
+    """The one raw table."""
+    return [EVENTS]
+
+
+def fetch(context: FetchContext) -> Extract | None:
+    """The events of every file that no committed load has."""
+    config: SegmentConfig = context.config
+    found = find_files(config, config.folder, config.from_, "from")
+    new = bring_new(context, EVENTS.name, found)
+    if not new:
+        return None
+    context.progress.step(f"{config.name}: {len(new)} files of events", total=None)
+    path = context.staging / "events.parquet"
+    landed, reading = _land_events(new, context.staging, path)
+    assert_unchanged(new)
+    deliveries = write_deliveries(context, EVENTS.name, new, landed, reading)
+    return Extract({EVENTS.name: path}, deliveries)
+
+
+def check(_env: Environment, config: SegmentConfig) -> list[CheckedItem]:
+    """How many files match."""
+    found = find_files(config, config.folder, config.from_, "from")
+    problem = None if found else "no file matches the pattern"
+    return [CheckedItem(config.name, f"events from {config.from_}", f"{len(found)} files", problem)]
+
+
+def _land_events(new: list[LocalFile], staging: Path, path: Path) -> tuple[Landed, Reading]:
+    for scrub_all in (False, True):
+        reading = _reading(new, staging, scrub_all=scrub_all)
+        with duckdb_session(staging) as connection:
+            try:
+                return land(connection, EVENTS, reading, _typed(connection, reading), path), reading
+            except UnreadableError:
+                continue
+    raise count_mismatch(EVENTS)
+
+
+def _reading(new: list[LocalFile], staging: Path, *, scrub_all: bool) -> Reading:
+    parts, offered, reasons = line_parts(new, staging, scrub_all=scrub_all)
+    by_name = {part.file.name: part for part in parts}
+    structure = json.dumps(dict(_FIELDS.values()))
+
+    def relation(names: Sequence[str]) -> str:
+        lines = numbered_lines([by_name[name] for name in names], LINE_OPTIONS, "line")
+        return (
+            f"(select parsed.*, _file, _row, cast(null as varchar) as _original, case "
+            "when line is null or trim(line) = '' then 'a blank line' "
+            "when not is_json then 'not valid JSON' "
+            "when parsed is null then 'not a JSON object' end as _malformed from "
+            "(select *, json_transform(case when is_json then line else '{}' end, "
+            f"{literal(structure)}) as parsed from "
+            f"(select *, coalesce(json_valid(line), false) as is_json from {lines})))"
+        )
+
+    return Reading({}, offered, relation, originals=original_lines(new), reasons=reasons)
+
+
+def _typed(
+    connection: duckdb.DuckDBPyConnection, reading: Reading
+) -> Callable[[Sequence[str]], str]:
+    targets = [
+        Target(column, EVENTS.columns[column], _field(field, type_))
+        for column, (field, type_) in _FIELDS.items()
+    ]
+
+    def query(names: Sequence[str]) -> str:
+        return typed_query(
+            connection,
+            relation=reading.relation(names),
+            targets=targets,
+            required=("message_id", "occurred_at"),
+            is_kept="true",
+            carried=("_file", "_row", "_malformed", "_original"),
+            time_zone="UTC",
+        )
+
+    return query
+
+
+def _field(field: str, type_: str) -> str:
+    if type_ == "JSON":
+        return f"nullif(cast({quote(field)} as varchar), 'null')"
+    return quote(field)
+
+
+SPEC = SourceSpec("segment", SegmentConfig, tables, fetch, check)
