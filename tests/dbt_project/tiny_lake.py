@@ -1,0 +1,95 @@
+"""A hand-made lake with a few rows, and dbt on it: the modelling tests' stand-in for ingestion."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from khach.environment import Environment
+from khach.state import open_state
+
+SHOP = {"name": "shop", "kind": "files", "namespace": "shop", "area": "web", "currency": "VND"}
+TILLS = {"name": "tills", "kind": "sql", "namespace": "tills", "area": "pos", "currency": "VND"}
+WEB = {"name": "web", "kind": "segment", "namespace": "shop", "area": "web", "currency": "VND"}
+MAIL = {"name": "mail", "kind": "mailchimp", "namespace": "mail", "area": "email"}
+
+
+@dataclass
+class TinyLake:
+    """Parquet files and verdicts as ingestion leaves them, and the dbt build that reads them."""
+
+    env: Environment
+    project: Path
+    sources: list[dict[str, Any]]
+    as_of: str = "2026-03-31 17:00:00"
+    variables: dict[str, Any] = field(default_factory=dict)
+
+    def land(
+        self, source: str, table: str, load_id: str, rows: list[dict[str, Any]], verdict: str
+    ) -> None:
+        """Write one load of one table and record its verdict."""
+        folder = self.env.lake / f"raw_{source}" / table
+        folder.mkdir(parents=True, exist_ok=True)
+        numbered = [
+            {"_file": "delivered.csv", "_row": number, "_is_kept": True, **row}
+            for number, row in enumerate(rows, start=1)
+        ]
+        pq.write_table(pa.Table.from_pylist(numbered), folder / f"{load_id}.0.parquet")
+        self.judge(source, load_id, verdict)
+
+    def judge(self, source: str, load_id: str, verdict: str) -> None:
+        """Record a verdict, or change it."""
+        with open_state(self.env) as state:
+            state.execute(
+                "insert or replace into loads (source, load_id, landed_at, verdict) "
+                "values (?, ?, timestamp '2026-03-31 00:00:00', ?)",
+                [source, load_id, verdict],
+            )
+
+    def build(self, *arguments: str) -> None:
+        """Build models with their tests; AssertionError names what failed."""
+        failures = self.failures("build", "--exclude-resource-type", "unit_test", *arguments)
+        assert not failures, failures
+
+    def failures(self, *arguments: str) -> dict[str, str]:
+        """Run dbt in this process, which saves its start; nothing is written into the checkout."""
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+        from dbt.cli.main import dbtRunner
+
+        with open_state(self.env):
+            pass  # migrated
+        variables = {
+            "lake": str(self.env.lake),
+            "sources": self.sources,
+            "as_of": self.as_of,
+            "run_id": "test",
+            "config_dir": str(self.env.config),
+            **self.variables,
+        }
+        try:
+            done = dbtRunner().invoke(
+                [
+                    *("--quiet", "--log-path", str(self.env.logs)),
+                    *arguments,
+                    *("--project-dir", str(self.project), "--profiles-dir", str(self.project)),
+                    *("--target-path", str(self.env.dbt_target)),
+                    *("--vars", json.dumps(variables)),
+                ]
+            )
+        finally:
+            DuckDBConnectionManager.close_all_connections()
+        if done.exception:
+            raise done.exception
+        bad = ("error", "fail", "skipped", "runtime error")
+        return {r.node.name: r.message for r in done.result if str(r.status) in bad}
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Rows of a query over the warehouse with the state file attached."""
+        with duckdb.connect(str(self.env.warehouse), read_only=True) as connection:
+            connection.execute("set timezone = 'UTC'")
+            connection.execute(f"attach '{self.env.state}' as state (read_only)")
+            return connection.execute(query).fetchall()
