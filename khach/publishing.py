@@ -1,8 +1,8 @@
 """Publishing: a readers' copy of the marts, whole or not at all (DESIGN decision 5).
 
 `published/<snapshot_id>/` holds marts.duckdb, one Parquet file per table and snapshot.json; the
-link `current` names the newest. A snapshot is built as `<snapshot_id>.partial`, renamed when every
-byte is on disk, recorded in state, and only then linked: a kill at any line leaves the old one.
+link `current` names the newest. A snapshot is built as `<snapshot_id>.partial`, recorded in state
+when every byte is on disk, renamed, and only then linked: a kill at any line leaves the old one.
 """
 
 import json
@@ -50,13 +50,13 @@ def publish(env: Environment, run_id: str, as_of: datetime) -> str:
     (partial / "snapshot.json").write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
     for file in [*partial.iterdir(), partial]:
         _sync_to_disk(file)
-    partial.rename(env.published / snapshot_id)
-    _sync_to_disk(env.published)
     with open_state(env) as state:
         state.execute(
             "insert into snapshots values (?, ?, ?, ?, ?)",
             [snapshot_id, run_id, naive_as_of, published_at, is_green],
         )
+    partial.rename(env.published / snapshot_id)
+    _sync_to_disk(env.published)
     _point_current_at(env, snapshot_id)
     _remove_old(env)
     return snapshot_id

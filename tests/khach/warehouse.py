@@ -1,0 +1,70 @@
+"""A small warehouse with dbt's manifest, as a run leaves them, for tests of what reads them."""
+
+import json
+from pathlib import Path
+
+import duckdb
+
+from khach.environment import Environment
+
+CUSTOMERS = {
+    "customer_id": ("varchar", False),
+    "full_name": ("varchar", True),
+    "email": ("varchar", True),
+    "lifecycle_stage": ("varchar", False),
+}
+
+
+def build_warehouse(env: Environment, version: int = 1, rows: int = 100) -> None:
+    """Marts whose every row carries `version`, so that a mixture of two publishes shows."""
+    env.home.mkdir(parents=True, exist_ok=True)
+    env.warehouse.unlink(missing_ok=True)
+    with duckdb.connect(str(env.warehouse)) as connection:
+        connection.execute(
+            "create table customers as select 'c' || i as customer_id, 'Nguyễn Lan' as full_name, "
+            "'lan' || i || '@example.vn' as email, "
+            "case when i % 2 = 0 then 'loyal' else 'lead' end as lifecycle_stage, "
+            "? as undescribed from range(?) as t(i)",
+            [version, rows],
+        )
+        connection.execute(
+            "create table orders as select 'o' || i as order_id, 'c' || i as customer_id, "
+            "1.5::decimal(18, 4) as gross_amount, ? as version from range(?) as t(i)",
+            [version, rows],
+        )
+        connection.execute("create schema intermediate")
+        connection.execute("create table intermediate.int_orders as select 1 as order_id")
+    write_manifest(env)
+
+
+def write_manifest(env: Environment) -> None:
+    customers = {
+        name: {"name": name, "description": f"what {name} means",
+               "config": {"tags": ["personal"] if personal else []}}
+        for name, (_, personal) in CUSTOMERS.items()
+    }  # fmt: skip
+    orders = {name: {"name": name, "description": "", "tags": [], "meta": {}}
+              for name in ("order_id", "customer_id", "gross_amount", "version")}  # fmt: skip
+    nodes = {
+        f"model.khach.{name}": {
+            "resource_type": "model",
+            "name": name,
+            "schema": schema,
+            "description": f"One row per {name}; it's described",
+            "columns": columns,
+            "config": {"materialized": "table"},
+        }
+        for name, schema, columns in (
+            ("customers", "main", customers),
+            ("orders", "main", orders),
+            ("int_orders", "intermediate", {}),
+        )
+    }
+    path = env.dbt_target / "manifest.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"nodes": nodes}), encoding="utf-8")
+
+
+def read(path: Path, sql: str) -> list[tuple]:
+    with duckdb.connect(str(path), read_only=True) as connection:
+        return connection.execute(sql).fetchall()
