@@ -17,9 +17,6 @@ from khach.runs import utc_now
 from khach.settings import Settings, load_settings
 from khach.state import open_state
 
-# Columns whose newest value tells how far an old data set reaches (`as_of: latest`).
-_EVENT_TIMES = {"orders": "ordered_at", "order_lines": "ordered_at", "events": "occurred_at"}
-
 
 def check_configuration(env: Environment) -> list[KhachError]:
     """Every mistake, one per file at least, in the order of the files; empty when all is well."""
@@ -55,12 +52,14 @@ def resolve_as_of(env: Environment, settings: Settings, given: date | None = Non
     """The end of the observed period, aware UTC: `given`, else what settings.yml says.
 
     A date means the end of that business day; `now` is the clock (the sandbox's own there);
-    `latest` is the end of the last business day seen in the lake.
+    `latest` is the end of the last business day seen in accepted loads.
     """
+    from ingestion.vars import newest_event
+
     wanted: date | str = given or settings.as_of
     if isinstance(wanted, date):
         return clock.end_of_day(wanted, settings.business_time_zone)
-    newest = _newest_event(env) if wanted == "latest" else None
+    newest = newest_event(env) if wanted == "latest" else None
     if newest is None:
         return clock.now(env)
     local = newest.replace(tzinfo=UTC).astimezone(ZoneInfo(settings.business_time_zone))
@@ -135,20 +134,3 @@ def _name(env: Environment, path: Path) -> str:
 
 def _version(content: str) -> str:
     return hashlib.sha256(content.encode("utf-8")).hexdigest()[:12]
-
-
-def _newest_event(env: Environment) -> datetime | None:
-    """The newest order or event in the lake, naive UTC; None when the lake has neither."""
-    import duckdb
-
-    newest: list[datetime] = []
-    with duckdb.connect() as connection:
-        for table, column in _EVENT_TIMES.items():
-            if not any(env.lake.glob(f"raw_*/{table}/*.parquet")):
-                continue
-            row = connection.execute(
-                f"select max({column})::timestamp from read_parquet(?, union_by_name = true)",
-                [str(env.lake / "raw_*" / table / "*.parquet")],
-            ).fetchone()
-            newest += [row[0]] if row and row[0] else []
-    return max(newest, default=None)

@@ -128,17 +128,6 @@ def latest_plans(connection: duckdb.DuckDBPyConnection) -> list[Facts]:
     return plans
 
 
-def audience_reach(env: Environment, audience: str) -> list[Facts]:
-    """Open memberships of an audience per sync and reason, from its last applied plans."""
-    with read_only_session(env) as connection:
-        return _records(
-            connection,
-            "select sync_id, reason_code, count(*) as customers from audience_membership "
-            f"where audience = {_text(audience)} and valid_to is null "
-            "group by all order by all",
-        )
-
-
 def _has(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
     return bool(
         _one(

@@ -1,6 +1,8 @@
 """`khach sources`, `khach loads` and `khach checks`: what came in, and what the gates said."""
 
 import getpass
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -26,18 +28,14 @@ def register(app: typer.Typer) -> None:
 @sources_app.command("check", epilog="Example: khach sources check")
 def sources_check(as_json: AsJson = False) -> int:
     """Reach every configured source and read its shape; loads nothing."""
+    from ingestion.config import load_sources
     from ingestion.run import check_source
 
-    from ingestion.config import load_sources
-
     env = load_environment()
-    rows = [
-        {"source": source.name, **vars(item)}
-        for source in load_sources(env)
-        for item in check_source(env, source)
-    ]
-    emit(as_json, {"sources": rows}, lambda console: console.print(_records(rows)))
-    return 0 if all(row.get("is_ok", True) for row in rows) else 4
+    rows = [asdict(item) for source in load_sources(env) for item in check_source(env, source)]
+    columns = ("source", "item", "found", "problem")
+    emit(as_json, {"sources": rows}, lambda console: console.print(_records(rows, columns)))
+    return 2 if any(row["problem"] for row in rows) else 0
 
 
 later(
@@ -132,6 +130,5 @@ def _judge(load_id: str, verdict: str, reason: str, as_json: bool) -> None:
         f"load {load_id} is {verdict}; the models follow with the next khach run"))  # fmt: skip
 
 
-def _records(rows: list[dict[str, Any]], names: list[str] | None = None) -> Any:
-    columns = names or list(rows[0] if rows else {"source": None})
-    return table(columns, [[row.get(name) for name in columns] for row in rows])
+def _records(rows: list[dict[str, Any]], names: Sequence[str]) -> Any:
+    return table(names, [[row[name] for name in names] for row in rows])

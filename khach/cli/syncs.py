@@ -1,19 +1,15 @@
 """Audiences and syncs: `audiences`, `plan`, `apply`, `show`, `receipts` (`docs/sync.md`)."""
 
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from khach.cli.output import AsJson, emit, facts, later, table
-from khach.environment import load_environment
+from khach.environment import Environment, load_environment
 
 audiences_app = typer.Typer(help="Who is to be reached.", no_args_is_help=True)
-PLAN_COLUMNS = (
-    "plan_id", "sync_id", "audience", "channel", "status", "blocked_by", "add_count",
-    "update_count", "remove_count", "unchanged_count", "excluded_count",
-)  # fmt: skip
 
 
 def register(app: typer.Typer) -> None:
@@ -64,21 +60,11 @@ def audiences_check(as_json: AsJson = False) -> None:
 def audiences_show(
     name: Annotated[str, typer.Argument(metavar="NAME")], as_json: AsJson = False
 ) -> None:
-    """One audience: its rule, its syncs, and who is in it by the last plan, counted by reason."""
-    from activation.audiences import load_audiences
-    from khach.overview import audience_reach
+    """How many it matches and each sync would reach; who stays out, counted by reason."""
+    from activation.plan import preview
 
-    env = load_environment()
-    audience = load_audiences(env)[name]
-    reach = audience_reach(env, name)
-    document = {"audience": audience.model_dump(mode="json"), "reach": reach}
-
-    def render(console: Console) -> None:
-        console.print(f"{audience.name} (owner {audience.owner}): {audience.description}")
-        console.print(f"who: {audience.where or f'model {audience.model}'}", markup=False)
-        _draw(console, reach or [{"sync_id": "no plan was made yet"}])
-
-    emit(as_json, document, render)
+    seen = preview(load_environment(), name)
+    emit(as_json, seen.as_dict(), lambda console: console.print(seen.text(), markup=False))
 
 
 def plan(
@@ -98,11 +84,18 @@ def plan(
     names = syncs or [sync.id for audience in book.values() for sync in audience.syncs]
     with run_lock(env, "khach plan"):
         try:
-            plans = [_as_dict(make_plan(env, name)) for name in names]
+            plans = [make_plan(env, name) for name in names]
         finally:
             publish_operations(env)
-    emit(as_json, {"plans": plans}, lambda console: _draw_plans(console, plans))
-    return 3 if any(made.get("status") == "blocked" for made in plans) else 0
+
+    def render(console: Console) -> None:
+        for made in plans:
+            console.print(made.text(), markup=False)
+            if not made.is_blocked:
+                console.print(f"  carry it out: khach apply {made.plan_id}", markup=False)
+
+    emit(as_json, {"plans": [made.as_dict() for made in plans]}, render)
+    return 3 if any(made.is_blocked for made in plans) else 0
 
 
 def apply(
@@ -112,7 +105,7 @@ def apply(
         typer.Option(metavar="GUARD", help="Release a tripped guard by its name; repeatable."),
     ] = None,
     as_json: AsJson = False,
-) -> int:
+) -> None:
     """Carry out exactly this plan, or refuse because its inputs moved. A receipt for each row."""
     from activation.apply import apply_plan
     from khach.cli.servers import sandbox_servers
@@ -122,11 +115,26 @@ def apply(
     env = load_environment()
     with run_lock(env, "khach apply"), sandbox_servers(env):
         try:
-            summary = _as_dict(apply_plan(env, plan_id, accept=tuple(accept or ())))
+            _audience_gate(env, plan_id)
+            summary = apply_plan(env, plan_id, accept=tuple(accept or ()))
         finally:
             publish_operations(env)
-    emit(as_json, summary, facts(summary))
-    return 0
+    emit(as_json, summary.as_dict(), lambda console: console.print(summary.text(), markup=False))
+
+
+def _audience_gate(env: Environment, plan_id: str) -> None:
+    """Gate 3 belongs to every apply, by hand too (DESIGN decision 6). Raises GateError."""
+    from activation.plan import plan_rows
+    from expectations import audience
+    from khach import clock
+    from khach.checks import gate_error, record_checks
+    from khach.state import open_state
+
+    results = audience.check(env, plan_id, plan_rows(env, plan_id), on=clock.now(env).date())
+    with open_state(env) as state:
+        record_checks(state, plan_id, results)
+    if problem := gate_error(plan_id, results):
+        raise problem
 
 
 def show(
@@ -135,9 +143,9 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """The payload of one row of a plan. Personal data: on this terminal only."""
-    from activation.show import show_row
+    from activation.plan import plan_row
 
-    shown = _as_dict(show_row(load_environment(), plan_id, row))
+    shown = plan_row(load_environment(), plan_id, row)
     emit(as_json, shown, facts(shown))
 
 
@@ -163,28 +171,10 @@ def receipts(
     emit(as_json, {"receipts": records}, lambda console: console.print(table(columns, rows)))
 
 
-def _as_dict(thing: Any) -> dict[str, Any]:
-    if is_dataclass(thing) and not isinstance(thing, type):
-        return asdict(thing)
-    return dict(thing)
-
-
 def _draw(console: Console, rows: list[dict[str, Any]]) -> None:
     if rows:
         names = list(rows[0])
         console.print(table(names, [[_cell(row.get(name)) for name in names] for row in rows]))
-
-
-def _draw_plans(console: Console, plans: list[dict[str, Any]]) -> None:
-    _draw(console, [{key: plan.get(key) for key in PLAN_COLUMNS if key in plan} for plan in plans])
-    for made in plans:
-        if made.get("status") == "blocked":
-            console.print(
-                f"{made['plan_id']} is held by {made.get('blocked_by')}; a person releases it: "
-                f"khach apply {made['plan_id']} --accept {made.get('blocked_by')}", markup=False
-            )  # fmt: skip
-        else:
-            console.print(f"carry it out: khach apply {made['plan_id']}", markup=False)
 
 
 def _cell(value: Any) -> Any:
