@@ -1,0 +1,68 @@
+"""What one simulated day hands over: tables by area, to be written as files by `exports`."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from sandbox.canaries import CANARY_COUNT, CAREFUL_STYLE
+from sandbox.draw import Ints, label, stream, take
+from sandbox.handwriting import typed
+from sandbox.world import World
+
+# Names of the sources as the truth calls them.
+WEB, SHOP, TILLS, EMAIL, SURVEYS = "web", "web_shop", "tills", "mailchimp", "surveys"
+
+
+@dataclass
+class Delivery:
+    """The day's rows so far. `start` and `end` are the day's local seconds."""
+
+    world: World
+    day: int
+    con: duckdb.DuckDBPyConnection
+    tables: dict[tuple[str, str], list[pa.Table]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+
+    @property
+    def start(self) -> int:
+        """Local seconds of the day's midnight."""
+        return self.world.starts(self.day)
+
+    @property
+    def end(self) -> int:
+        """Local seconds at which the next day begins."""
+        return self.world.starts(self.day + 1)
+
+    def rng(self, name: str) -> np.random.Generator:
+        """The day's random stream of that name."""
+        return stream(self.world.seed, self.day, name)
+
+    def add(self, area: str, name: str, rows: pa.Table) -> None:
+        """Deliver rows of a table."""
+        if rows.num_rows:
+            self.tables[area, name].append(rows)
+
+    def truth(self, source: str, kind: str, ids: pa.Array, persons: Ints) -> None:
+        """Note to whom records belong; no pipeline code reads this."""
+        n = len(persons)
+        self.add("truth", "records", pa.table({
+            "source": pa.repeat(source, n), "record_kind": pa.repeat(kind, n),
+            "record_id": ids, "person_id": label("P", persons),
+        }))  # fmt: skip
+
+    def styles(self, rng: np.random.Generator, persons: Ints) -> Ints:
+        """A handwriting for each record; canaries type without mistakes."""
+        drawn = rng.integers(0, 2**31, len(persons))
+        return np.where(persons < CANARY_COUNT, CAREFUL_STYLE, drawn)
+
+    def typed(self, persons: Ints, phone: Ints, email: Ints, style: Ints) -> pa.Table:
+        """full_name, phone, email of these people as typed; `email` holds e-mail numbers."""
+        addresses = take(self.world.emails, np.maximum(email, 0))
+        names = self.world.names.take(pa.array(persons))
+        return typed(self.con, names, phone, addresses, style)

@@ -1,0 +1,124 @@
+"""Writes a day's delivery as files, each whole or not at all: written beside, then renamed.
+
+The same day written twice gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as csv
+import pyarrow.parquet as pq
+
+from sandbox.delivery import EMAIL, SHOP, SURVEYS, TILLS, WEB, Delivery
+from sandbox.events import broken_lines
+from sandbox.schemas import EXPERIMENTS, MAIL_TABLES, SHOP_TABLES, SURVEY_RESPONSES, TILL_TABLES, TRUTH_RECORDS
+
+
+def write_day(root: Path, d: Delivery) -> None:
+    """Every file of the day under `root` (the sandbox folder)."""
+    date = d.world.date_of(d.day).isoformat()
+    exports = root / "exports"
+    _atomically(exports / "web_events" / f"events-{date}.ndjson.gz", lambda p: _events(p, d))
+    for name, schema in SHOP_TABLES.items():
+        table = whole(d, SHOP, name, schema)
+        _atomically(exports / "web_shop" / f"{name}-{date}.csv", lambda p, t=table: _csv(p, t))
+    _atomically(exports / f"web_shop/surveys-{date}.ndjson", lambda p: _surveys(p, d))
+    groups = whole(d, SHOP, "experiments", EXPERIMENTS)
+    _atomically(exports / f"web_shop/experiments-{date}.parquet", lambda p: pq.write_table(groups, p))
+    records = whole(d, "truth", "records", TRUTH_RECORDS)
+    _atomically(root / f"truth/days/{date}.parquet", lambda p: pq.write_table(records, p))
+    _folder(root / "tills" / "inbox" / date, lambda p: _till_files(p, d))
+    _folder(root / "mailchimp" / "inbox" / date, lambda p: _mail_files(p, d))
+
+
+def whole(d: Delivery, area: str, name: str, schema: pa.Schema) -> pa.Table:
+    """All rows of one delivered table in its fixed columns; no rows gives an empty table."""
+    parts = d.tables.get((area, name), [])
+    if not parts:
+        return schema.empty_table()
+    return pa.concat_tables([part.select(schema.names).cast(schema) for part in parts])
+
+
+def _atomically(path: Path, write: Callable[[Path], None]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.tmp")
+    write(draft)
+    draft.replace(path)
+
+
+def _folder(path: Path, write: Callable[[Path], None]) -> None:
+    draft = path.with_name(f".{path.name}.tmp")
+    for leftover in (draft, path):
+        shutil.rmtree(leftover, ignore_errors=True)
+    draft.mkdir(parents=True)
+    write(draft)
+    draft.rename(path)
+
+
+def _csv(path: Path, table: pa.Table) -> None:
+    csv.write_csv(table, path)
+
+
+def _events(path: Path, d: Delivery) -> None:
+    """Gzipped NDJSON with the broken lines among the good ones."""
+    parts = d.tables.get((WEB, "lines"), [])
+    lines = pa.concat_tables(parts)["line"] if parts else pa.chunked_array([[]], pa.string())
+    rng = d.rng("broken")
+    text = _join(lines)
+    broken = broken_lines(lines, rng)
+    places = np.sort(rng.integers(0, max(len(text), 1), len(broken)))
+    with path.open("wb") as raw, gzip.GzipFile("", "wb", 1, raw, mtime=0) as out:
+        done = 0
+        for place, line in zip(places.tolist(), broken, strict=True):
+            cut = text.find(b"\n", place) + 1
+            out.write(text[done:cut])
+            out.write(line + b"\n")
+            done = cut
+        out.write(text[done:])
+
+
+def _join(lines: pa.ChunkedArray) -> bytes:
+    """The lines' bytes, each ended by a newline."""
+    buffer = io.BytesIO()
+    for chunk in lines.chunks:
+        one = pa.ListArray.from_arrays(pa.array([0, len(chunk)], pa.int32()), chunk)
+        if len(chunk):
+            buffer.write(pc.binary_join(one, "\n")[0].as_buffer())
+            buffer.write(b"\n")
+    return buffer.getvalue()
+
+
+def _surveys(path: Path, d: Delivery) -> None:
+    """NDJSON; `answers` is a nested object."""
+    d.con.register("responses", whole(d, SURVEYS, "responses", SURVEY_RESPONSES))
+    lines = d.con.execute(_SURVEY_LINES).to_arrow_table()
+    d.con.unregister("responses")
+    path.write_bytes(_join(lines["line"]))
+
+
+_SURVEY_LINES = """
+select to_json({
+    response_id: response_id, user_id: user_id, email: email, survey: survey, kind: kind,
+    score: score, scale_max: scale_max, answers: answers::json,
+    answered_at: strftime(answered_at, '%Y-%m-%d %H:%M:%S')
+})::varchar as line
+from responses order by response_id
+"""
+
+
+def _till_files(folder: Path, d: Delivery) -> None:
+    for name, schema in TILL_TABLES.items():
+        _csv(folder / f"{name}.csv", whole(d, TILLS, name, schema))
+
+
+def _mail_files(folder: Path, d: Delivery) -> None:
+    for name, schema in MAIL_TABLES.items():
+        pq.write_table(whole(d, EMAIL, name, schema), folder / f"{name}.parquet")

@@ -1,0 +1,66 @@
+"""One simulated business day: everything that happens, in the order in which it must happen."""
+
+from __future__ import annotations
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from sandbox import accounts, campaigns, catalogue, events, store_sales, surveys, visits, web_orders
+from sandbox.delivery import EMAIL, SHOP, TILLS, Delivery
+from sandbox.draw import moments
+from sandbox.world import World, add_people
+
+NEWCOMERS_PER_DAY = 0.38  # of the people, spread over the days of a history
+
+
+def simulate_day(world: World, con: duckdb.DuckDBPyConnection) -> Delivery:
+    """Move `world` one day on and return what that day delivers."""
+    world.day += 1
+    d = Delivery(world, world.day, con)
+    if d.day >= world.size.days:
+        _newcomers(d)
+    if d.day == 0:
+        accounts.opening(d)
+        _opening_lists(d)
+    accounts.life_changes(d)
+    _prices(d)
+    campaigns.run(d)
+    today = visits.plan(d)
+    web_orders.place(d, today)
+    events.deliver(d, today)
+    web_orders.settle(d)
+    store_sales.sell(d)
+    store_sales.take_back(d)
+    surveys.answer(d)
+    accounts.deliver_members(d)
+    return d
+
+
+def _newcomers(d: Delivery) -> None:
+    count = round(d.world.size.people * NEWCOMERS_PER_DAY / d.world.size.days)
+    add_people(d.world, d.day, np.full(count, d.day))
+
+
+def _opening_lists(d: Delivery) -> None:
+    stores = d.world.size.stores
+    opened = moments(np.full(stores, d.start - 400 * 86_400), utc=True)
+    d.add(TILLS, "stores", catalogue.stores_table(stores, opened))
+    listed = np.arange(catalogue.PRODUCT_COUNT)
+    since = moments(np.full(len(listed), d.start - 30 * 86_400))
+    d.add(SHOP, "products", catalogue.products_table(listed, d.world.prices, since))
+    d.add(EMAIL, "lists", pa.table({
+        "list_id": [campaigns.LIST_ID], "name": [campaigns.LIST_NAME],
+    }))  # fmt: skip
+
+
+def _prices(d: Delivery) -> None:
+    """On Mondays a few list prices change."""
+    if d.day == 0 or d.world.date_of(d.day).weekday():
+        return
+    rng = d.rng("prices")
+    changed = np.sort(rng.choice(catalogue.PRODUCT_COUNT, 4, replace=False))
+    factor = rng.uniform(0.9, 1.12, 4)
+    d.world.prices[changed] = (d.world.prices[changed] * factor).astype(np.int64) // 10_000 * 10_000
+    since = moments(np.full(4, d.start + 6 * 3_600))
+    d.add(SHOP, "products", catalogue.products_table(changed, d.world.prices, since))
