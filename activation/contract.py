@@ -1,6 +1,11 @@
 """The contracted columns that audience files may use: the enforced dbt contracts of the marts."""
 
-from khach.config_files import read_yaml
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+
 from khach.environment import Environment
 from khach.errors import ConfigError
 
@@ -10,11 +15,28 @@ def mart_columns(env: Environment, table: str) -> dict[str, str]:
 
     Raises ConfigError when no model of that name stands under `dbt_project/models/marts`.
     """
-    for path in sorted((env.dbt_project / "models" / "marts").rglob("*.yml")):
-        for model in read_yaml(path).data.get("models") or []:
-            if model["name"] == table:
-                return {c["name"]: str(c["data_type"]) for c in model["columns"]}
-    raise ConfigError(
-        f"there is no mart {table!r} with an enforced contract",
-        fix="an audience rule reads `customers`, or a model named aud_<name>",
-    )
+    found = _contracts(env.dbt_project / "models" / "marts").get(table)
+    if found is None:
+        raise ConfigError(
+            f"there is no mart {table!r} with a contract",
+            fix="an audience rule reads `customers`, or a model named aud_<name>",
+        )
+    return dict(found)
+
+
+@functools.cache
+def _contracts(folder: Path) -> Mapping[str, dict[str, str]]:
+    """All models of the marts; read once per process, the project does not change under it."""
+    models = [
+        model
+        for path in sorted(folder.rglob("*.yml"))
+        for model in yaml.safe_load(path.read_text(encoding="utf-8")).get("models") or []
+    ]
+    return {
+        model["name"]: {
+            column["name"]: str(column["data_type"])
+            for column in model.get("columns") or []
+            if "data_type" in column
+        }
+        for model in models
+    }

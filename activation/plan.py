@@ -29,6 +29,7 @@ class PlanSummary:
     channel: str
     snapshot_id: str
     status: str
+    blocked_by: str | None
     add_count: int
     update_count: int
     remove_count: int
@@ -123,6 +124,7 @@ def summarise(record: PlanRecord) -> PlanSummary:
         channel=record.channel,
         snapshot_id=record.snapshot_id,
         status=record.status,
+        blocked_by=",".join(record.blocked_by) or None,
         add_count=record.add_count,
         update_count=record.update_count,
         remove_count=record.remove_count,

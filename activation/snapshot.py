@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 
+from khach import publishing
 from khach.environment import Environment
 from khach.errors import KhachError
 
@@ -24,10 +25,9 @@ class Snapshot:
 
 def current_snapshot(env: Environment, state: duckdb.DuckDBPyConnection) -> Snapshot:
     """The snapshot behind the link `current`; KhachError when nothing is published."""
-    path = env.current.resolve() / "marts.duckdb"
-    if not path.is_file():
+    snapshot_id = publishing.current_snapshot(env)
+    if snapshot_id is None:
         raise KhachError("nothing is published yet", fix="khach run builds and publishes the marts")
-    snapshot_id = path.parent.name
     row = state.execute(
         "select as_of, is_green from snapshots where snapshot_id = ?", [snapshot_id]
     ).fetchone()
@@ -36,6 +36,7 @@ def current_snapshot(env: Environment, state: duckdb.DuckDBPyConnection) -> Snap
             f"snapshot {snapshot_id} is published but not in the journal of snapshots",
             fix="khach run publishes a new one",
         )
+    path = env.published / snapshot_id / "marts.duckdb"
     return Snapshot(snapshot_id, row[0], bool(row[1]), path)
 
 
