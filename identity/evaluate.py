@@ -34,15 +34,14 @@ class Evaluation(NamedTuple):
 def evaluate(resolved: pa.Table, truth: pa.Table) -> Evaluation:
     """Compare two tables with the columns record_id and entity_id, over the records of both.
 
-    A null entity_id stands for nobody else: the record is in no pair. Record ids must be unique in
-    each table (ValueError otherwise). Counting is by groups, never pair by pair.
+    A null entity_id stands for nobody else: the record is in no pair. Raises ValueError when a
+    record that both tables have is in one of them twice. Counting is by groups, never pair by pair.
     """
-    for table in (resolved, truth):
-        if pc.count_distinct(table["record_id"]).as_py() != len(table):
-            raise ValueError("record_id is not unique")
     ours = resolved.select(["record_id", "entity_id"]).rename_columns(["record_id", "ours"])
     theirs = truth.select(["record_id", "entity_id"]).rename_columns(["record_id", "theirs"])
     both = theirs.join(ours, keys="record_id", join_type="inner")
+    if pc.count_distinct(both["record_id"]).as_py() != len(both):
+        raise ValueError("record_id is not unique")
     return Evaluation(
         true_pairs=_pairs(both, "theirs"),
         proposed_pairs=_pairs(both, "ours"),

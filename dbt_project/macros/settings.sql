@@ -40,3 +40,21 @@
         {%- endif %}
     )
 {%- endmacro %}
+
+
+{#
+    dbt-duckdb makes a real table for the new rows of an incremental Python model and forgets it;
+    as a post-hook this drops it in the transaction that made it.
+#}
+{% macro drop_python_leftovers() -%}
+    {%- if execute -%}
+    {%- set query -%}
+        select database_name, schema_name, table_name
+        from duckdb_tables()
+        where table_name like '{{ this.identifier }}\_\_dbt\_tmp%' escape '\'
+    {%- endset -%}
+    {%- for row in run_query(query).rows %}
+    drop table {{ row[0] }}.{{ row[1] }}.{{ row[2] }};
+    {%- endfor %}
+    {%- endif -%}
+{%- endmacro %}

@@ -34,8 +34,9 @@ class TinyLake:
         """Write one load of one table and record its verdict."""
         folder = self.env.lake / f"raw_{source}" / table
         folder.mkdir(parents=True, exist_ok=True)
+        columns = {key: None for row in rows for key in row}
         numbered = [
-            {"_file": "delivered.csv", "_row": number, "_is_kept": True, **row}
+            {"_file": "delivered.csv", "_row": number, "_is_kept": True, **columns, **row}
             for number, row in enumerate(rows, start=1)
         ]
         pq.write_table(pa.Table.from_pylist(numbered), folder / f"{load_id}.0.parquet")

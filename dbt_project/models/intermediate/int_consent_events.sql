@@ -5,6 +5,7 @@ with told as (
         source,
         'consents' as record_kind,
         consent_id as record_id,
+        consent_id as evidence_id,
         channel,
         purpose,
         coalesce(is_granted, false) as is_granted,
@@ -14,8 +15,9 @@ with told as (
     union all
     select
         source,
-        'mailchimp_members',
-        list_id || ':' || member_id,
+        'customers',
+        member_id,
+        'member:' || list_id || ':' || member_id,
         'email',
         'marketing',
         false,
@@ -27,9 +29,7 @@ with told as (
 
 select
     told.source,
-    case when told.record_kind = 'consents' then told.record_id
-        else told.record_kind || ':' || told.record_id
-    end as evidence_id,
+    told.evidence_id,
     record_customers.customer_id,
     told.channel,
     told.purpose,
@@ -44,7 +44,7 @@ left join {{ ref('int_record_customers') }} as record_customers
 union all
 select
     email_events.source,
-    'unsubscribes:' || email_events.email_event_id,
+    'unsubscribe:' || email_events.email_event_id,
     email_events.customer_id,
     'email',
     'marketing',

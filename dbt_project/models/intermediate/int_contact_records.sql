@@ -20,12 +20,13 @@ with web_identities as (
     group by source, namespace, user_id, email, phone, anonymous_id
 ),
 
+-- A member is one address under every list: the list that changed last tells.
 mailchimp_members as (
     select
         source,
         namespace,
-        'mailchimp_members' as record_kind,
-        list_id || ':' || member_id as record_id,
+        'customers' as record_kind,
+        member_id as record_id,
         coalesce(timestamp_opt, last_changed) as first_seen_at,
         coalesce(last_changed, timestamp_opt) as last_seen_at,
         cast(null as varchar) as user_id,
@@ -36,7 +37,16 @@ mailchimp_members as (
         cast(null as varchar) as anonymous_id,
         full_name,
         cast(null as varchar) as country
-    from {{ ref('stg_mailchimp__members') }}
+    from (
+        select
+            *,
+            row_number() over (
+                partition by source, member_id
+                order by last_changed desc nulls last, list_id asc
+            ) as recency
+        from {{ ref('stg_mailchimp__members') }}
+    ) as members
+    where recency = 1
 ),
 
 {% set entities = {

@@ -29,7 +29,7 @@ with described as (
         and records.source = orders.source
         and records.record_id = orders.source_order_id
     -- An account's own record describes its owner; an order placed without one is all there is.
-    where records.record_kind in ('customers', 'mailchimp_members')
+    where records.record_kind = 'customers'
         or (
             records.record_kind = 'orders'
             and records.user_id is null

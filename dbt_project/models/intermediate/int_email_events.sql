@@ -53,20 +53,6 @@ told as (
     union all
     select source, namespace, campaign_id, member_id, 'unsubscribe', null, occurred_at
     from {{ ref('stg_mailchimp__unsubscribes') }}
-),
-
--- A member is one address under every list, so any list's record names the customer.
-member_customers as (
-    select
-        members.source,
-        members.member_id,
-        min(record_customers.customer_id) as customer_id
-    from {{ ref('stg_mailchimp__members') }} as members
-    inner join {{ ref('int_record_customers') }} as record_customers
-        on members.source = record_customers.source
-        and record_customers.record_kind = 'mailchimp_members'
-        and members.list_id || ':' || members.member_id = record_customers.record_id
-    group by members.source, members.member_id
 )
 
 select
@@ -75,11 +61,12 @@ select
     told.source,
     told.campaign_id,
     told.member_id,
-    member_customers.customer_id,
+    record_customers.customer_id,
     told.kind,
     told.url,
     told.occurred_at
 from told
-left join member_customers
-    on told.source = member_customers.source
-    and told.member_id = member_customers.member_id
+left join {{ ref('int_record_customers') }} as record_customers
+    on told.source = record_customers.source
+    and record_customers.record_kind = 'customers'
+    and told.member_id = record_customers.record_id

@@ -1,4 +1,4 @@
--- Whose record it is: what its strongest mapped identifier says.
+-- Whose record it is: what its strongest mapped identifier says; null when none is mapped.
 with resolved as (
     select
         observed.source,
@@ -19,9 +19,13 @@ with resolved as (
 )
 
 select
-    source,
-    record_kind,
-    record_id,
-    customer_id
-from resolved
-where strength = 1
+    records.source,
+    records.record_kind,
+    records.record_id,
+    resolved.customer_id
+from {{ ref('int_contact_records') }} as records
+left join resolved
+    on records.source = resolved.source
+    and records.record_kind = resolved.record_kind
+    and records.record_id = resolved.record_id
+    and resolved.strength = 1
