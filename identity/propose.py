@@ -86,4 +86,6 @@ def _ends(nodes: pa.Table, edges: pa.Table) -> tuple[Indices, Indices]:
 
 
 def _array(values: pa.ChunkedArray | pa.Array) -> Indices:
-    return values.to_numpy(zero_copy_only=False) if isinstance(values, pa.Array) else values.to_numpy()
+    return (
+        values.to_numpy(zero_copy_only=False) if isinstance(values, pa.Array) else values.to_numpy()
+    )

@@ -9,8 +9,10 @@ def model(dbt, session):
     nodes = dbt.ref("identity_nodes").set_alias("nodes")
     known = dbt.ref("identity_known").set_alias("known")
     keys = ("identifier_type", "namespace", "identifier_value")
-    joined = nodes.filter("blocked_by is null").set_alias("nodes").join(
-        known, " and ".join(f"nodes.{key} = known.{key}" for key in keys), how="left"
+    joined = (
+        nodes.filter("blocked_by is null")
+        .set_alias("nodes")
+        .join(known, " and ".join(f"nodes.{key} = known.{key}" for key in keys), how="left")
     )
     issued = dbt.ref("identity_issued").fetchone()
     return propose(
