@@ -1,0 +1,98 @@
+"""`khach run`: the daily job in this process, recorded in the same Dagster instance."""
+
+from __future__ import annotations
+
+import importlib
+import threading
+from collections.abc import Sequence
+from datetime import date
+from typing import TYPE_CHECKING
+
+from khach.configuration import check_configuration
+from khach.environment import Environment
+from khach.errors import KhachError
+from khach.progress import Reporter, reporter
+from orchestration.manifest import load_manifest
+from orchestration.session import STAGES, Session, open_session
+
+if TYPE_CHECKING:
+    from dagster import ExecuteInProcessResult
+
+
+def run_job(
+    env: Environment,
+    *,
+    select: Sequence[str] | None = None,
+    as_of: date | None = None,
+    full_refresh: bool = False,
+    dry_run: bool = False,
+    progress: Reporter | None = None,
+) -> int:
+    """Run the stages (all, or `select`) once; the exit code of the command line.
+
+    `dry_run` leaves out publishing and syncing. What went wrong is told on stderr and journaled.
+    Raises ConfigError before anything is run, BusyError when another run goes on.
+    """
+    mistakes = check_configuration(env)
+    if mistakes:
+        _tell(mistakes[1:])
+        raise mistakes[0]
+    stages = [s for s in select or STAGES if not (dry_run and s in ("publish", "sync"))]
+    warm = threading.Thread(target=_warm_up, args=(stages,), daemon=True)
+    with (
+        reporter() as bars,
+        open_session(
+            env, stages=stages, day=as_of, full_refresh=full_refresh, progress=progress or bars
+        ) as session,
+    ):
+        warm.start()
+        _execute(session)
+    _tell(session.errors)
+    return session.exit_code()
+
+
+def _execute(session: Session) -> None:
+    env = session.env
+    session.progress.step("start")
+    load_manifest(env)  # dbt, if it must parse, works while the libraries are imported
+    from dagster import DagsterInstance
+
+    from orchestration.graph import JOB, build_definitions
+    from orchestration.instance import RUN_TAG, prepare_home, settle_dead_runs
+
+    prepare_home(env)
+    definitions = build_definitions(env, session=session, stages=session.stages)
+    with DagsterInstance.from_config(str(env.dagster_home)) as instance:
+        settle_dead_runs(instance)
+        job = definitions.resolve_job_def(JOB)
+        result = job.execute_in_process(
+            instance=instance, tags={RUN_TAG: session.run_id}, raise_on_error=False
+        )
+    if not result.success and not session.errors:
+        session.note("run", _unexplained(result))
+
+
+def _unexplained(result: ExecuteInProcessResult) -> KhachError:
+    """A failure that no step of ours explained: Dagster's own."""
+    steps = [event.step_key for event in result.all_events if event.is_step_failure]
+    return KhachError(
+        f"the Dagster run {result.run_id} failed in {', '.join(map(str, steps)) or 'its start'}",
+        fix="make dev shows the run",
+    )
+
+
+def _warm_up(stages: Sequence[str]) -> None:
+    """Import what is slow to import while dbt, disks and servers are waited for."""
+    importlib.import_module("dagster_dbt")
+    if {"ingest", "check", "publish", "sync"} & set(stages):
+        from expectations.engine import warm_up
+
+        warm_up()
+
+
+def _tell(problems: Sequence[KhachError]) -> None:
+    from khach.cli.output import say
+    from khach.redact import redact
+
+    for problem in problems:
+        say(redact(f"error: {problem}"))

@@ -1,0 +1,136 @@
+"""What each step of the job does, free of Dagster; assets and checks only call these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from khach import clock
+from khach.errors import GateError, KhachError
+from orchestration.session import Session
+
+if TYPE_CHECKING:
+    from activation.apply import ApplySummary
+    from activation.plan import PlanSummary
+    from ingestion.run import LandedLoad
+    from khach.checks import CheckResult
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a gate says: every rule's result, and the error that stops the run, if any."""
+
+    results: list[CheckResult]
+    problem: GateError | None
+
+    def of(self, table: str) -> list[CheckResult]:
+        """Results about one table."""
+        return [result for result in self.results if result.table_name == table]
+
+
+def ingest_source(session: Session, source: str) -> LandedLoad | None:
+    """Land what is new of a source; None when nothing is."""
+    from ingestion.run import ingest
+
+    session.progress.step(f"ingest {source}")
+    return ingest(session.env, source, progress=session.progress)
+
+
+def judge_landing(session: Session, source: str) -> Verdict:
+    """Gate 1: every load of the source without a verdict, also one that a killed run left."""
+    from expectations import landing
+    from ingestion import verdicts
+    from ingestion.run import pending_loads
+
+    session.progress.step(f"check {source}")
+    results: list[CheckResult] = []
+    problems: list[GateError] = []
+    for load in pending_loads(session.env, source=source):
+        found = landing.check(session.env, source, load.load_id, as_of=session.present())
+        problem = session.record(found)
+        results += found
+        if problem is None:
+            verdicts.accept(session.env, source, load.load_id, by=session.run_id, reason="gate")
+            continue
+        problems.append(problem)
+        reason = ", ".join(result.check_name for result in found if result.is_blocking)
+        verdicts.reject(session.env, source, load.load_id, by=session.run_id, reason=reason)
+    return Verdict(results, _one(problems))
+
+
+def judge_marts(session: Session) -> Verdict:
+    """Gate 2 on the working file; without a build in this run dbt's tests run here, too."""
+    from expectations import marts
+
+    session.progress.step("check the marts")
+    results = marts.check(session.env, as_of=session.present())
+    return Verdict(results, session.record(results))
+
+
+def publish(session: Session) -> str:
+    """Copy the marts for readers; the snapshot's id."""
+    from khach.publishing import publish as publish_marts
+
+    session.progress.step("publish")
+    return publish_marts(session.env, session.run_id, session.as_of())
+
+
+def plan_sync(session: Session, sync_id: str) -> PlanSummary:
+    """Store the plan of a sync; what an interrupted apply left open is settled first."""
+    from activation.plan import make_plan
+    from activation.recovery import settle
+
+    session.progress.step(f"plan {sync_id}")
+    if not session.plans:
+        settle(session.env)
+    session.plans[sync_id] = summary = make_plan(session.env, sync_id)
+    return summary
+
+
+def judge_audience(session: Session, sync_id: str) -> Verdict:
+    """Gate 3 on the rows of the plan just made."""
+    from activation.plan import plan_rows
+    from expectations import audience
+
+    plan_id = _plan_of(session, sync_id)
+    rows = plan_rows(session.env, plan_id)
+    results = audience.check(session.env, plan_id, rows, on=clock.now(session.env).date())
+    return Verdict(results, session.record(results))
+
+
+def apply_sync(session: Session, sync_id: str) -> ApplySummary:
+    """Carry out the plan just made. Raises GateError when a guard holds it."""
+    from activation.apply import apply_plan
+
+    session.progress.step(f"apply {sync_id}")
+    return apply_plan(session.env, _plan_of(session, sync_id))
+
+
+def plan_figures(summary: PlanSummary) -> dict[str, str | int]:
+    """What Dagster shows of a plan: counts."""
+    return {
+        "plan_id": summary.plan_id,
+        "status": summary.status,
+        "add": summary.add_count,
+        "update": summary.update_count,
+        "remove": summary.remove_count,
+        "unchanged": summary.unchanged_count,
+        "excluded": summary.excluded_count,
+    }
+
+
+def apply_figures(summary: ApplySummary) -> dict[str, str | int]:
+    """What Dagster shows of an apply: counts of receipts by status."""
+    return {"plan_id": summary.plan_id, "status": summary.status, **summary.receipts}
+
+
+def _plan_of(session: Session, sync_id: str) -> str:
+    if sync_id not in session.plans:
+        raise KhachError(f"sync {sync_id} has no plan in this run", fix=f"khach plan {sync_id}")
+    return session.plans[sync_id].plan_id
+
+
+def _one(problems: list[GateError]) -> GateError | None:
+    if len(problems) <= 1:
+        return problems[0] if problems else None
+    return GateError("\n".join(problem.message for problem in problems))
