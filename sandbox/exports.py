@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +17,7 @@ import pyarrow.parquet as pq
 
 from sandbox.delivery import EMAIL, SHOP, SURVEYS, TILLS, WEB, Delivery
 from sandbox.events import broken_lines
+from sandbox.files import write_folder, write_whole
 from sandbox.schemas import EXPERIMENTS, MAIL_TABLES, SHOP_TABLES, SURVEY_RESPONSES, TILL_TABLES, TRUTH_RECORDS
 
 
@@ -26,17 +25,17 @@ def write_day(root: Path, d: Delivery) -> None:
     """Every file of the day under `root` (the sandbox folder)."""
     date = d.world.date_of(d.day).isoformat()
     exports = root / "exports"
-    _atomically(exports / "web_events" / f"events-{date}.ndjson.gz", lambda p: _events(p, d))
+    write_whole(exports / "web_events" / f"events-{date}.ndjson.gz", lambda p: _events(p, d))
     for name, schema in SHOP_TABLES.items():
         table = whole(d, SHOP, name, schema)
-        _atomically(exports / "web_shop" / f"{name}-{date}.csv", lambda p, t=table: _csv(p, t))
-    _atomically(exports / f"web_shop/surveys-{date}.ndjson", lambda p: _surveys(p, d))
+        write_whole(exports / "web_shop" / f"{name}-{date}.csv", lambda p, t=table: _csv(p, t))
+    write_whole(exports / f"web_shop/surveys-{date}.ndjson", lambda p: _surveys(p, d))
     groups = whole(d, SHOP, "experiments", EXPERIMENTS)
-    _atomically(exports / f"web_shop/experiments-{date}.parquet", lambda p: pq.write_table(groups, p))
+    write_whole(exports / f"web_shop/experiments-{date}.parquet", lambda p: pq.write_table(groups, p))
     records = whole(d, "truth", "records", TRUTH_RECORDS)
-    _atomically(root / f"truth/days/{date}.parquet", lambda p: pq.write_table(records, p))
-    _folder(root / "tills" / "inbox" / date, lambda p: _till_files(p, d))
-    _folder(root / "mailchimp" / "inbox" / date, lambda p: _mail_files(p, d))
+    write_whole(root / f"truth/days/{date}.parquet", lambda p: pq.write_table(records, p))
+    write_folder(root / "tills" / "inbox" / date, lambda p: _till_files(p, d))
+    write_folder(root / "mailchimp" / "inbox" / date, lambda p: _mail_files(p, d))
 
 
 def whole(d: Delivery, area: str, name: str, schema: pa.Schema) -> pa.Table:
@@ -45,22 +44,6 @@ def whole(d: Delivery, area: str, name: str, schema: pa.Schema) -> pa.Table:
     if not parts:
         return schema.empty_table()
     return pa.concat_tables([part.select(schema.names).cast(schema) for part in parts])
-
-
-def _atomically(path: Path, write: Callable[[Path], None]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.tmp")
-    write(draft)
-    draft.replace(path)
-
-
-def _folder(path: Path, write: Callable[[Path], None]) -> None:
-    draft = path.with_name(f".{path.name}.tmp")
-    for leftover in (draft, path):
-        shutil.rmtree(leftover, ignore_errors=True)
-    draft.mkdir(parents=True)
-    write(draft)
-    draft.rename(path)
 
 
 def _csv(path: Path, table: pa.Table) -> None:
