@@ -1,0 +1,67 @@
+"""A vendor's REST API: one connection, retries, and errors that a person can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from khach.errors import BusyError, ConfigError, KhachError
+
+if TYPE_CHECKING:
+    from requests import Response
+
+# A vendor that is busy is asked again after 0.5, 1, 2, 4 s, or when its Retry-After says.
+ATTEMPTS = 5
+BACKOFF_SECONDS = 0.5
+
+
+class Api:
+    """A vendor's API through dlt's REST client: retries on 429 and 5xx, Retry-After honoured."""
+
+    def __init__(self, source: str, url: str, key_variable: str, key: str) -> None:
+        from dlt.sources.helpers.requests import Client
+        from dlt.sources.helpers.rest_client.auth import HttpBasicAuth
+        from dlt.sources.helpers.rest_client.client import RESTClient
+
+        client = Client(
+            raise_for_status=False,
+            request_max_attempts=ATTEMPTS,
+            request_backoff_factor=BACKOFF_SECONDS,
+        )
+        self._source = source
+        self._key_variable = key_variable
+        self._client = RESTClient(
+            base_url=url, auth=HttpBasicAuth("khach", key), session=client.session
+        )
+
+    def get(self, path: str, params: Mapping[str, str | int]) -> bytes:
+        """The answer's body.
+
+        Raises ConfigError when the key is refused, BusyError when there is no answer or the
+        vendor stays busy, KhachError for any other refusal.
+        """
+        from requests import RequestException
+
+        try:
+            response = self._client.get(path, params=dict(params))
+        except RequestException as problem:
+            raise BusyError(
+                f"source {self._source}: no answer ({type(problem).__name__})",
+                fix="check the address and the network, then run again",
+            ) from None
+        self._require_success(response, path)
+        return response.content
+
+    def _require_success(self, response: Response, path: str) -> None:
+        status = response.status_code
+        if status in (401, 403):
+            raise ConfigError(
+                f"source {self._source}: the API key in {self._key_variable} is refused ({status})",
+                fix=f"export {self._key_variable}=... with a key that is valid for this account",
+            )
+        if status == 429 or status >= 500:
+            raise BusyError(
+                f"source {self._source}: the API is busy ({status})", fix="run again later"
+            )
+        if status != 200:
+            raise KhachError(f"source {self._source}: {path} answers {status}")
