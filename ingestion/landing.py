@@ -19,6 +19,10 @@ from ingestion.readers import Reading
 from ingestion.spec import Delivery, FetchContext, TableSpec
 from khach.errors import KhachError
 
+# For some files of a reading: SQL of the table's columns, `_problem` (null = good) and `_original`;
+# with a Parquet file, only of the rows that it does not have.
+TypedQuery = Callable[[Sequence[str], Path | None], str]
+
 
 @dataclass(frozen=True)
 class Landed:
@@ -37,18 +41,18 @@ def land(
     connection: duckdb.DuckDBPyConnection,
     table: TableSpec,
     reading: Reading,
-    typed: Callable[[Sequence[str]], str],
+    typed: TypedQuery,
     path: Path,
 ) -> Landed:
     """Write the good rows of a reading to `path`.
 
-    `typed(files)` is a query of the table's columns and `_problem`, `_original`. Raises
+    Raises
     UnreadableError when the text needs scrubbing, KhachError when counts do not add up.
     """
     names = list(reading.offered)
     try:
         copy_to_parquet(
-            connection, table, f"select * from ({typed(names)}) where _problem is null", path
+            connection, table, f"select * from ({typed(names, None)}) where _problem is null", path
         )
         landed, filtered = _counts(connection, table, path)
         refused = {name: list(rows) for name, rows in reading.refused.items()}
@@ -58,7 +62,7 @@ def land(
             if landed.get(name, 0) + len(refused.get(name, ())) != reading.offered[name]
         ]
         if short:
-            _collect(connection, reading, typed(short), refused)
+            _collect(connection, reading, typed(short, path), refused)
     except duckdb.InvalidInputException:
         raise UnreadableError from None
     for name in names:

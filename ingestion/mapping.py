@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import duckdb
@@ -123,15 +124,15 @@ def entity_query(
     entity: str,
     mapping: TableMapping,
     reading: Reading,
-) -> Callable[[Sequence[str]], str]:
-    """For some files of a reading: SQL of the entity's typed rows, `_problem` and `_original`."""
+) -> Callable[[Sequence[str], Path | None], str]:
+    """A `landing.TypedQuery`: SQL of the entity's typed rows, `_problem` and `_original`."""
     found, kept = targets(config, entity, mapping, reading.columns, mapping.from_)
     found[0] = replace(found[0], failures=(*found[0].failures, *kept.failures))
 
-    def query(files: Sequence[str]) -> str:
+    def query(files: Sequence[str], landed: Path | None) -> str:
         return typed_query(
             connection,
-            relation=reading.relation(files),
+            relation=reading.relation(files, landed),
             targets=found,
             required=(found[0].name,),
             is_kept=kept.sql,

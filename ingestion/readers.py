@@ -34,7 +34,8 @@ SUFFIXES = {
 }
 # DuckDB's reader of one text column per line; PITFALLS: read_json with ignore_errors loses rows.
 LINE_OPTIONS = (
-    "delim='\x01', quote='', escape='', header=false, auto_detect=false, filename=true, "
+    "delim='\x01', quote='', escape='', header=false, auto_detect=false, "
+    "filename='_khach_file', "
     "max_line_size=10000000, columns={'line': 'VARCHAR'}"
 )
 
@@ -45,12 +46,13 @@ class Reading:
 
     `columns` maps names to DuckDB types, `file_columns` gives each file's own names. `offered`
     counts rows per file independently of DuckDB's readers; `refused` are rows that were taken out
-    before it read. `relation(names)` is SQL over those files.
+    before it read. `relation(names, landed)` is SQL over those files; with `landed`, a Parquet file
+    with `_file` and `_row`, only over the rows that it does not have.
     """
 
     columns: Mapping[str, str]
     offered: Mapping[str, int]
-    relation: Callable[[Sequence[str]], str]
+    relation: Callable[[Sequence[str], Path | None], str]
     file_columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
     refused: Mapping[str, list[BadRow]] = field(default_factory=dict)
     originals: Callable[[str, set[int]], Mapping[int, bytes]] | None = None
@@ -80,19 +82,31 @@ def format_of(name: str) -> str:
     )
 
 
+def not_landed(relation: str, landed: Path | None) -> str:
+    """The rows of a relation that a Parquet file does not have (all when there is no file)."""
+    if landed is None:
+        return relation
+    return (
+        f"(select offered.* from {relation} as offered anti join "
+        f"read_parquet({literal(landed)}) as landed using (_file, _row))"
+    )
+
+
 def numbered_lines(parts: Sequence[TextPart], options: str, columns: str) -> str:
-    """SQL of text parts read in one scan, with `_file` and `_row`; needs at least one row."""
+    """SQL of text parts read in one scan, with `_file` and `_row`."""
     parts = [part for part in parts if part.rows]
+    if not parts:
+        return f"(select {columns}, '' as _file, 0 as _row from (select '' as line) where false)"
     offset, values = 0, []
     for part in parts:
         values.append(f"({literal(part.path)}, {literal(part.file.name)}, {offset})")
         offset += part.rows
     paths = ", ".join(literal(part.path) for part in parts)
     return (
-        f"(select {columns}, names.name as _file, lines._number - names.skipped as _row "
-        f"from (select *, row_number() over () as _number from read_csv([{paths}], {options})) "
-        f"as lines join (values {', '.join(values)}) as names(path, name, skipped) "
-        "on lines.filename = names.path)"
+        f"(select {columns}, _khach_name as _file, _khach_number - _khach_skipped as _row from "
+        f"(select *, row_number() over () as _khach_number from read_csv([{paths}], {options})) "
+        f"as lines join (values {', '.join(values)}) as names(_khach_path, _khach_name, "
+        "_khach_skipped) on _khach_file = _khach_path)"
     )
 
 
@@ -129,8 +143,9 @@ def original_lines(files: Iterable[LocalFile]) -> Callable[[str, set[int]], Mapp
     paths = {file.name: file.path for file in files}
 
     def fetch(name: str, rows: set[int]) -> Mapping[int, bytes]:
-        found = (line for line in textfiles.lines(paths[name]) if line.number in rows)
-        return {line.number: line.original for line in found}
+        with textfiles.open_bytes(paths[name]) as content:
+            found = ((n, line) for n, line in enumerate(content, start=1) if n in rows)
+            return {number: line.rstrip(b"\r\n") for number, line in found}
 
     return fetch
 
@@ -152,18 +167,20 @@ def read_parquet_files(connection: duckdb.DuckDBPyConnection, files: list[LocalF
         file_columns[file.name] = [str(row[0]) for row in rows]
         offered[file.name] = int(count[0]) if count else 0
 
-    def relation(wanted: Sequence[str]) -> str:
+    def relation(wanted: Sequence[str], landed: Path | None) -> str:
         paths = ", ".join(literal(names[name].path) for name in wanted)
         pairs = ", ".join(f"({literal(names[n].path)}, {literal(n)})" for n in wanted)
-        return (
-            "(select r.* exclude (filename, file_row_number), names.name as _file, "
+        rows = (
+            "(select r.* exclude (_khach_file, file_row_number), _khach_name as _file, "
             "r.file_row_number + 1 as _row, cast(null as varchar) as _malformed, "
             f"cast(to_json(r) as varchar) as _original from read_parquet([{paths}], "
-            "union_by_name=true, filename=true, file_row_number=true) as r "
-            f"join (values {pairs}) as names(path, name) on r.filename = names.path)"
+            "union_by_name=true, filename='_khach_file', file_row_number=true) as r "
+            f"join (values {pairs}) as names(_khach_path, _khach_name) "
+            "on _khach_file = _khach_path)"
         )
+        return not_landed(rows, landed)
 
-    described = connection.execute(f"describe from {relation(list(names))}").fetchall()
+    described = connection.execute(f"describe from {relation(list(names), None)}").fetchall()
     columns = {str(row[0]): str(row[1]) for row in described if not str(row[0]).startswith("_")}
     return Reading(columns, offered, relation, file_columns)
 

@@ -20,6 +20,7 @@ from ingestion.readers import (
     TextPart,
     line_parts,
     load_excel,
+    not_landed,
     numbered_lines,
     original_lines,
 )
@@ -54,7 +55,7 @@ def read_csv_files(
             offered[file.name] = parts[file.name].rows + len(bad)
     columns = {name: "VARCHAR" for part in parts.values() for name in part.header}
 
-    def relation(names: Sequence[str]) -> str:
+    def relation(names: Sequence[str], landed: Path | None) -> str:
         wanted = [parts[name] for name in names if parts[name].rows]
         groups: dict[tuple[tuple[str, ...], bool], list[TextPart]] = {}
         for part in wanted:
@@ -63,7 +64,8 @@ def read_csv_files(
             _csv_group(group, header, columns, delimiter, is_numbered=is_numbered)
             for (header, is_numbered), group in groups.items()
         ]
-        return f"({' union all '.join(selects)})" if selects else _nothing(columns)
+        rows = f"({' union all '.join(selects)})" if selects else _nothing(columns)
+        return not_landed(rows, landed)
 
     def originals(name: str, rows: set[int]) -> Mapping[int, bytes]:
         part = parts[name]
@@ -84,11 +86,9 @@ def read_ndjson_files(
     structure = literal(json.dumps(dict.fromkeys(keys, "VARCHAR")))
     columns = dict.fromkeys(keys, "VARCHAR")
 
-    def relation(names: Sequence[str]) -> str:
-        wanted = [by_name[name] for name in names if by_name[name].rows]
-        if not wanted:
-            return _nothing(columns)
-        lines = numbered_lines(wanted, LINE_OPTIONS, "line")
+    def relation(names: Sequence[str], landed: Path | None) -> str:
+        numbered = numbered_lines([by_name[name] for name in names], LINE_OPTIONS, "line")
+        lines = not_landed(numbered, landed)
         parsed = f"json_transform(case when {_MALFORMED_JSON} is null then line else '{{}}' end, "
         fields = ", ".join(f"parsed.{quote(key)}" for key in keys) or "null as nothing"
         return (
@@ -130,8 +130,9 @@ def read_xlsx_files(connection: duckdb.DuckDBPyConnection, files: list[LocalFile
         offered[file.name] = _sheet_rows(file)
     columns = {name: "VARCHAR" for names in file_columns.values() for name in names}
 
-    def relation(names: Sequence[str]) -> str:
-        return f"({' union all by name '.join(selects[name] for name in names)})"
+    def relation(names: Sequence[str], landed: Path | None) -> str:
+        rows = f"({' union all by name '.join(selects[name] for name in names)})"
+        return not_landed(rows, landed)
 
     return Reading(columns, offered, relation, file_columns)
 
@@ -156,7 +157,8 @@ def _csv_group(
     read = ("_record", *header) if is_numbered else header
     types = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in read)
     options = (
-        f"delim={literal(delimiter)}, quote='\"', escape='\"', auto_detect=false, filename=true, "
+        f"delim={literal(delimiter)}, quote='\"', escape='\"', auto_detect=false, "
+        "filename='_khach_file', "
         f"header={'false' if is_numbered else 'true'}, max_line_size=10000000, columns={{{types}}}"
     )
     fields = ", ".join(

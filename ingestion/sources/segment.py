@@ -15,6 +15,7 @@ from pydantic import ConfigDict, Field
 from ingestion.delivered import LocalFile, assert_unchanged, bring_new, find_files
 from ingestion.landing import (
     Landed,
+    TypedQuery,
     UnreadableError,
     count_mismatch,
     land,
@@ -22,7 +23,14 @@ from ingestion.landing import (
 )
 from ingestion.parquet import duckdb_session, literal, quote
 from ingestion.projection import Target, typed_query
-from ingestion.readers import LINE_OPTIONS, Reading, line_parts, numbered_lines, original_lines
+from ingestion.readers import (
+    LINE_OPTIONS,
+    Reading,
+    line_parts,
+    not_landed,
+    numbered_lines,
+    original_lines,
+)
 from ingestion.spec import (
     CheckedItem,
     Extract,
@@ -33,7 +41,7 @@ from ingestion.spec import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from khach.environment import Environment
@@ -127,8 +135,9 @@ def _reading(new: list[LocalFile], staging: Path, *, scrub_all: bool) -> Reading
     by_name = {part.file.name: part for part in parts}
     structure = json.dumps(dict(_FIELDS.values()))
 
-    def relation(names: Sequence[str]) -> str:
-        lines = numbered_lines([by_name[name] for name in names], LINE_OPTIONS, "line")
+    def relation(names: Sequence[str], landed: Path | None) -> str:
+        numbered = numbered_lines([by_name[name] for name in names], LINE_OPTIONS, "line")
+        lines = not_landed(numbered, landed)
         return (
             f"(select parsed.*, _file, _row, cast(null as varchar) as _original, case "
             "when line is null or trim(line) = '' then 'a blank line' "
@@ -142,18 +151,16 @@ def _reading(new: list[LocalFile], staging: Path, *, scrub_all: bool) -> Reading
     return Reading({}, offered, relation, originals=original_lines(new), reasons=reasons)
 
 
-def _typed(
-    connection: duckdb.DuckDBPyConnection, reading: Reading
-) -> Callable[[Sequence[str]], str]:
+def _typed(connection: duckdb.DuckDBPyConnection, reading: Reading) -> TypedQuery:
     targets = [
         Target(column, EVENTS.columns[column], _field(field, type_))
         for column, (field, type_) in _FIELDS.items()
     ]
 
-    def query(names: Sequence[str]) -> str:
+    def query(names: Sequence[str], landed: Path | None) -> str:
         return typed_query(
             connection,
-            relation=reading.relation(names),
+            relation=reading.relation(names, landed),
             targets=targets,
             required=("message_id", "occurred_at"),
             is_kept="true",

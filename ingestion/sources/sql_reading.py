@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 
 from ingestion.parquet import literal, quote
-from ingestion.readers import Reading
+from ingestion.readers import Reading, not_landed
 
 if TYPE_CHECKING:
     import psycopg
@@ -73,7 +73,9 @@ class SqlColumns:
             f"(select *, row_number() over () as _row from read_csv({literal(path)}, {options}))"
             " as r)"
         )
-        return Reading(self.duckdb_types(), {file: rows}, lambda _: relation)
+        return Reading(
+            self.duckdb_types(), {file: rows}, lambda _, landed: not_landed(relation, landed)
+        )
 
 
 def base_query(from_: str) -> sql.Composable:

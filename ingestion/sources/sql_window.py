@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     import psycopg
 
 
+_ALWAYS = sql.SQL("true")
+
+
 @dataclass(frozen=True)
 class Window:
     """The rows to read: a predicate over alias `t`, how many there are, and the next cursor."""
@@ -34,15 +37,14 @@ def read_window(
 ) -> Window | None:
     """What is new since `seen` (the cursor of the last load that counts); None when nothing is."""
     last = json.loads(seen) if seen else {"max": None, "digest": None}
-    everything = sql.SQL("true")
     if column is None:
-        digest = _digest(connection, base, everything)
+        digest = _digest(connection, base, _ALWAYS)
         cursor = json.dumps({"max": None, "digest": digest})
         rows = int(digest.partition(":")[0])
-        return None if digest == last["digest"] or not rows else Window(everything, rows, cursor)
+        return None if digest == last["digest"] or not rows else Window(_ALWAYS, rows, cursor)
     field = sql.SQL("t.{}").format(sql.Identifier(column))
     newest, type_ = _newest(connection, base, field, last["max"])
-    predicate: sql.Composable = everything
+    predicate: sql.Composable = _ALWAYS
     if last["max"] is not None:
         predicate = sql.SQL("{} > {}").format(field, _moment(last["max"], type_))
         near = _near(field, last["max"], type_, overlap_minutes)
@@ -52,7 +54,7 @@ def read_window(
     rows = count_rows(connection, base, predicate)
     if not rows:
         return None
-    near = everything if newest is None else _near(field, newest, type_, overlap_minutes)
+    near = _ALWAYS if newest is None else _near(field, newest, type_, overlap_minutes)
     digest = _digest(connection, base, near)
     if newest is None and digest == last["digest"]:
         return None
@@ -103,7 +105,7 @@ def _digest(
 def count_rows(
     connection: psycopg.Connection[Any],
     base: sql.Composable,
-    predicate: sql.Composable = sql.SQL("true"),
+    predicate: sql.Composable = _ALWAYS,
 ) -> int:
     """Rows of a table or query for which a predicate over alias `t` holds."""
     query = sql.SQL("select count(*) from {} as t where {}").format(base, predicate)
