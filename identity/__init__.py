@@ -1,0 +1,1 @@
+"""Who is the same person: Arrow in, Arrow out, no engine and no other room."""

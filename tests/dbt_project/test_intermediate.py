@@ -10,13 +10,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-
 import pytest
 from tiny_lake import MAIL, SHOP, TILLS, WEB, TinyLake
 
 from khach.environment import Environment
 
-DAY = datetime(2026, 3, 1, 3, 0)
+DAY = datetime.fromisoformat("2026-03-01 03:00:00")
 ADDED = {"cart_id": "G1", "product_id": "P1", "name": "Giày", "price": 500000, "quantity": 2}
 
 
@@ -200,4 +199,5 @@ def test_a_second_build_appends_nothing_to_the_ledger(story: TinyLake) -> None:
     before = story.rows(ledger)
     story.build()
     assert story.rows(ledger) == before
-    assert story.rows("select count(*) from information_schema.tables where table_name like '%__dbt_%'") == [(0,)]  # fmt: skip
+    leftovers = "select table_name from duckdb_tables() where table_name like '%dbt_tmp%'"
+    assert story.rows(leftovers) == []

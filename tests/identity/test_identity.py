@@ -21,7 +21,7 @@ settings.register_profile("identity", deadline=None, max_examples=60)
 settings.load_profile("identity")
 
 TYPES = ("user_id", "email", "anonymous_id")
-DAY = datetime(2026, 1, 1)
+DAY = datetime.fromisoformat("2026-01-01")
 # A record shows one to three identifiers, each a number: its type is the number modulo three.
 Record = tuple[int, ...]
 RECORDS = st.lists(
@@ -173,7 +173,7 @@ def test_people_not_met_keep_their_id_and_every_move_is_told(
     assert moved == told
     issued = [e["customer_id"] for e in ledger.events if e["event"] == "issued"]
     assert len(issued) == len(set(issued))
-    assert {c for c in new.values()} <= set(issued)
+    assert set(new.values()) <= set(issued)
     assert {v for v, c in old.items() if c and v not in new} == {
         int(e["identifier_value"][1:]) for e in events if e["event"] == "unlinked"
     }

@@ -3,7 +3,7 @@
 from identity.events import events_of
 
 
-def model(dbt, session):
+def model(dbt, session):  # noqa: ARG001  dbt calls it with both
     """Grain: one ledger event; empty when nothing about anybody changed."""
     dbt.config(materialized="table")
     last_customer_number, last_event_number = dbt.ref("identity_issued").fetchone()

@@ -3,7 +3,7 @@
 from identity.propose import propose
 
 
-def model(dbt, session):
+def model(dbt, session):  # noqa: ARG001  dbt calls it with both
     """Grain: one identifier that may link. The tests on this table are the graph-health gate."""
     dbt.config(materialized="table")
     nodes = dbt.ref("identity_nodes").set_alias("nodes")

@@ -1,4 +1,4 @@
-"""Each raw contact value parsed once by `identity.contact_values`; only new values are looked at."""
+"""Each raw contact value parsed once; only values not held yet are looked at."""
 
 from identity.contact_values import parse_contact_values
 
