@@ -1,0 +1,80 @@
+{#
+  How often each key of a raw table was delivered, per accepted load: source, load_id, k0.., the
+  rows kept and the rows that the declared filter refused. Reads the lake itself, not staging.
+#}
+{% macro raw_key_counts(table, keys) -%}
+{%- set columns = raw_columns(table) -%}
+{%- set files = run_query('select source, file from (' ~ accepted_files_sql(table)
+    ~ ') as accepted order by source, file').rows if execute else [] -%}
+{%- set is_kept = 'coalesce(_is_kept, true)' if '_is_kept' in columns else 'true' -%}
+    select
+        cast(null as varchar) as source,
+        cast(null as varchar) as load_id,
+        {%- for key in keys %}
+        cast(null as varchar) as k{{ loop.index }},
+        {%- endfor %}
+        cast(0 as bigint) as kept,
+        cast(0 as bigint) as filtered
+    where false
+    {%- for name in files | map(attribute=0) | unique %}
+    union all
+    select
+        '{{ name }}',
+        regexp_extract(filename, '([^/]+)[.][^./]+[.]parquet$', 1),
+        {%- for key in keys %}
+        cast({{ key }} as varchar),
+        {%- endfor %}
+        count(case when {{ is_kept }} then 1 end),
+        count(case when not {{ is_kept }} then 1 end)
+    from read_parquet([
+        {%- for file in files if file[0] == name %}
+        '{{ file[1] | replace("'", "''") }}'{{ "," if not loop.last }}
+        {%- endfor %}
+    ], union_by_name = true, filename = true)
+    group by 1, 2{% for key in keys %}, {{ loop.index + 2 }}{% endfor %}
+    {%- endfor %}
+{%- endmacro %}
+
+
+{#
+  The account of one raw table per load. `found` is SQL that yields the staged keys (source, k1..)
+  which the marts hold. A key is one row of the marts, credited to the load whose version won;
+  every other delivery of it is a duplicate. A key that staging or the marts lost is neither, so
+  that the account does not balance.
+#}
+{% macro table_account(table, keys, staged, found, staged_keys=none) -%}
+    select
+        counts.source,
+        counts.load_id,
+        '{{ table.split(".")[-1] }}' as table_name,
+        sum(case when found.source is not null and counts.load_id = counts.owner then 1 else 0 end)
+        as rows_in_marts,
+        sum(counts.kept - case when counts.load_id = counts.owner then 1 else 0 end)
+        as rows_duplicate,
+        sum(counts.filtered) as rows_filtered
+    from (
+        select
+            delivered.*,
+            case
+                when delivered.kept > 0 then coalesce(
+                    staged._load_id,
+                    max(case when delivered.kept > 0 then delivered.load_id end) over (
+                        partition by delivered.source
+                        {%- for key in keys %}, delivered.k{{ loop.index }}{% endfor %}
+                    )
+                )
+            end as owner
+        from ({{ raw_key_counts(table, keys) }}) as delivered
+        left join {{ ref(staged) }} as staged
+            on delivered.source = staged.source
+            {%- for key in staged_keys or keys %}
+            and delivered.k{{ loop.index }} = staged.{{ key }}
+            {%- endfor %}
+    ) as counts
+    left join ({{ found }}) as found
+        on counts.source = found.source
+        {%- for key in keys %}
+        and counts.k{{ loop.index }} = found.k{{ loop.index }}
+        {%- endfor %}
+    group by counts.source, counts.load_id
+{%- endmacro %}

@@ -1,0 +1,40 @@
+-- Campaigns the retailer declares, and those only the e-mail platform knows.
+with costed as (
+    select campaigns.*, rates.rate
+    from {{ ref('stg_entities__campaigns') }} as campaigns
+    inner join {{ ref('int_sources') }} as sources on campaigns.source = sources.source
+    left join {{ ref('int_exchange_rates') }} as rates
+        on coalesce(campaigns.currency, sources.currency) = rates.currency
+        and {{ business_date('campaigns.started_at') }} >= rates.valid_from
+        and {{ business_date('campaigns.started_at') }} < rates.valid_to
+),
+
+declared as (
+    select
+        campaign_id, source, channel, campaign_name, audience, started_at,
+        cost * rate as cost_amount, 1 as preference
+    from costed
+    union all
+    select
+        campaign_id, source, 'email', coalesce(title, subject_line), null, send_time, null, 2
+    from {{ ref('stg_mailchimp__campaigns') }}
+),
+
+ranked as (
+    select
+        *,
+        row_number() over (partition by campaign_id order by preference asc, source asc)
+        as version_rank
+    from declared
+)
+
+select
+    campaign_id,
+    source,
+    {{ or_unknown('channel') }} as channel,
+    campaign_name,
+    audience,
+    started_at,
+    {{ money('cost_amount') }} as cost_amount
+from ranked
+where version_rank = 1

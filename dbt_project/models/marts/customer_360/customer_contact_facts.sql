@@ -1,0 +1,61 @@
+-- What e-mails, visits, carts, surveys and other touches say about a customer.
+{{ config(schema='intermediate') }}
+
+with emails as (
+    select
+        customer_id,
+        count(distinct case when kind = 'sent' then message_key end) as email_sent_count,
+        count(distinct case when kind = 'open' then message_key end) as email_opened_count,
+        count(distinct case when kind = 'click' then message_key end) as email_clicked_count,
+        max(case when kind = 'delivered' then occurred_at end) as last_delivered_at
+    from (
+        select *, campaign_id || ':' || member_id as message_key from {{ ref('int_email_events') }}
+    ) as events
+    where customer_id is not null
+    group by customer_id
+),
+
+touches as (
+    select
+        customer_id,
+        count(case when kind = 'visit' then 1 end) as web_session_count,
+        max(case when initiated_by = 'customer' then occurred_at end) as last_interaction_at
+    from {{ ref('interactions') }}
+    where customer_id is not null
+    group by customer_id
+),
+
+answers as (
+    select
+        customer_id, kind, score,
+        row_number() over (
+            partition by customer_id, kind order by answered_at desc nulls last, response_id asc
+        ) as recency_rank
+    from {{ ref('survey_responses') }}
+    where customer_id is not null and score is not null
+),
+
+scores as (
+    select
+        customer_id,
+        max(case when kind = 'nps' then score end) as nps_score,
+        max(case when kind = 'csat' then score end) as csat_score
+    from answers
+    where recency_rank = 1
+    group by customer_id
+)
+
+select
+    known_customers.customer_id,
+    coalesce(emails.email_sent_count, 0) as email_sent_count,
+    coalesce(emails.email_opened_count, 0) as email_opened_count,
+    coalesce(emails.email_clicked_count, 0) as email_clicked_count,
+    emails.last_delivered_at,
+    coalesce(touches.web_session_count, 0) as web_session_count,
+    touches.last_interaction_at,
+    scores.nps_score,
+    scores.csat_score
+from {{ ref('known_customers') }} as known_customers
+left join emails on known_customers.customer_id = emails.customer_id
+left join touches on known_customers.customer_id = touches.customer_id
+left join scores on known_customers.customer_id = scores.customer_id

@@ -1,0 +1,12 @@
+select
+    event_id,
+    happened_at,
+    event,
+    customer_id,
+    other_customer_id,
+    rule,
+    triggering_source,
+    triggering_record_id,
+    configuration_version
+from {{ ref('identity_ledger') }}
+where event in ('issued', 'merged', 'split', 'blocked', 'unblocked', 'reviewed')

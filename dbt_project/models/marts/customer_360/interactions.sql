@@ -1,0 +1,61 @@
+-- Every touch between a person and the business, on any channel, one row each.
+with touches as (
+    select
+        'web:' || web_event_id as interaction_id, source, customer_id,
+        'web' as channel, 'inbound' as direction, kind, 'customer' as initiated_by, occurred_at,
+        cast(null as varchar) as campaign_id, cast(null as varchar) as order_id,
+        cast(null as varchar) as content_class
+    from {{ ref('int_web_events') }}
+    where kind in ('view', 'search', 'cart')
+    union all
+    select
+        'visit:' || session_id, source, customer_id,
+        'web', 'inbound', 'visit', 'customer', started_at, null, null, null
+    from {{ ref('int_sessions') }}
+    union all
+    select
+        'order:' || order_id, source, customer_id,
+        channel, 'inbound', 'order', 'customer', ordered_at, null, order_id, 'transaction'
+    from {{ ref('int_orders') }}
+    union all
+    select
+        'email:' || email_event_id, source, customer_id, 'email',
+        case when kind = 'sent' then 'outbound' else 'inbound' end,
+        case kind when 'sent' then 'message' else kind end,
+        case when kind = 'sent' then 'business' else 'customer' end,
+        occurred_at, campaign_id, null, 'promotion'
+    from {{ ref('int_email_events') }}
+    where kind in ('sent', 'open', 'click')
+    union all
+    select
+        'survey:' || response_id, source, customer_id,
+        'email', 'inbound', 'survey', 'customer', answered_at, null, null, 'feedback'
+    from {{ ref('survey_responses') }}
+    union all
+    select
+        'refund:' || refunds.refund_id, refunds.source, orders.customer_id,
+        orders.channel, 'inbound', 'return', 'customer', refunds.refunded_at, null,
+        refunds.order_id, 'care'
+    from {{ ref('refunds') }} as refunds
+    inner join {{ ref('int_orders') }} as orders on refunds.order_id = orders.order_id
+)
+
+select
+    touches.interaction_id,
+    touches.source,
+    known_customers.customer_id,
+    touches.channel,
+    touches.direction,
+    touches.kind,
+    touches.initiated_by,
+    touches.occurred_at,
+    cast(null as integer) as duration_seconds,
+    cast(null as varchar) as conversation_id,
+    touches.campaign_id,
+    touches.order_id,
+    touches.content_class,
+    cast(null as decimal(18, 4)) as cost_amount,
+    cast(null as boolean) as is_answered
+from touches
+left join {{ ref('known_customers') }} as known_customers
+    on touches.customer_id = known_customers.customer_id

@@ -1,0 +1,61 @@
+-- Where the rows of every accepted load went: landed = in marts + duplicate + filtered. Rows in
+-- the marts are counted from the marts, duplicates from the delivered keys, neither by subtraction.
+{{ config(schema='intermediate') }}
+{% set by_source = "select distinct source, " %}
+{% set activity_key = sha256("concat_ws('|', campaign_id, member_id, action,"
+    ~ " cast(occurred_at as varchar), coalesce(activity_type, ''), coalesce(url, ''))") %}
+{% set found = {
+    'customers': by_source ~ "record_id as k1 from " ~ ref('int_customer_records')
+        ~ " where record_kind = 'customers' and (customer_id is null or customer_id in (select"
+        ~ " customer_id from " ~ ref('customers') ~ "))",
+    'products': by_source ~ "product_id as k1 from " ~ ref('stg_entities__products')
+        ~ " where product_id in (select product_id from " ~ ref('products') ~ ")",
+    'stores': by_source ~ "store_id as k1 from " ~ ref('stg_entities__stores')
+        ~ " where store_id in (select store_id from " ~ ref('stores') ~ ")",
+    'campaigns': by_source ~ "campaign_id as k1 from " ~ ref('stg_entities__campaigns')
+        ~ " where campaign_id in (select campaign_id from " ~ ref('campaigns') ~ ")",
+    'orders': by_source ~ "order_id as k1 from " ~ ref('stg_entities__orders')
+        ~ " where namespace || ':' || order_id in (select order_id from " ~ ref('orders') ~ ")",
+    'order_lines': by_source ~ "source_order_line_id as k1 from " ~ ref('order_lines'),
+    'payments': by_source ~ "source_payment_id as k1 from " ~ ref('payments'),
+    'refunds': by_source ~ "source_refund_id as k1 from " ~ ref('refunds'),
+    'consents': by_source ~ "evidence_id as k1 from " ~ ref('int_consent_events'),
+    'survey_responses': by_source ~ "source_response_id as k1 from " ~ ref('survey_responses'),
+    'experiments': by_source ~ "experiment_id as k1 from " ~ ref('stg_entities__experiments')
+        ~ " where campaign_id in (select campaign_id from " ~ ref('experiments') ~ ")",
+    'segment.events': by_source ~ "message_id as k1 from " ~ ref('int_web_events')
+        ~ " where session_id in (select session_id from " ~ ref('sessions') ~ ")",
+    'mailchimp.lists': by_source ~ "list_id as k1 from " ~ ref('stg_mailchimp__lists'),
+    'mailchimp.members': by_source ~ "list_id as k1, member_id as k2 from "
+        ~ ref('stg_mailchimp__members') ~ " where source || ':' || member_id in (select source"
+        ~ " || ':' || record_id from " ~ ref('int_customer_records') ~ ")",
+    'mailchimp.campaigns': by_source ~ "campaign_id as k1 from " ~ ref('stg_mailchimp__campaigns')
+        ~ " where campaign_id in (select campaign_id from " ~ ref('campaigns') ~ ")",
+    'mailchimp.sent_to': by_source ~ "campaign_id as k1, member_id as k2 from "
+        ~ ref('int_email_events') ~ " where kind = 'sent'",
+    'mailchimp.email_activity': by_source ~ "activity_id as k1 from "
+        ~ ref('stg_mailchimp__email_activity') ~ " where exists (select 1 from "
+        ~ ref('int_email_events') ~ " as events where events.source ="
+        ~ " stg_mailchimp__email_activity.source and events.campaign_id ="
+        ~ " stg_mailchimp__email_activity.campaign_id and events.member_id ="
+        ~ " stg_mailchimp__email_activity.member_id and events.kind ="
+        ~ " stg_mailchimp__email_activity.action)",
+    'mailchimp.unsubscribes': by_source ~ "campaign_id as k1, member_id as k2 from "
+        ~ ref('int_email_events') ~ " where kind = 'unsubscribe'",
+} %}
+{% set keys = {
+    'mailchimp.members': ['list_id', 'member_id'],
+    'mailchimp.sent_to': ['campaign_id', 'member_id'],
+    'mailchimp.unsubscribes': ['campaign_id', 'member_id'],
+    'mailchimp.email_activity': [activity_key],
+} %}
+{% for table, found_sql in found.items() -%}
+{{ table_account(
+    table,
+    keys.get(table, [raw_columns(table).keys() | first]),
+    'stg_' ~ table.replace('.', '__') if '.' in table else 'stg_entities__' ~ table,
+    found_sql,
+    ['activity_id'] if table == 'mailchimp.email_activity' else none,
+) }}
+{{ 'union all' if not loop.last }}
+{% endfor %}

@@ -1,0 +1,17 @@
+select
+    sessions.session_id,
+    sessions.source,
+    known_customers.customer_id,
+    sessions.anonymous_id,
+    sessions.started_at,
+    sessions.ended_at,
+    cast(sessions.event_count as bigint) as event_count,
+    cast(sessions.page_view_count as bigint) as page_view_count,
+    {{ or_unknown('sessions.traffic_source') }} as traffic_source,
+    {{ or_unknown('sessions.medium') }} as medium,
+    sessions.campaign,
+    sessions.has_order,
+    cast(null as double) as purchase_intent
+from {{ ref('int_sessions') }} as sessions
+left join {{ ref('known_customers') }} as known_customers
+    on sessions.customer_id = known_customers.customer_id

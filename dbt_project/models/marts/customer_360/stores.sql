@@ -1,0 +1,23 @@
+with versions as (
+    select
+        store_id, source, store_name, province,
+        row_number() over (
+            partition by store_id order by updated_at desc nulls last, source asc
+        ) as version_rank
+    from {{ ref('stg_entities__stores') }}
+),
+
+sold as (
+    select store_id, min(source) as source
+    from {{ ref('int_orders') }}
+    where store_id is not null
+    group by store_id
+)
+
+select
+    coalesce(versions.store_id, sold.store_id) as store_id,
+    coalesce(versions.source, sold.source) as source,
+    versions.store_name,
+    versions.province
+from (select * from versions where version_rank = 1) as versions
+full outer join sold on versions.store_id = sold.store_id

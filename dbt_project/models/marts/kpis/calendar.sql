@@ -1,0 +1,35 @@
+-- Days of the observed period with the week and month each lies in. The first day is the first
+-- order, cart or session; the last is the day the observed period ends in, maybe not yet complete.
+{{ config(schema='intermediate') }}
+{% set bounds_query %}
+select
+    least(
+        (select min(ordered_on) from {{ ref('orders') }}),
+        (select min({{ business_date('last_activity_at') }}) from {{ ref('carts') }}),
+        (select min({{ business_date('started_at') }}) from {{ ref('sessions') }})
+    ),
+    {{ days_after(business_date(plus_minutes(as_of_at(), -1)), 1) }}
+{% endset %}
+{% set bounds = run_query(bounds_query).rows[0] if execute and flags.WHICH in ['run', 'build'] else [none, none] %}
+with days as (
+    {% if bounds[0] is not none and bounds[0] < bounds[1] -%}
+    select cast(date_day as date) as on_date
+    from ({{ dbt.date_spine(
+        'day', "cast('" ~ bounds[0] ~ "' as date)", "cast('" ~ bounds[1] ~ "' as date)"
+    ) }}) as spine
+    {%- else -%}
+    select cast(null as date) as on_date where false
+    {%- endif %}
+)
+
+{% for grain in ['day', 'week', 'month'] -%}
+select
+    '{{ grain }}' as grain,
+    on_date,
+    cast({{ dbt.date_trunc(grain, 'on_date') }} as date) as period_start,
+    {{ days_after(
+        dbt.dateadd(grain, 1, 'cast(' ~ dbt.date_trunc(grain, 'on_date') ~ ' as date)'), -1
+    ) }} as period_end
+from days
+{{ 'union all' if not loop.last }}
+{% endfor %}
