@@ -15,6 +15,7 @@ from activation.guards import GUARDS, Tripped
 from activation.leases import Lease, hold_lease
 from activation.ledger import (
     PlanRecord,
+    count_receipts,
     end_plan,
     open_intents,
     outcome_table,
@@ -85,7 +86,8 @@ def apply_plan(env: Environment, plan_id: str, accept: Sequence[str] = ()) -> Ap
                 _deliver_rows(env, plan, evaluation, channel, lease)
         with open_state(env) as state:
             status = end_plan(state, plan_id)
-    return ApplySummary(plan_id, sync.id, status, _receipt_counts(env, plan_id), unsubscribed)
+            counts = count_receipts(state, plan_id)
+    return ApplySummary(plan_id, sync.id, status, counts, unsubscribed)
 
 
 def receipts(env: Environment, plan_id: str | None = None) -> list[dict[str, Any]]:
@@ -204,12 +206,3 @@ def _record(
             f"{plan.channel} gave no answer for {len(numbers) - len(answered)} rows",
             fix="try again later; the next run first reads back what arrived",
         )
-
-
-def _receipt_counts(env: Environment, plan_id: str) -> dict[str, int]:
-    with open_state(env) as state:
-        found = state.execute(
-            "select status, count(*) from sync_receipts where plan_id = ? group by 1 order by 1",
-            [plan_id],
-        ).fetchall()
-    return dict(found)

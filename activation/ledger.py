@@ -236,6 +236,15 @@ def end_plan(state: State, plan_id: str) -> str:
     return str(row[0]) if row else "superseded"
 
 
+def count_receipts(state: State, plan_id: str) -> dict[str, int]:
+    """Receipts of a plan per status."""
+    found = state.execute(
+        "select status, count(*) from sync_receipts where plan_id = ? group by 1 order by 1",
+        [plan_id],
+    ).fetchall()
+    return dict(found)
+
+
 def outcome_table(rows: Sequence[tuple[int, str, str | None, str | None, bool]]) -> pa.Table:
     """The Arrow form that `record_outcomes` takes."""
     types = (pa.int64(), pa.string(), pa.string(), pa.string(), pa.bool_())

@@ -125,7 +125,9 @@ def _segment(node: exp.Anonymous) -> str:
     arguments = node.expressions
     is_call = node.name.lower() == "in_segment" and len(arguments) == 1
     if not is_call or not arguments[0].is_string:
-        raise RuleError(f"unknown function {node.name!r}", "in_segment('<id>')")
+        raise RuleError(
+            f"unknown function {node.name!r}", "in_segment('<id>'); the present is as_of"
+        )
     segment = str(arguments[0].this)
     if not _SEGMENT_ID.fullmatch(segment):
         raise RuleError("a segment id is lower-case letters, digits and underscores")

@@ -2,6 +2,7 @@
 
 import sqlite3
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -97,7 +98,8 @@ class Shop:
         snapshot_id = f"s{uuid.uuid4().hex[:8]}"
         folder = self.env.published / snapshot_id
         folder.mkdir(parents=True)
-        write_marts(folder / "marts.duckdb", persons)
+        with duckdb.connect(str(folder / "marts.duckdb")) as marts:
+            write_marts(marts, persons)
         as_of = AS_OF + timedelta(days=day)
         with open_state(self.env) as state:
             state.execute(
@@ -137,27 +139,31 @@ class Shop:
         return [member for member, effect in rows if effect == kind]
 
 
-def write_marts(path: Path, persons: list[Person]) -> None:
-    """A marts.duckdb of these people; segment_membership holds segment `vip` for the first."""
-    with duckdb.connect(str(path)) as marts:
-        columns = ", ".join(f"{name} {kind}" for name, kind in CUSTOMERS.items())
-        marts.execute(f"create table customers ({columns})")
-        marts.execute(
-            "create table consents (consent_id varchar, customer_id varchar, channel varchar, "
-            "purpose varchar, is_granted boolean, granted_at timestamp, withdrawn_at timestamp, "
-            "evidence_source varchar, evidence_id varchar, text_version varchar)"
-        )
-        marts.execute(
-            "create table customer_identifiers (customer_id varchar, identifier_type varchar, "
-            "identifier_value varchar, source varchar, first_seen_at timestamp, "
-            "last_seen_at timestamp, valid_from timestamp, valid_to timestamp)"
-        )
-        marts.execute(
-            "create table segment_membership (segment_id varchar, customer_id varchar, "
-            "valid_from timestamp, valid_to timestamp)"
-        )
-        for person in persons:
-            _write_person(marts, person)
+def write_marts(marts: duckdb.DuckDBPyConnection, persons: Iterable[Person]) -> None:
+    """Create the marts of these people; the first is in segment `vip`."""
+    columns = ", ".join(f"{name} {kind}" for name, kind in CUSTOMERS.items())
+    marts.execute(f"create table customers ({columns})")
+    marts.execute(
+        "create table consents (consent_id varchar, customer_id varchar, channel varchar, "
+        "purpose varchar, is_granted boolean, granted_at timestamp, withdrawn_at timestamp, "
+        "evidence_source varchar, evidence_id varchar, text_version varchar)"
+    )
+    marts.execute(
+        "create table customer_identifiers (customer_id varchar, identifier_type varchar, "
+        "identifier_value varchar, source varchar, first_seen_at timestamp, "
+        "last_seen_at timestamp, valid_from timestamp, valid_to timestamp)"
+    )
+    marts.execute(
+        "create table segment_membership (segment_id varchar, customer_id varchar, "
+        "valid_from timestamp, valid_to timestamp)"
+    )
+    for number, person in enumerate(persons):
+        _write_person(marts, person)
+        if number == 0:
+            marts.execute(
+                "insert into segment_membership values ('vip', ?, ?, null)",
+                [person.customer_id, AS_OF],
+            )
 
 
 def _write_person(marts: duckdb.DuckDBPyConnection, person: Person) -> None:
@@ -168,7 +174,7 @@ def _write_person(marts: duckdb.DuckDBPyConnection, person: Person) -> None:
         [person.customer_id, person.email, person.salutation, person.item, person.carts,
          person.orders_since, person.birth_date, person.birth_year],
     )  # fmt: skip
-    for email in {*filter(None, [person.email]), *person.other_emails}:
+    for email in sorted({*filter(None, [person.email]), *person.other_emails}):
         marts.execute(
             "insert into customer_identifiers values (?, 'email', ?, 'web', ?, ?, ?, null)",
             [person.customer_id, email, AS_OF, AS_OF, AS_OF],

@@ -1,0 +1,84 @@
+"""Retries against a real server that answers as told."""
+
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from activation.channels.http import JsonClient, Retries
+from khach.errors import BusyError
+
+FAST = Retries(attempts=4, first_pause=0.01, longest_pause=2.0, timeout=5)
+
+
+class Scripted(ThreadingHTTPServer):
+    """Answers with the next (status, headers) of its script, then 200."""
+
+    script: list[tuple[int, dict[str, str]]]
+    times: list[float]
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Scripted
+
+    def do_GET(self) -> None:
+        self.server.times.append(time.monotonic())
+        status, headers = self.server.script.pop(0) if self.server.script else (200, {})
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(b'{"ok": true}')
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def server() -> Iterator[Scripted]:
+    httpd = Scripted(("127.0.0.1", 0), Handler)
+    httpd.script, httpd.times = [], []
+    threading.Thread(target=httpd.serve_forever, daemon=True).start()
+    yield httpd
+    httpd.shutdown()
+    httpd.server_close()
+
+
+def client(server: Scripted) -> JsonClient:
+    return JsonClient(f"http://127.0.0.1:{server.server_port}", "key", FAST)
+
+
+def test_a_busy_platform_is_asked_again(server: Scripted) -> None:
+    server.script = [(429, {}), (503, {}), (500, {})]
+    assert client(server).call("GET", "/") == (200, {"ok": True})
+    assert len(server.times) == 4
+
+
+def test_retry_after_is_honoured(server: Scripted) -> None:
+    server.script = [(429, {"Retry-After": "1"})]
+    client(server).call("GET", "/")
+    assert server.times[1] - server.times[0] >= 1.0
+
+
+def test_patience_ends_and_then_every_call_fails_at_once(server: Scripted) -> None:
+    server.script = [(503, {})] * 99
+    asked = client(server)
+    for _ in range(3):
+        with pytest.raises(BusyError) as caught:
+            asked.call("GET", "/")
+    assert caught.value.exit_code == 4
+    assert len(server.times) == FAST.attempts
+
+
+def test_a_refusal_is_not_repeated(server: Scripted) -> None:
+    server.script = [(400, {})]
+    assert client(server).call("GET", "/")[0] == 400
+    assert len(server.times) == 1
+
+
+def test_an_absent_platform_is_busy_and_its_address_stays_out_of_the_message() -> None:
+    with pytest.raises(BusyError) as caught:
+        JsonClient("http://127.0.0.1:9", "key", FAST).call("GET", "/members/abc")
+    assert "abc" not in str(caught.value)
