@@ -96,9 +96,10 @@ def snapshot(env: Environment, connection: duckdb.DuckDBPyConnection) -> Facts |
     if _has(connection, "segment_membership") and _has(connection, "segments"):
         facts["segments"] = _records(
             connection,
-            "select kind, segment_id, segment_name, count(customer_id) as customers from segments "
+            "select segments.segment_kind, segment_id, segment_name, "
+            "count(customer_id) as customers from segments "
             "left join segment_membership using (segment_id) where valid_to is null "
-            "group by all order by kind, customers desc, segment_id",
+            "group by all order by segment_kind, customers desc, segment_id",
         )
     if _has(connection, "orders"):
         facts["orders_without_customer"] = _one(

@@ -95,7 +95,7 @@ def draw_people(
     if snapshot["lifecycle"]:
         stages = "  ".join(f"{row['stage']} {row['customers']:,}" for row in snapshot["lifecycle"])
         console.print(f"  lifecycle: {escape(stages)}")
-    rfm = [row for row in snapshot["segments"] if row["segment_id"].startswith("rfm")]
+    rfm = [row for row in snapshot["segments"] if row["segment_kind"] == "rfm"]
     if rfm:
         sizes = "  ".join(f"{row['segment_name']} {row['customers']:,}" for row in rfm)
         console.print(f"  RFM: {escape(sizes)}")
