@@ -37,7 +37,8 @@ def check(env: Environment, plan_id: str, table: pa.Table, *, on: date) -> list[
         gate.register("plan_rows", table)
         # Removals carry no payload and may be of somebody whom we know no more.
         relation = (
-            "(select p.*, c.is_test, c.birth_date, c.customer_id is null as is_unknown from plan_rows as p "
+            "(select p.*, c.is_test, c.birth_date, "
+            "c.customer_id is null as is_unknown from plan_rows as p "
             "left join published.main.customers as c on p.customer_id = c.customer_id "
             "where p.action in ('add', 'update'))"
         )

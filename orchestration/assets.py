@@ -3,8 +3,6 @@
 They stay thin: each calls one function of `orchestration.stages` with the run's session.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 

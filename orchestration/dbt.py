@@ -1,7 +1,5 @@
 """The dbt project in Dagster: one op for all of it, streamed, judged by its results."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import redirect_stdout

@@ -1,7 +1,5 @@
 """The code location: everything of one installation, wired from its configuration."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -68,7 +66,14 @@ def build_definitions(
             *(check for _, check, _ in activation),
         ],
         resources={"session": _session_resource(env, session)},
-        jobs=[define_asset_job(JOB, selection=select(stages, sources, judged))],
+        jobs=[
+            define_asset_job(
+                JOB,
+                selection=select(stages, sources, judged),
+                # Without this Dagster adds its own console logger.
+                config={"loggers": {"console": {}}},
+            )
+        ],
         schedules=[
             ScheduleDefinition(
                 job_name=JOB,
