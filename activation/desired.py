@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from activation.audiences import Audience, Book, Sync
-from activation.channels.base import IDENTIFIERS
+from activation.channels.base import IDENTIFIERS, Identifier
 from activation.policy import Policy
 from activation.rules import set_as_of
 
@@ -39,13 +39,15 @@ def build_desired(
 ) -> None:
     """Create `desired`. `holdouts` and `acknowledged` are what state records of this audience/sync.
 
-    `as_of` is naive UTC; ages are counted on its business day.
+    `as_of` is naive UTC. Ages are counted on the earlier of its UTC and its business day, so that
+    nobody is of age here who is not everywhere.
     """
     set_as_of(connection, as_of)
     connection.register("holdout_record", holdouts)
     connection.register("acknowledged", acknowledged)
     connection.register("suppression", policy.suppressions)
-    day = as_of.replace(tzinfo=ZoneInfo("UTC")).astimezone(ZoneInfo(time_zone)).date()
+    local = as_of.replace(tzinfo=ZoneInfo("UTC")).astimezone(ZoneInfo(time_zone))
+    day = min(as_of.date(), local.date())
     age = max(audience.min_age, policy.minimum_age)
     connection.execute(
         f"create temp macro is_minor(birth_date, birth_year) as coalesce(birth_date > date '{day}'"
@@ -62,6 +64,24 @@ def membership_sql(book: Book, audience: Audience) -> str:
     """Whether a row of customers is a candidate of the audience: its rule and its exclusions."""
     excluded = [f"and not {_rule_sql(book, book[name])}" for name in audience.exclude]
     return " ".join([_rule_sql(book, audience), *excluded])
+
+
+def holders_sql(identifier: Identifier) -> str:
+    """Who holds which identifier: customer_id, identifier (lower-case), distinct.
+
+    Every value any source gave counts, also one that is blocked from linking people.
+    """
+    return f"""
+        select customer_id, lower(trim(identifier_value)) as identifier
+        from customer_identifiers
+        where identifier_type = '{identifier.identifier_type}' and valid_to is null
+        union
+        select customer_id, lower(trim(value))
+        from customer_attributes
+        where attribute = '{identifier.column}'
+        union
+        select customer_id, lower(trim({identifier.column})) from customers
+    """
 
 
 def _rule_sql(book: Book, audience: Audience) -> str:
@@ -94,7 +114,7 @@ def _build_candidates(
             ({" or ".join(wins) or "false"}) as is_lower_priority,
             map {{{fields}}}::map(varchar, varchar) as fields
         from customers
-        where {membership_sql(book, audience)}
+        where {membership_sql(book, audience)} and is_test is not true
         """
     )
 
@@ -127,13 +147,7 @@ def _build_holders(connection: duckdb.DuckDBPyConnection, sync: Sync) -> None:
     connection.execute(
         f"""
         create temp table identifier_state as
-        with held as (
-            select lower(trim(identifier_value)) as identifier, customer_id
-            from customer_identifiers
-            where identifier_type = '{identifier.identifier_type}' and valid_to is null
-            union
-            select lower(trim({identifier.column})), customer_id from customers
-        ),
+        with held as ({holders_sql(identifier)}),
         suppressed as (
             select customer_id
             from customer_identifiers

@@ -12,6 +12,7 @@ import pyarrow as pa
 from activation.audiences import Audience, Sync
 from activation.channels.base import IDENTIFIERS, MemberChannel, Outcome
 from activation.consent import withdraw
+from activation.desired import holders_sql
 from activation.leases import Lease
 from activation.snapshot import current_snapshot, open_marts
 from khach.environment import Environment
@@ -70,7 +71,6 @@ def push_suppressions(
 
 def _pending(env: Environment, audience: Audience, sync: Sync, destination: str) -> pa.Table:
     """Withdrawn identifiers not yet carried: one row each, with the consent that says so."""
-    identifier = IDENTIFIERS[sync.consent]
     with open_state(env) as state:
         snapshot = current_snapshot(env, state)
         pushed = state.execute(
@@ -82,13 +82,7 @@ def _pending(env: Environment, audience: Audience, sync: Sync, destination: str)
         connection.register("pushed", pushed)
         return connection.execute(
             f"""
-            with held as (
-                select customer_id, lower(trim(identifier_value)) as identifier
-                from customer_identifiers
-                where identifier_type = ? and valid_to is null
-                union
-                select customer_id, lower(trim({identifier.column})) from customers
-            ),
+            with held as ({holders_sql(IDENTIFIERS[sync.consent])}),
             withdrawn as (
                 select
                     sha256(identifier) as identifier_hash,
@@ -114,7 +108,7 @@ def _pending(env: Environment, audience: Audience, sync: Sync, destination: str)
             )
             order by identifier_hash
             """,
-            [identifier.identifier_type, sync.consent, audience.purpose],
+            [sync.consent, audience.purpose],
         ).to_arrow_table()
 
 

@@ -69,6 +69,8 @@ class Person:
     birth_date: str | None = "1995-03-08"
     birth_year: int | None = None
     other_emails: tuple[str, ...] = ()
+    unlinked_emails: tuple[str, ...] = ()
+    is_test: bool = False
 
 
 def people(count: int) -> list[Person]:
@@ -154,6 +156,9 @@ def write_marts(marts: duckdb.DuckDBPyConnection, persons: Iterable[Person]) -> 
         "last_seen_at timestamp, valid_from timestamp, valid_to timestamp)"
     )
     marts.execute(
+        "create table customer_attributes (customer_id varchar, attribute varchar, value varchar)"
+    )
+    marts.execute(
         "create table segment_membership (segment_id varchar, customer_id varchar, "
         "valid_from timestamp, valid_to timestamp)"
     )
@@ -169,11 +174,15 @@ def write_marts(marts: duckdb.DuckDBPyConnection, persons: Iterable[Person]) -> 
 def _write_person(marts: duckdb.DuckDBPyConnection, person: Person) -> None:
     marts.execute(
         "insert into customers (customer_id, email, salutation_name, last_cart_item, "
-        "carts_abandoned_3d, orders_since_cart, birth_date, birth_year) "
-        "values (?, ?, ?, ?, ?, ?, ?, ?)",
+        "carts_abandoned_3d, orders_since_cart, birth_date, birth_year, is_test) "
+        "values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [person.customer_id, person.email, person.salutation, person.item, person.carts,
-         person.orders_since, person.birth_date, person.birth_year],
+         person.orders_since, person.birth_date, person.birth_year, person.is_test],
     )  # fmt: skip
+    for email in person.unlinked_emails:
+        marts.execute(
+            "insert into customer_attributes values (?, 'email', ?)", [person.customer_id, email]
+        )
     for email in sorted({*filter(None, [person.email]), *person.other_emails}):
         marts.execute(
             "insert into customer_identifiers values (?, 'email', ?, 'web', ?, ?, ?, null)",

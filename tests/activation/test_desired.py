@@ -114,6 +114,10 @@ def test_nobody_goes_out_without_consent_of_age_and_one_address_each(
         assert all(p.consent for p in persons if p.email == person.email)
 
 
+def test_a_test_customer_is_no_candidate() -> None:
+    assert reasons([Person("a", "a@example.vn", is_test=True)]) == {}
+
+
 def test_the_first_reason_that_applies_is_the_one_given() -> None:
     child = Person("child", "child@example.vn", consent=False, birth_date="2014-01-01")
     cases = [
@@ -139,14 +143,14 @@ def test_the_first_reason_that_applies_is_the_one_given() -> None:
 @pytest.mark.parametrize(
     ("birth_date", "birth_year", "reason"),
     [
-        ("2010-06-29", None, None),  # sixteen today in Viet Nam (17:00 UTC is the next local day)
-        ("2010-06-30", None, "under_age"),
+        ("2010-06-28", None, None),
+        ("2010-06-29", None, "under_age"),  # sixteen in Viet Nam already, not yet everywhere
         (None, 2010, "under_age"),  # perhaps still fifteen
         (None, 2009, None),
         (None, None, None),
     ],
 )
-def test_age_is_counted_on_the_business_day(
+def test_age_is_counted_on_the_earlier_of_the_utc_and_the_business_day(
     birth_date: str | None, birth_year: int | None, reason: str | None
 ) -> None:
     person = Person("c", "c@example.vn", birth_date=birth_date, birth_year=birth_year)
@@ -156,6 +160,8 @@ def test_age_is_counted_on_the_business_day(
 def test_a_shared_address_leaves_only_if_all_its_holders_permit_it() -> None:
     sharer = Person("b", "b@example.vn", other_emails=("a@example.vn",), carts=0)
     assert reasons([Person("a", "a@example.vn"), sharer]) == {"a": None}
+    unlinked = replace(sharer, other_emails=(), unlinked_emails=("A@example.vn",), consent=None)
+    assert reasons([Person("a", "a@example.vn"), unlinked]) == {"a": "no_consent"}
     assert reasons([Person("a", "a@example.vn"), replace(sharer, consent=None)]) == {
         "a": "no_consent"
     }
