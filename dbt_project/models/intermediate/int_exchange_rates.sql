@@ -25,5 +25,7 @@ select
         partition by currency
         order by valid_from asc nulls last
     ) as valid_to,
-    rate
+    -- Wide, because DuckDB multiplies two decimals of up to 18 digits in 64 bits: a price in dong
+    -- times a rate of 8 places would overflow.
+    cast(rate as decimal(28, 8)) as rate
 from declared
