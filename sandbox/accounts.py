@@ -204,13 +204,12 @@ def _shop_members(d: Delivery, persons: Ints) -> None:
     p = {name: column[persons] for name, column in d.world.p.items()}
     style = p["web_style"]
     canary = persons < CANARY_COUNT
-    typed = d.typed(persons, p["phone"], p["account_email"], style)
     province, ward = _places(d, persons)
     d.add(SHOP, "members", pa.table({
         "user_id": label("U", p["account"]),
-        "email": typed["email"].combine_chunks(),
-        "phone": nulled(typed["phone"].combine_chunks(), _told(style, 3, 0.88) | canary),
-        "full_name": typed["full_name"].combine_chunks(),
+        "email": d.typed_email(p["account_email"], style),
+        "phone": nulled(d.typed_phone(p["phone"], style), _told(style, 3, 0.88) | canary),
+        "full_name": d.typed_name(persons, style),
         "birth_date": nulled(_birth_dates(d, persons), _told(style, 7, 0.72)),
         "gender": nulled(take(["nữ", "nam"], p["gender"]), _told(style, 11, 0.8)),
         "marital_status": nulled(take(names.MARITAL, p["marital"]), _told(style, 13, 0.55)),
@@ -229,13 +228,12 @@ def _till_members(d: Delivery, persons: Ints) -> None:
     p = {name: column[persons] for name, column in d.world.p.items()}
     style = p["card_style"]
     phone = np.where(_told(style, 5, 0.85), p["phone"], p["phone2"])
-    typed = d.typed(persons, phone, p["email1"], style)
     province, ward = _places(d, persons)
     d.add(TILLS, "members", pa.table({
         "member_number": label("KH", p["card"]),
-        "full_name": typed["full_name"].combine_chunks(),
-        "phone": typed["phone"].combine_chunks(),
-        "email": nulled(typed["email"].combine_chunks(), gives_email(d, persons)),
+        "full_name": d.typed_name(persons, style),
+        "phone": d.typed_phone(phone, style),
+        "email": nulled(d.typed_email(p["email1"], style), gives_email(d, persons)),
         "birth_date": nulled(_birth_dates(d, persons), _told(style, 7, 0.6)),
         "gender": nulled(take(["F", "M"], p["gender"]), _told(style, 11, 0.85)),
         "province": province,
@@ -250,29 +248,19 @@ def _till_members(d: Delivery, persons: Ints) -> None:
 def _mail_members(d: Delivery, emails: Ints) -> None:
     mail = {name: column[emails] for name, column in d.world.mail.items()}
     person = mail["person"]
-    full_name = d.typed(person, d.world.p["phone"][person], emails, d.world.p["web_style"][person])
     addresses = pc.utf8_lower(take(d.world.emails, emails))
     tags = pa.ListArray.from_arrays(
         pa.array(np.arange(len(emails) + 1), pa.int32()), take(["", "web", "store"], mail["tag"])
     )
     new = d.day == 0 or mail["opted_at"] >= d.start
     new = np.broadcast_to(new, len(emails))
-    d.truth(EMAIL, "customers", _member_ids(d, addresses.filter(pa.array(new))), person[new])
+    d.truth(EMAIL, "customers", addresses.filter(pa.array(new)), person[new])
     d.add(EMAIL, "members", pa.table({
         "list_id": pa.repeat("khach00001", len(emails)),
         "email_address": addresses,
-        "full_name": full_name["full_name"].combine_chunks(),
+        "full_name": d.typed_name(person, d.world.p["web_style"][person]),
         "status": take(MAIL_STATUS, mail["status"]),
         "timestamp_opt": moments(mail["opted_at"], utc=True),
         "last_changed": moments(mail["changed_at"], utc=True),
         "tags": tags,
     }))  # fmt: skip
-
-
-def _member_ids(d: Delivery, addresses: pa.Array) -> pa.Array:
-    """The platform's own id of a member: MD5 of the lower-cased address."""
-    source = pa.table({"row": np.arange(len(addresses)), "email": addresses})
-    d.con.register("addresses", source)
-    hashed = d.con.execute("select md5(email) as id from addresses order by row").to_arrow_table()
-    d.con.unregister("addresses")
-    return hashed["id"].combine_chunks()

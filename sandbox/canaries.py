@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from sandbox.handwriting import CAREFUL_STYLE
+
 CANARY_COUNT = 20
 FIRST_PHONE = 995_270_100
-CAREFUL_STYLE = 500_507_050  # typed without mistakes, so that a search for the name finds it
 _GIVEN = [
     "Nhất", "Nhị", "Tam", "Tứ", "Ngũ", "Lục", "Thất", "Bát", "Cửu", "Thập",
     "Giáp", "Ất", "Bính", "Đinh", "Mậu", "Kỷ", "Canh", "Tân", "Nhâm", "Quý",
@@ -30,7 +31,7 @@ def plant(
     for slot in range(3):
         p[f"email{slot}"][:n] = 3 * np.arange(n) + slot
     for style in ("web_style", "card_style"):
-        p[style][:n] = CAREFUL_STYLE
+        p[style][:n] = CAREFUL_STYLE  # so that a search for the name finds it
     p["visit_rate"][:n] = np.maximum(p["visit_rate"][:n], 0.4)
     p["store_rate"][:n] = np.maximum(p["store_rate"][:n], 0.1)
     planted = pa.table({

@@ -9,9 +9,9 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from sandbox.canaries import CANARY_COUNT, CAREFUL_STYLE
-from sandbox.draw import Ints, label, stream, take
-from sandbox.handwriting import typed
+from sandbox.canaries import CANARY_COUNT
+from sandbox.draw import Ints, label, nulled, stream, take
+from sandbox.handwriting import CAREFUL_STYLE, typed_email, typed_name, typed_phone
 from sandbox.world import World
 
 # Names of the sources as the truth calls them.
@@ -61,8 +61,17 @@ class Delivery:
         drawn = rng.integers(0, 2**31, len(persons))
         return np.where(persons < CANARY_COUNT, CAREFUL_STYLE, drawn)
 
-    def typed(self, persons: Ints, phone: Ints, email: Ints, style: Ints) -> pa.Table:
-        """full_name, phone, email of these people as typed; `email` holds e-mail numbers."""
+    def typed_name(self, persons: Ints, style: Ints) -> pa.Array:
+        """Names of these people as typed."""
+        names = self.world.names
+        return typed_name(take(names["full_name"], persons), take(names["ascii_name"], persons),
+                          style)  # fmt: skip
+
+    def typed_phone(self, phone: Ints, style: Ints) -> pa.Array:
+        """Phone numbers as typed; null where negative."""
+        return nulled(typed_phone(np.maximum(phone, 900_000_000), style), phone >= 0)
+
+    def typed_email(self, email: Ints, style: Ints) -> pa.Array:
+        """E-mail numbers as typed addresses; null where negative."""
         addresses = take(self.world.emails, np.maximum(email, 0))
-        names = self.world.names.take(pa.array(persons))
-        return typed(self.con, names, phone, addresses, style)
+        return nulled(typed_email(addresses, style), email >= 0)

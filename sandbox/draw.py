@@ -89,3 +89,23 @@ def campaign_ids(seed: int, numbers: Ints) -> Strings:
     known, place = np.unique(np.asarray(numbers), return_inverse=True)
     texts = [hashlib.sha256(f"campaign-{seed}-{n}".encode()).hexdigest()[:10] for n in known]
     return pa.array(texts, pa.string()).take(pa.array(place, pa.int64()))
+
+
+def uuids(seed: int, salt: int, numbers: Ints) -> Strings:
+    """Random-looking identifiers in UUID form, one for each (seed, salt, number)."""
+    low = _mixed(np.asarray(numbers).astype(np.uint64) + np.uint64(seed * 1_000_003 + salt))
+    high = _mixed(low + np.uint64(salt))
+    digits = np.stack([low, high], axis=1).tobytes().hex().encode()
+    letters = np.frombuffer(digits, "S1").reshape(len(low), 32)
+    form = np.full((len(low), 36), b"-", "S1")
+    form[:, [i for i in range(36) if i not in (8, 13, 18, 23)]] = letters
+    return pc.cast(pa.array(form.view("S36").ravel(), pa.binary()), pa.string())
+
+
+def _mixed(x: np.ndarray) -> np.ndarray:
+    """The finaliser of splitmix64: every input gives another output."""
+    with np.errstate(over="ignore"):
+        x = (x + np.uint64(0x9E3779B97F4A7C15)).astype(np.uint64)
+        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))

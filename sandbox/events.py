@@ -20,6 +20,7 @@ from sandbox.draw import (
     label_where,
     nulled,
     take,
+    uuids,
 )
 from sandbox.frames import Frame, rows
 from sandbox.visits import MAX_VIEWS, NEWSLETTER, SOURCES
@@ -39,8 +40,7 @@ with picked as (
         strftime(make_timestamp((e.received_ms - 25200000) * 1000), '%Y-%m-%dT%H:%M:%S.%gZ')
             as received,
         strftime(make_timestamp((e.received_ms - e.sent_ms + e.at_ms - 25200000) * 1000),
-            '%Y-%m-%dT%H:%M:%S.%gZ') as stamp,
-        md5($seed || '-' || e.event_number)::uuid::varchar as message_id
+            '%Y-%m-%dT%H:%M:%S.%gZ') as stamp
     from events e
     join visits v on v.row_number = e.visit
     left join products p on p.row_number = e.product
@@ -102,10 +102,10 @@ def deliver(d: Delivery, v: Frame) -> None:
     """Today's lines: what was received before midnight; the rest waits in the world."""
     rng, w = d.rng("events"), d.world
     e = _with_delays(d, _unroll(d, v, rng), v, rng)
-    for name, table in (("events", pa.table(e)), ("visits", _visit_strings(d, v)),
+    for name, table in (("events", _event_table(d, e)), ("visits", _visit_strings(d, v)),
                         ("products", _products())):  # fmt: skip
         d.con.register(name, table)
-    lines = d.con.execute(_LINES, {"seed": str(w.seed)}).to_arrow_table()
+    lines = d.con.execute(_LINES).to_arrow_table()
     for name in ("events", "visits", "products"):
         d.con.unregister(name)
     _truth(d, v)
@@ -182,6 +182,11 @@ def _with_delays(d: Delivery, e: Frame, v: Frame, rng: np.random.Generator) -> F
     return {name: np.concatenate([column, again[name]]) for name, column in e.items()}
 
 
+def _event_table(d: Delivery, e: Frame) -> pa.Table:
+    table = pa.table(e)
+    return table.append_column("message_id", uuids(d.world.seed, 2, e["event_number"]))
+
+
 def _products() -> pa.Table:
     index = np.arange(catalogue.PRODUCT_COUNT)
     return pa.table({
@@ -192,16 +197,7 @@ def _products() -> pa.Table:
 
 def anonymous_ids(d: Delivery, devices: Ints) -> pa.Array:
     """The cookie now on each device."""
-    cookie = devices * 1_000 + d.world.device["cookie"][devices]
-    return _hashed(d, f"anonymous-{d.world.seed}-", cookie)
-
-
-def _hashed(d: Delivery, salt: str, numbers: Ints) -> pa.Array:
-    d.con.register("numbers", pa.table({"i": np.arange(len(numbers)), "n": numbers}))
-    query = "select md5($salt || n)::uuid::varchar as id from numbers order by i"
-    ids = d.con.execute(query, {"salt": salt}).to_arrow_table()["id"].combine_chunks()
-    d.con.unregister("numbers")
-    return ids
+    return uuids(d.world.seed, 1, devices * 1_000 + d.world.device["cookie"][devices])
 
 
 def _visit_strings(d: Delivery, v: Frame) -> pa.Table:
@@ -210,8 +206,7 @@ def _visit_strings(d: Delivery, v: Frame) -> pa.Table:
     tablet = v["device"] < w.size.stores
     is_mobile = ~tablet & ((v["device"] - w.size.stores) % 2 == 0)
     kind = np.where(tablet | ~is_mobile, 2, v["device"] % 5 // 3)
-    typed = d.typed(person, w.p["phone"][person],
-                    np.maximum(w.p["account_email"][person], 0), w.p["web_style"][person])  # fmt: skip
+    style = w.p["web_style"][person]
     shared = "ads-" + w.date_of(d.day).strftime("%Y-%m") + "-"
     source = take([s for s, _, _ in SOURCES], v["source"])
     campaign = pa.array([shared + s if c == "ads" else None for s, _, c in SOURCES]).take(
@@ -231,8 +226,9 @@ def _visit_strings(d: Delivery, v: Frame) -> pa.Table:
         "campaign": campaign,
         "referrer": nulled(pa.compute.binary_join_element_wise("https://", source, ".example/", ""),
                            named),
-        "email": typed["email"].combine_chunks(), "phone": typed["phone"].combine_chunks(),
-        "full_name": typed["full_name"].combine_chunks(),
+        "email": d.typed_email(w.p["account_email"][person], style),
+        "phone": d.typed_phone(w.p["phone"][person], style),
+        "full_name": d.typed_name(person, style),
         "cart_id": label_where("G", v["cart"], v["cart"] >= 0),
         "order_id": label_where("W", v["order_no"], v["order_no"] >= 0),
         "total": pa.array(v["total"], mask=v["total"] == 0),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -81,20 +82,12 @@ def _join(lines: pa.ChunkedArray) -> bytes:
 
 def _surveys(path: Path, d: Delivery) -> None:
     """NDJSON; `answers` is a nested object."""
-    d.con.register("responses", whole(d, SURVEYS, "responses", SURVEY_RESPONSES))
-    lines = d.con.execute(_SURVEY_LINES).to_arrow_table()
-    d.con.unregister("responses")
-    path.write_bytes(_join(lines["line"]))
-
-
-_SURVEY_LINES = """
-select to_json({
-    response_id: response_id, user_id: user_id, email: email, survey: survey, kind: kind,
-    score: score, scale_max: scale_max, answers: answers::json,
-    answered_at: strftime(answered_at, '%Y-%m-%d %H:%M:%S')
-})::varchar as line
-from responses order by response_id
-"""
+    answers = whole(d, SURVEYS, "responses", SURVEY_RESPONSES).to_pylist()
+    with path.open("w", encoding="utf-8") as out:
+        for answer in answers:
+            answer["answers"] = json.loads(answer["answers"])
+            answer["answered_at"] = answer["answered_at"].isoformat(sep=" ")
+            out.write(json.dumps(answer, ensure_ascii=False, separators=(",", ":")) + "\n")
 
 
 def _till_files(folder: Path, d: Delivery) -> None:

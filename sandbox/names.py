@@ -6,6 +6,7 @@ Family and middle names follow their real frequencies; the lists are our own sho
 from __future__ import annotations
 
 import csv
+import functools
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +65,7 @@ class Province:
     wards: list[str]
 
 
+@functools.cache
 def provinces() -> list[Province]:
     """The 34 provinces, heaviest first (from `data/provinces.csv`)."""
     with (Path(__file__).parent / "data" / "provinces.csv").open(encoding="utf-8") as rows:

@@ -9,7 +9,7 @@ from sandbox import accounts
 from sandbox.canaries import CANARY_COUNT
 from sandbox.catalogue import POPULARITY, product_ids, store_ids
 from sandbox.delivery import TILLS, Delivery
-from sandbox.draw import DAY_SECONDS, Ints, chance, label, label_where, moments, nulled
+from sandbox.draw import DAY_SECONDS, Ints, chance, label, label_where, moments
 from sandbox.draw import pick, pick_by_row, take
 from sandbox.frames import Frame, append, rows, split_due, where
 from sandbox.web_orders import unroll
@@ -76,16 +76,13 @@ def _deliver_lines(d: Delivery, receipts: Frame, rng: np.random.Generator) -> In
 
 
 def _deliver(d: Delivery, receipts: Frame, status: str) -> None:
-    has_phone = receipts["phone"] >= 0
-    typed = d.typed(receipts["person"], np.maximum(receipts["phone"], 0),
-                    receipts["person"] * 3, receipts["style"])  # fmt: skip
     till = pa.array(receipts["till"]).cast(pa.string())
     store = store_ids(receipts["store"])
     d.add(TILLS, "receipts", pa.table({
         "receipt_id": label("R", receipts["receipt"]), "store_id": store,
         "till_id": pa.compute.binary_join_element_wise(store, till, "-"),
         "member_number": label_where("KH", receipts["card"], receipts["card"] >= 0),
-        "phone": nulled(typed["phone"].combine_chunks(), has_phone),
+        "phone": d.typed_phone(receipts["phone"], receipts["style"]),
         "status": pa.repeat(status, rows(receipts)),
         "sold_at": moments(receipts["sold_at"], utc=True),
         "updated_at": moments(receipts["at"], utc=True),

@@ -27,7 +27,9 @@ def write(root: Path, world: World) -> None:
     with duckdb.connect() as con:
         # The first owner of a record counts; cookies and devices may have several persons.
         query = (
-            "select source, record_kind, record_id, person_id from read_parquet($1) "
+            "select source, record_kind, "
+            # the e-mail platform's own id of a member is the MD5 of the address
+            "if(source = 'mailchimp', md5(record_id), record_id) as record_id, person_id from read_parquet($1) "
             "group by all order by all"
         )
         records = con.execute(query, [[str(p) for p in days]]).to_arrow_table()

@@ -98,14 +98,13 @@ def _deliver(d: Delivery, orders: Frame) -> None:
     """Rows of `orders` in their present status; guests leave their contacts instead of an id."""
     guest = orders["account"] < 0
     phone = d.world.p["phone"][orders["person"]]
-    typed = d.typed(orders["person"], phone, orders["email"], orders["style"])
-    gives_phone = guest & (orders["style"] % 101 < 92)
+    style, gives_phone = orders["style"], guest & (orders["style"] % 101 < 92)
     d.add(SHOP, "orders", pa.table({
         "order_id": label("W", orders["order"]),
         "user_id": label_where("U", orders["account"], ~guest),
-        "guest_email": nulled(typed["email"].combine_chunks(), guest),
-        "guest_phone": nulled(typed["phone"].combine_chunks(), gives_phone),
-        "guest_name": nulled(typed["full_name"].combine_chunks(), guest),
+        "guest_email": nulled(d.typed_email(orders["email"], style), guest),
+        "guest_phone": nulled(d.typed_phone(phone, style), gives_phone),
+        "guest_name": nulled(d.typed_name(orders["person"], style), guest),
         "cart_id": label("G", orders["cart"]),
         "status": take(STATUS, orders["status"]),
         "delivery_province": take([p.name for p in names.provinces()], orders["province"]),
