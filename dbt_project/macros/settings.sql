@@ -42,6 +42,13 @@
 {%- endmacro %}
 
 
+{# An original amount in the reporting currency. Two decimals of 18 digits overflow when
+    multiplied, so the amount is widened first. #}
+{% macro converted(amount, rate) -%}
+    {{ money('cast(' ~ amount ~ ' as decimal(38, 4)) * ' ~ rate) }}
+{%- endmacro %}
+
+
 {#
     dbt-duckdb makes a real table for the new rows of an incremental Python model and forgets it;
     as a post-hook this drops it in the transaction that made it.

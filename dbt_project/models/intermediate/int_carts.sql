@@ -16,7 +16,7 @@ with touches as (
             when event = 'Product Removed' then -coalesce(quantity, 1)
             else 0
         end as item_change,
-        coalesce(original_price_amount, 0) as price
+        cast(coalesce(original_price_amount, 0) as decimal(38, 4)) as price
     from {{ ref('int_web_events') }}
     where cart_id is not null and kind = 'cart'
 ),
@@ -126,7 +126,7 @@ select
     carts.started_at,
     last_states.occurred_at as last_activity_at,
     cast(last_states.item_count as integer) as item_count,
-    {{ money('last_states.original_amount * rates.rate') }} as cart_amount,
+    {{ converted('last_states.original_amount', 'rates.rate') }} as cart_amount,
     last_items.added_product_id as last_product_id,
     last_items.added_product_name as last_product_name,
     last_states.is_left as is_abandoned,

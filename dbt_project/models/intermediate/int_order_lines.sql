@@ -11,7 +11,8 @@ with lines as (
         lines.unit_price as original_unit_price_amount,
         lines.discount as original_discount_amount,
         -- Not every till writes the total of a line.
-        coalesce(lines.line_amount, lines.units * lines.unit_price - coalesce(lines.discount, 0))
+        coalesce(lines.line_amount, cast(lines.units as decimal(38, 4)) * lines.unit_price
+            - coalesce(lines.discount, 0))
             as original_line_amount,
         orders.ordered_on
     from {{ ref('stg_entities__order_lines') }} as lines
@@ -30,9 +31,9 @@ select
     {{ money('lines.original_unit_price_amount') }} as original_unit_price_amount,
     {{ money('lines.original_discount_amount') }} as original_discount_amount,
     {{ money('lines.original_line_amount') }} as original_line_amount,
-    {{ money('lines.original_unit_price_amount * rates.rate') }} as unit_price_amount,
-    {{ money('lines.original_discount_amount * rates.rate') }} as discount_amount,
-    {{ money('lines.original_line_amount * rates.rate') }} as line_amount
+    {{ converted('lines.original_unit_price_amount', 'rates.rate') }} as unit_price_amount,
+    {{ converted('lines.original_discount_amount', 'rates.rate') }} as discount_amount,
+    {{ converted('lines.original_line_amount', 'rates.rate') }} as line_amount
 from lines
 left join {{ ref('int_exchange_rates') }} as rates
     on lines.original_currency = rates.currency

@@ -30,7 +30,7 @@ select
     dated.paid_on,
     dated.original_currency,
     {{ money('dated.original_amount') }} as original_amount,
-    {{ money('dated.original_amount * rates.rate') }} as amount
+    {{ converted('dated.original_amount', 'rates.rate') }} as amount
 from dated
 left join {{ ref('int_exchange_rates') }} as rates
     on dated.original_currency = rates.currency

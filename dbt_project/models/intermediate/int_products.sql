@@ -20,7 +20,7 @@ select
     ranked.brand,
     ranked.original_currency,
     {{ money('ranked.price') }} as original_price_amount,
-    {{ money('ranked.price * rates.rate') }} as price_amount,
+    {{ converted('ranked.price', 'rates.rate') }} as price_amount,
     ranked.updated_at
 from ranked
 left join {{ ref('int_exchange_rates') }} as rates

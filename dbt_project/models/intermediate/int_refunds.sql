@@ -28,7 +28,7 @@ select
     dated.refunded_on,
     dated.original_currency,
     {{ money('dated.original_amount') }} as original_refund_amount,
-    {{ money('dated.original_amount * rates.rate') }} as refund_amount
+    {{ converted('dated.original_amount', 'rates.rate') }} as refund_amount
 from dated
 left join {{ ref('int_exchange_rates') }} as rates
     on dated.original_currency = rates.currency
