@@ -92,7 +92,9 @@ def parse(file: ConfigFile, model: type[Model]) -> Model:
 def _config_error(
     file: ConfigFile, model: type[BaseModel], problem: ValidationError
 ) -> ConfigError:
-    first = problem.errors(include_url=False, include_input=False)[0]
+    mistakes = problem.errors(include_url=False, include_input=False)
+    # A misspelt key is a missing one too; the spelling is what helps.
+    first = next((m for m in mistakes if m["type"] == "extra_forbidden"), mistakes[0])
     location = tuple(part for part in first["loc"] if not str(part).startswith("function-"))
     fix = None
     message = str(first["msg"]).removeprefix("Value error, ")

@@ -1,0 +1,44 @@
+"""A payments source, and what is in the lake and the quarantine after it was read."""
+
+import json
+from collections.abc import Callable
+
+import duckdb
+
+from ingestion.lake import committed_loads, load_files
+from ingestion.quarantine import quarantine_path
+from khach.environment import Environment
+
+Configure = Callable[[str], None]
+
+PAYMENTS = """sources:
+  shop:
+    kind: files
+    area: web
+    folder: FOLDER
+    time_zone: Asia/Ho_Chi_Minh
+    tables:
+      payments:
+        from: "payments*"
+        filter: amount > 0
+        columns: {payment_id: id, order_id: order_id, amount: amount, paid_at: paid_at}
+"""
+
+
+def rows_of(env: Environment, source: str, table: str, columns: str) -> list[tuple]:
+    """Rows of the committed loads of a raw table, sorted."""
+    files = [
+        str(path)
+        for load in committed_loads(env, source)
+        for path in load_files(env, source, table, load.load_id)
+    ]
+    with duckdb.connect() as connection:
+        return connection.execute(
+            f"select {columns} from read_parquet(?) order by all", [files]
+        ).fetchall()
+
+
+def quarantined(env: Environment, source: str, table: str, file: str) -> list[dict]:
+    """The quarantine of one delivered file."""
+    path = quarantine_path(env, source, table, file)
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []

@@ -1,0 +1,257 @@
+"""Files of every format: what is good lands exactly, what is not is quarantined with its bytes."""
+
+import base64
+import gzip
+import json
+import os
+import random
+import subprocess
+import sys
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from landed_data import PAYMENTS, Configure, quarantined, rows_of
+
+from ingestion.config import load_sources
+from ingestion.delivered import LocalFile
+from ingestion.entities import entity_table
+from ingestion.readers import load_excel
+from ingestion.run import check_source, ingest, pending_loads
+from ingestion.sources import files
+from ingestion.spec import FetchContext, Seen
+from khach.environment import Environment
+from khach.errors import ConfigError, KhachError
+from khach.progress import Silent
+
+HEADER = "id,order_id,amount,paid_at\n"
+LANDED = "payment_id, amount, paid_at, _is_kept, _file, _row"
+
+
+def test_good_rows_land_exactly_and_bad_ones_are_quarantined_with_their_bytes(
+    env: Environment, configure: Configure, folder: Path
+) -> None:
+    configure(PAYMENTS)
+    bad = {
+        3: (b'2,o,12.5.1,2026-01-01 10:00:00\n', "amount: 99.9.9 is not a number"),
+        4: (b'3,o\n', "2 fields instead of 4"),
+        5: (b'"4,o,1,2026-01-01 10:00:00\n', "quotes"),
+        6: (b'5,o\xff,1,2026-01-01 10:00:00\n', "invalid UTF-8"),
+        7: (b'6,o,1,soon\n', "paid_at: aaaa is not a timestamp"),
+        8: (b',o,1,2026-01-01 10:00:00\n', "payment_id is missing"),
+        9: (b'8,o,1.00001,2026-01-01 10:00:00\n', "4 decimals"),
+    }  # fmt: skip
+    good = b'1,"a ""quoted""\nline",99999999999999.9999,2026-01-01 06:59:59\n0,,-1,\n'
+    (folder / "payments-1.csv").write_bytes(
+        HEADER.encode() + good + b"".join(original for original, _ in bad.values())
+    )
+    load = ingest(env, "shop")
+    assert load is not None
+    counts = load.tables["payments"]
+    assert (counts.rows_offered, counts.rows_landed, counts.rows_quarantined) == (9, 2, 7)
+    assert rows_of(env, "shop", "payments", LANDED) == [
+        ("0", Decimal(-1), None, False, "payments-1.csv", 2),
+        # 06:59:59 in Ho Chi Minh City is the evening before in UTC.
+        ("1", Decimal("99999999999999.9999"), datetime(2025, 12, 31, 23, 59, 59), True,  # noqa: DTZ001
+         "payments-1.csv", 1),
+    ]  # fmt: skip
+    refused = {row["line"]: row for row in quarantined(env, "shop", "payments", "payments-1.csv")}
+    assert refused.keys() == bad.keys()
+    for line, (original, reason) in bad.items():
+        assert reason in refused[line]["reason"]
+        assert base64.b64decode(refused[line]["original"]).rstrip(b"\n") == original.rstrip(b"\n")
+
+
+def test_a_file_that_was_loaded_is_not_offered_again_but_changed_content_is(
+    env: Environment, configure: Configure, folder: Path
+) -> None:
+    configure(PAYMENTS)
+    file = folder / "payments-1.csv"
+    file.write_text(HEADER + "1,o,1,2026-01-01 10:00:00\n")
+    assert ingest(env, "shop") is not None
+    assert ingest(env, "shop") is None
+    os.utime(file, (1, 1))
+    assert ingest(env, "shop") is None  # the same bytes under another date
+    file.write_text(HEADER + "1,o,2,2026-01-01 10:00:00\n")
+    assert ingest(env, "shop") is not None
+    assert [row[1] for row in rows_of(env, "shop", "payments", LANDED)] == [1, 2]
+    assert len(pending_loads(env)) == 2
+
+
+def test_nothing_new_is_found_out_without_dlt(
+    env: Environment, configure: Configure, folder: Path
+) -> None:
+    configure(PAYMENTS)
+    (folder / "payments-1.csv").write_text(HEADER + "1,o,1,2026-01-01 10:00:00\n")
+    ingest(env, "shop")
+    code = (
+        "import sys; from khach.environment import load_environment; "
+        "from ingestion.run import ingest; env = load_environment(); "
+        "assert ingest(env, 'shop') is None; assert 'dlt' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=env.project)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "csv.gz", "ndjson", "ndjson.gz", "parquet", "xlsx"])
+def test_every_format_yields_the_same_rows(
+    env: Environment, configure: Configure, folder: Path, suffix: str
+) -> None:
+    configure(PAYMENTS)
+    _write(folder / f"payments.{suffix}", suffix)
+    load = ingest(env, "shop")
+    assert load is not None
+    assert load.tables["payments"].rows_quarantined == 0
+    rows = rows_of(env, "shop", "payments", "payment_id, order_id, amount, paid_at, _row")
+    assert rows == [
+        ("1", "ô-1", Decimal("2.5"), datetime(2026, 1, 1, 3, 0), 1),  # noqa: DTZ001
+        ("2", None, Decimal(7), None, 2),
+    ]
+
+
+def _write(path: Path, suffix: str) -> None:
+    rows = [
+        {"id": 1, "order_id": "ô-1", "amount": 2.5, "paid_at": "2026-01-01 10:00:00"},
+        {"id": 2, "order_id": None, "amount": 7, "paid_at": None},
+    ]
+    text = {
+        "csv": HEADER + "".join(",".join(str(v or "") for v in r.values()) + "\n" for r in rows),
+        "ndjson": "".join(json.dumps(row) + "\n" for row in rows),
+    }.get(suffix.removesuffix(".gz"))
+    if text is not None:
+        data = text.encode()
+        path.write_bytes(gzip.compress(data) if suffix.endswith(".gz") else data)
+        return
+    with duckdb.connect() as connection:
+        load_excel(connection)
+        header = ", header true" if suffix == "xlsx" else ""
+        connection.execute(
+            "copy (select 1 as id, 'ô-1' as order_id, 2.5 as amount, timestamp "
+            "'2026-01-01 10:00:00' as paid_at union all select 2, null, 7, null) "
+            f"to '{path}' (format {suffix}{header})"
+        )
+
+
+@pytest.mark.parametrize("suffix", ["csv", "ndjson", "parquet"])
+def test_a_missing_column_is_named_with_the_columns_that_exist(
+    env: Environment, configure: Configure, folder: Path, suffix: str
+) -> None:
+    configure(PAYMENTS.replace("amount: amount", "amount: amuont"))
+    _write(folder / f"payments.{suffix}", suffix)
+    with pytest.raises(ConfigError, match="did you mean amount") as caught:
+        ingest(env, "shop")
+    assert f"payments.{suffix}" in caught.value.message
+    assert "id, " in str(caught.value.fix)
+    assert caught.value.line == 11
+
+
+def test_an_absent_folder_or_file_is_a_configuration_error(
+    env: Environment, configure: Configure
+) -> None:
+    configure(PAYMENTS.replace('"payments*"', "payments.csv"))
+    with pytest.raises(ConfigError, match=r"payments\.csv does not exist"):
+        ingest(env, "shop")
+    configure(PAYMENTS.replace("folder: FOLDER", "folder: FOLDER/nowhere"))
+    with pytest.raises(ConfigError, match="does not exist") as caught:
+        ingest(env, "shop")
+    assert caught.value.line == 5
+
+
+def test_a_cut_off_gzip_file_stops_the_source_and_lands_nothing(
+    env: Environment, configure: Configure, folder: Path
+) -> None:
+    configure(PAYMENTS)
+    whole = gzip.compress((HEADER + "1,o,1,2026-01-01 10:00:00\n" * 1000).encode())
+    (folder / "payments.csv.gz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(KhachError, match=r"payments\.csv\.gz is not a complete gzip file"):
+        ingest(env, "shop")
+    assert pending_loads(env) == []
+
+
+def test_every_declared_table_exists_after_the_first_load_with_nothing_delivered(
+    env: Environment, configure: Configure
+) -> None:
+    configure(PAYMENTS)
+    load = ingest(env, "shop")
+    assert load is not None
+    assert rows_of(env, "shop", "payments", "payment_id, amount") == []
+    assert ingest(env, "shop") is None
+
+
+def test_sources_check_tells_files_and_rows_and_an_empty_pattern(
+    env: Environment, configure: Configure, folder: Path
+) -> None:
+    configure(PAYMENTS)
+    (config,) = load_sources(env)
+    assert check_source(env, config)[0].problem == "no file matches the pattern"
+    (folder / "payments-1.csv").write_text(HEADER + "1,o,1,2026-01-01 10:00:00\n")
+    assert check_source(env, config)[0].found == "1 files, newest 1 rows"
+
+
+def test_a_delivery_by_url_is_fetched_once(
+    env: Environment, configure: Configure, folder: Path
+) -> None:
+    configure(PAYMENTS.replace("folder: FOLDER", "folder: file://FOLDER"))
+    (folder / "payments-1.csv").write_text(HEADER + "1,o,1,2026-01-01 10:00:00\n")
+    assert ingest(env, "shop") is not None
+    assert ingest(env, "shop") is None
+    assert rows_of(env, "shop", "payments", "payment_id, _file") == [("1", "payments-1.csv")]
+
+
+def test_any_order_of_deliveries_and_repetitions_ends_in_the_same_rows(
+    env: Environment, configure: Configure, folder: Path
+) -> None:
+    seed = random.SystemRandom().randrange(10**6)
+    print(f"seed {seed}")  # noqa: T201
+    draw = random.Random(seed)
+    configure(PAYMENTS)
+    contents = {f"payments-{n}.csv": f"{n},o,{n},\n{n + 100},o,{n},\n" for n in range(5)}
+    for name in draw.choices(list(contents), k=6) + draw.sample(list(contents), k=5):
+        (folder / name).write_text(HEADER + contents[name])
+        if draw.random() < 0.5:
+            ingest(env, "shop")
+    ingest(env, "shop")
+    assert rows_of(env, "shop", "payments", "payment_id, _file, _row") == sorted(
+        (str(n + 100 * (row - 1)), f"payments-{n}.csv", row) for n in range(5) for row in (1, 2)
+    )
+
+
+FIELD = st.text(alphabet='ab1,"\n\r é', max_size=4)
+RAW = st.lists(st.one_of(st.binary(max_size=12), FIELD.map(str.encode)), max_size=8)
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(raw=RAW)
+def test_offered_is_landed_plus_quarantined_for_any_bytes(
+    env: Environment, configure: Configure, tmp_path: Path, raw: list[bytes]
+) -> None:
+    configure(PAYMENTS)
+    (config,) = load_sources(env)
+    staging = tmp_path / "staging"
+    staging.mkdir(exist_ok=True)
+    lines = [b"%d,o,1,2026-01-01 10:00:00" % n for n in range(3)]
+    body = b"\n".join([lines[0], *raw, lines[1], lines[2]])
+    delivered = tmp_path / "payments.csv"
+    delivered.write_bytes(HEADER.encode() + body)
+    landed, reading = _land(env, config, staging, delivered)
+    refused = landed.refused.get("payments.csv", [])
+    assert reading.offered["payments.csv"] == landed.landed["payments.csv"] + len(refused)
+    assert landed.landed["payments.csv"] >= 1  # the first line is good, whatever follows it
+    assert all(row.original in HEADER.encode() + body for row in refused)
+
+
+def _land(env: Environment, config: Any, staging: Path, path: Path) -> tuple[Any, Any]:
+    context = FetchContext(env, config, Seen(), staging, Silent())
+    new = [LocalFile(path.name, path, "x:y")]
+    target = staging / "payments.parquet"
+    result = files._land_entity(context, "payments", config.tables["payments"], new, target)
+    assert entity_table("payments").columns.keys() == set(
+        duckdb.sql(f"select * from '{target}' limit 0").columns
+    )
+    return result
