@@ -1,3 +1,12 @@
+{# Our word for a stated gender; a source's own words are best mapped in sources.yml already. #}
+{% macro gender_word(gender) -%}
+case
+    when lower(trim({{ gender }})) in ('male', 'm', 'nam') then 'male'
+    when lower(trim({{ gender }})) in ('female', 'f', 'nữ') then 'female'
+    when trim({{ gender }}) <> '' and lower(trim({{ gender }})) <> 'unknown' then 'other'
+end
+{%- endmacro %}
+
 {# `anh Minh`, `chị Lan`; the given name alone where the gender does not say; null without a name. #}
 {% macro salutation(gender) -%}
 case {{ gender }} when 'male' then 'anh' when 'female' then 'chị' end

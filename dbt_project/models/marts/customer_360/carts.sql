@@ -19,21 +19,10 @@ waiting as (
     where is_abandoned and customer_id is not null
 ),
 
-reminders as (
-    select waiting.cart_id, min(events.campaign_id) as campaign_id
-    from waiting
-    inner join {{ ref('int_email_events') }} as events
-        on waiting.customer_id = events.customer_id
-        and events.kind = 'sent'
-        and events.occurred_at >= waiting.waits_from
-        and events.occurred_at <= waiting.waits_to
-    inner join cart_campaigns on events.campaign_id = cart_campaigns.campaign_id
-    group by waiting.cart_id
-),
-
 draws as (
     select
         waiting.cart_id,
+        waiting.customer_id,
         experiments.campaign_id,
         experiments.{{ adapter.quote('group') }} as assigned_group,
         row_number() over (
@@ -46,6 +35,34 @@ draws as (
         and experiments.assigned_at >= waiting.waits_from
         and experiments.assigned_at <= waiting.waits_to
     inner join cart_campaigns on experiments.campaign_id = cart_campaigns.campaign_id
+),
+
+cart_mails as (
+    select events.customer_id, events.campaign_id, events.occurred_at
+    from {{ ref('int_email_events') }} as events
+    inner join cart_campaigns on events.campaign_id = cart_campaigns.campaign_id
+    where events.kind = 'sent' and events.customer_id is not null
+),
+
+-- A campaign that writes every day reports one send time for all: there the draw says when.
+reminders as (
+    select cart_id, min(campaign_id) as campaign_id
+    from (
+        select waiting.cart_id, cart_mails.campaign_id
+        from waiting
+        inner join cart_mails
+            on waiting.customer_id = cart_mails.customer_id
+            and cart_mails.occurred_at >= waiting.waits_from
+            and cart_mails.occurred_at <= waiting.waits_to
+        union
+        select draws.cart_id, draws.campaign_id
+        from draws
+        inner join cart_mails
+            on draws.customer_id = cart_mails.customer_id
+            and draws.campaign_id = cart_mails.campaign_id
+        where draws.assigned_group = 'treated'
+    ) as reminded
+    group by cart_id
 )
 
 select
