@@ -106,3 +106,13 @@
 {% macro duckdb__plus_minutes(expression, minutes) -%}
     cast({{ expression }} + interval ({{ minutes }}) minute as timestamp)
 {%- endmacro %}
+
+
+{% macro fold_text(expression) -%}
+    {{ return(adapter.dispatch('fold_text')(expression)) }}
+{%- endmacro %}
+{# Lower case, no accents, single spaces: the same name however it was typed. #}
+{% macro duckdb__fold_text(expression) -%}
+    trim(regexp_replace(lower(replace(replace(
+        strip_accents({{ expression }}), 'đ', 'd'), 'Đ', 'd')), '[^a-z0-9]+', ' ', 'g'))
+{%- endmacro %}
