@@ -14,6 +14,8 @@ _TIMES = {
     "since_last_changed": "m.last_changed >", "before_last_changed": "m.last_changed <",
     "since_timestamp_opt": "m.timestamp_opt >", "before_timestamp_opt": "m.timestamp_opt <",
 }  # fmt: skip
+# The contract's older member documents (schemas List_Members, List_Members_1) lack these keys.
+_NEWER = ("contact_id", "full_name", "source", "unsubscribe_reason", "web_id")
 _NOT_SIMULATED = ("interest_category_id", "interest_ids", "interest_match", "since_last_campaign",
                   "unsubscribed_since")  # fmt: skip
 
@@ -226,7 +228,9 @@ def get_segment_members(exchange: Exchange) -> str:
         " where x.list_id = ?1 and x.tag_id = ?2 and m.status = 'subscribed'"
     )
     values = (exchange.list_id, exchange.path["segment_id"])
-    return exchange.page(Collection("members", documents.MEMBER, source, "m.seq", values, "m.seq"))
+    text = exchange.page(Collection("members", documents.MEMBER, source, "m.seq", values, "m.seq"))
+    newer = (*_NEWER[2:], "contact_id", "tags", "tags_count")
+    return documents.select_fields(text, [], [f"members.{key}" for key in newer])
 
 
 def _segment(exchange: Exchange) -> Any:
@@ -255,10 +259,8 @@ def _tag_addresses(
 
 
 def _documents(exchange: Exchange, list_id: str, member_ids: list[str]) -> list[Any]:
-    return [
-        json.loads(documents.member(exchange.connection, list_id, member_id))
-        for member_id in member_ids
-    ]
+    texts = (documents.member(exchange.connection, list_id, one) for one in member_ids)
+    return [json.loads(documents.select_fields(text, [], list(_NEWER))) for text in texts]
 
 
 def _checks_merge(exchange: Exchange) -> bool:

@@ -82,9 +82,8 @@ def simulated_now(root: Path) -> str:
     would never see the days that follow a change made through the API.
     """
     clock = root / "clock.json"
-    if clock.exists():
-        return iso(json.loads(clock.read_text(encoding="utf-8"))["now"]) or wall_now()
-    return wall_now()
+    now = json.loads(clock.read_text(encoding="utf-8"))["now"] if clock.exists() else wall_now()
+    return str(iso(now))
 
 
 def wall_now() -> str:
