@@ -69,7 +69,7 @@ class Delivery:
 
     def typed_phone(self, phone: Ints, style: Ints) -> pa.Array:
         """Phone numbers as typed; null where negative."""
-        return nulled(typed_phone(np.maximum(phone, 900_000_000), style), phone >= 0)
+        return nulled(typed_phone(np.where(phone < 0, 900_000_000, phone), style), phone >= 0)
 
     def typed_email(self, email: Ints, style: Ints) -> pa.Array:
         """E-mail numbers as typed addresses; null where negative."""

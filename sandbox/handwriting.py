@@ -20,10 +20,10 @@ OLD_PREFIXES = {
     38: "168", 39: "169", 56: "186", 58: "188",
 }  # fmt: skip
 _OLD = pa.array([OLD_PREFIXES.get(i, str(i)) for i in range(100)], pa.string())
-_WRONG_PHONES = 62  # of a thousand
+_WRONG_PHONES = 72  # of a thousand
 # Upper bounds (of a thousand) of what becomes of a name, in the order of `choices` below;
 # misspelt names come first, the last choice is the exact name.
-_NAME_BOUNDS = [62, 200, 230, 250, 270, 285]
+_NAME_BOUNDS = [85, 200, 230, 250, 270, 285]
 _MAIL_BOUNDS = [40, 55, 70]
 CAREFUL_STYLE = 500_507_500  # exact name, phone as 0xxxxxxxxx, e-mail as it is
 

@@ -143,15 +143,15 @@ def _contacts(rng: np.random.Generator, p: dict[str, np.ndarray], ids: Ints, hea
     p["email0"] = 3 * ids
     p["email1"] = np.where(chance(rng, 0.62, n), 3 * ids + 1, 3 * ids)
     p["email2"] = np.where(chance(rng, 0.15, n), 3 * ids + 2, p["email1"])
-    borrows = relative & chance(rng, 0.38, n)  # gives a relative's address at the till or as guest
+    borrows = relative & chance(rng, 0.68, n)  # gives a relative's address at the till or as guest
     p["email1"] = np.where(borrows, 3 * head, p["email1"])
-    reuses = relative & chance(rng, 0.10, n)
+    reuses = relative & chance(rng, 0.25, n)
     p["email2"] = np.where(reuses, 3 * head, p["email2"])
 
 
 def _phone_numbers(slots: Ints) -> Ints:
     """Nine national digits, unique per slot (a fixed permutation of each prefix's block)."""
-    line = (slots // len(PREFIXES) * 7_368_787 + 1_234_567) % 10_000_000
+    line = (slots * 7_368_787 + 1_234_567) % 10_000_000
     return PREFIXES[slots % len(PREFIXES)] * 10_000_000 + line
 
 

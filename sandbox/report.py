@@ -5,10 +5,16 @@ Only who a record belongs to comes from the truth; every value is read from the 
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
+import pyarrow as pa
+
+from sandbox.handwriting import OLD_PREFIXES
+from sandbox.schemas import SHOP_TABLES, TILL_TABLES
 
 # Metric -> (least, most). The shares are of: people, people, devices, sign-ups, receipts, records,
 # records, e-mails, buyers, events, lines, (days), events.
@@ -103,21 +109,16 @@ _QUERIES = {
             where record_kind = 'orders' group by person_id)""",
 }
 
+_FACTS = """
+insert into facts
+select is_good, hash(regexp_extract(line, '"messageId":"([^"]+)"', 1)),
+    is_good and contains(line, '"event":"Signed Up"'),
+    is_good and contains(line, '"method":"store_tablet"'),
+    case when is_good then epoch(regexp_extract(line, '"receivedAt":"([^"]+)"', 1)::timestamptz)
+        - epoch(regexp_extract(line, '"originalTimestamp":"([^"]+)"', 1)::timestamptz) end
+from (select line, json_valid(line) as is_good from lines)
+"""
 _EVENTS = """
-with lines as (
-    select line, json_valid(line) as is_good from read_csv($files, delim = '\x01', quote = '',
-        escape = '', header = false, auto_detect = false, columns = {'line': 'varchar'},
-        max_line_size = 10000000, encoding = 'latin-1', strict_mode = false)
-), facts as (
-    select is_good,
-        hash(regexp_extract(line, '"messageId":"([^"]+)"', 1)) as message,
-        is_good and contains(line, '"event":"Signed Up"') as is_sign_up,
-        is_good and contains(line, '"method":"store_tablet"') as is_tablet,
-        case when is_good then epoch(regexp_extract(line, '"receivedAt":"([^"]+)"', 1)::timestamptz)
-            - epoch(regexp_extract(line, '"originalTimestamp":"([^"]+)"', 1)::timestamptz)
-        end as delay
-    from lines
-)
 select count(*) filter (is_tablet) / count(*) filter (is_sign_up),
     1 - count(distinct message) filter (is_good) / count(*) filter (is_good),
     count(*) filter (not is_good) / count(*),
@@ -136,8 +137,8 @@ def measure(root: Path) -> dict[str, dict[str, Any]]:
         con.execute("set temp_directory = ?", [str(root / ".report.tmp")])
         _open_files(con, root)
         found = {name: _one(con, query)[0] for name, query in _QUERIES.items()}
-        files = [str(p) for p in sorted((root / "exports/web_events").glob("events-*.gz"))]
-        values = con.execute(_EVENTS, {"files": files}).fetchone() or (None,) * 5
+        _read_events(con, root / "exports/web_events")
+        values = con.execute(_EVENTS).fetchone() or (None,) * 5
         found |= dict(zip(_EVENT_METRICS, values, strict=True))
     return {
         name: {
@@ -149,6 +150,22 @@ def measure(root: Path) -> dict[str, dict[str, Any]]:
     }
 
 
+def _read_events(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Table `facts`: one row per line that was written, broken ones included."""
+    con.execute("create temp table facts (is_good boolean, message ubigint, is_sign_up boolean, "
+                "is_tablet boolean, delay double)")  # fmt: skip
+    for file in sorted(folder.glob("events-*.gz")):
+        with gzip.open(file) as content:
+            # Some broken lines are not UTF-8; a replacement letter leaves them broken.
+            text = content.read().decode("utf-8", "replace").encode()
+        ends = np.flatnonzero(np.frombuffer(text, np.uint8) == ord("\n")).astype(np.int32)
+        offsets = np.concatenate([[0], ends + 1]).astype(np.int32)
+        lines = pa.StringArray.from_buffers(len(ends), pa.py_buffer(offsets), pa.py_buffer(text))
+        con.register("lines", pa.table({"line": lines}))
+        con.execute(_FACTS)
+        con.unregister("lines")
+
+
 def _one(con: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
     return con.execute(query).fetchone() or (None,)
 
@@ -156,12 +173,11 @@ def _one(con: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
 def _open_files(con: duckdb.DuckDBPyConnection, root: Path) -> None:
     """Views on the delivered files and the truth; the latest row of a record is not special."""
     shop, till, mail = root / "exports/web_shop", root / "tills/inbox", root / "mailchimp/inbox"
-    text = "all_varchar = true, union_by_name = true"
     views = {
-        "shop_members": f"read_csv('{shop}/members-*.csv', {text})",
-        "shop_orders": f"read_csv('{shop}/orders-*.csv', {text})",
-        "till_members": f"read_csv('{till}/*/members.csv', {text})",
-        "till_receipts": f"read_csv('{till}/*/receipts.csv', {text})",
+        "shop_members": _csv(f"{shop}/members-*.csv", SHOP_TABLES["members"]),
+        "shop_orders": _csv(f"{shop}/orders-*.csv", SHOP_TABLES["orders"]),
+        "till_members": _csv(f"{till}/*/members.csv", TILL_TABLES["members"]),
+        "till_receipts": _csv(f"{till}/*/receipts.csv", TILL_TABLES["receipts"]),
         "mail_members": f"read_parquet('{mail}/*/members.parquet')",
         "surveys": f"read_json('{shop}/surveys-*.ndjson', format = 'newline_delimited', "
         "columns = {response_id: 'varchar', email: 'varchar'})",
@@ -170,10 +186,14 @@ def _open_files(con: duckdb.DuckDBPyConnection, root: Path) -> None:
     }
     for name, reader in views.items():
         con.execute(f"create temp table {name} as from {reader}")
-    from sandbox.handwriting import OLD_PREFIXES
-
     con.execute("create temp table prefixes (old varchar, now varchar)")
     con.executemany(
         "insert into prefixes values (?, ?)", [(v, str(k)) for k, v in OLD_PREFIXES.items()]
     )
     con.execute(_CONTACTS)
+
+
+def _csv(pattern: str, schema: pa.Schema) -> str:
+    columns = {name: "varchar" for name in schema.names}
+    return (f"read_csv('{pattern}', header = true, auto_detect = false, delim = ',', "
+            f"quote = '\"', escape = '\"', columns = {columns})")  # fmt: skip

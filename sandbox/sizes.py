@@ -32,7 +32,7 @@ class Size:
 SIZES = {
     size.name: size
     for size in (
-        Size("XS", 500, 14, 3, 2.5),
+        Size("XS", 500, 14, 3, 4.0),
         Size("S", 5_000, 90, 12, 1.0),
         Size("M", 100_000, 90, 40, 1.0),
         Size("L", 1_000_000, 30, 120, 1.3),

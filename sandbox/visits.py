@@ -78,7 +78,7 @@ def _devices_and_sources(d: Delivery, v: Frame, rng: np.random.Generator) -> Non
     person, generation = v["person"], d.world.p["generation"][v["person"]]
     device = np.where(chance(rng, _MOBILE_SHARE[generation], n), p["mobile"][person],
                       p["laptop"][person])  # fmt: skip
-    v["device"] = np.where(chance(rng, 0.12, n), p["borrowed"][person], device)
+    v["device"] = np.where(chance(rng, 0.2, n), p["borrowed"][person], device)
     source = pick_by_row(rng, _SOURCE_WEIGHTS, generation)
     v["source"] = np.where(v["campaign"] >= 0, NEWSLETTER, source)
     used = np.unique(v["device"])
@@ -133,7 +133,7 @@ def _sign_ups(d: Delivery, v: Frame, rng: np.random.Generator) -> None:
     v["signup"] = np.zeros(n, np.int64)
     v["signup"][candidates] = 1
     on_tablet = candidates[(v["adds"][candidates] == 0) & (v["order"][candidates] == 0)]
-    on_tablet = on_tablet[chance(rng, 0.085, len(on_tablet))]
+    on_tablet = on_tablet[d.world.issue("tablet-turn", len(on_tablet)) % 10 == 0]
     v["device"][on_tablet] = p["store"][person[on_tablet]]
     v["source"][on_tablet] = 0
     v["at"][on_tablet] = d.start + rng.integers(9 * 3_600, 21 * 3_600, len(on_tablet))
