@@ -139,10 +139,9 @@ def _reading(new: list[LocalFile], staging: Path, *, scrub_all: bool) -> Reading
         numbered = numbered_lines([by_name[name] for name in names], LINE_OPTIONS, "line")
         lines = not_landed(numbered, landed)
         return (
-            f"(select parsed.*, _file, _row, cast(null as varchar) as _original, case "
+            "(select parsed.*, _file, _row, cast(null as varchar) as _original, case "
             "when line is null or trim(line) = '' then 'a blank line' "
-            "when not is_json then 'not valid JSON' "
-            "when parsed is null then 'not a JSON object' end as _malformed from "
+            "when not is_json then 'not valid JSON' end as _malformed from "
             "(select *, json_transform(case when is_json then line else '{}' end, "
             f"{literal(structure)}) as parsed from "
             f"(select *, coalesce(json_valid(line), false) as is_json from {lines})))"
