@@ -54,6 +54,8 @@ def as_khach_error(problem: BaseException) -> KhachError:
         return problem
     if isinstance(problem, TyperException):
         return ConfigError(problem.format_message(), fix="add --help to see how it is used")
+    if type(problem).__module__ == "sandbox.errors":
+        return KhachError(str(problem))
     if is_duckdb_lock(problem):
         return BusyError(
             f"a database file is held by another process{_pid(str(problem))}",

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from khach.cli.output import AsJson, emit, facts
+from khach.cli.output import AsJson, emit, facts, table
 from khach.environment import Environment, load_environment
 from khach.errors import ConfigError
 
@@ -87,8 +87,12 @@ def report(as_json: AsJson = False) -> None:
     from sandbox import control
 
     env = _sandbox_environment()
-    answer = control.report(env.sandbox)
-    emit(as_json, answer, facts(answer))
+    measured = control.report(env.sandbox)
+    rows = [
+        (name, *(found[key] for key in ("value", "bar", "ok"))) for name, found in measured.items()
+    ]
+    emit(as_json, measured, lambda console: console.print(
+        table(("how hard it is", "measured", "least, most", "hard enough"), rows)))  # fmt: skip
 
 
 def day_is_pending(env: Environment) -> bool:

@@ -46,7 +46,7 @@ def columns(
     figure, axes = _figure(9.2, 2.9)
     colours = [PALE if is_partial else TEAL for is_partial in partial]
     axes.bar(range(len(periods)), amounts, color=colours, width=0.78)
-    _dates(axes, periods)
+    _dates(axes, periods, fits=11)
     axes.yaxis.set_major_formatter(lambda value, _position: compact(value))
     axes.grid(axis="y", color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
@@ -93,7 +93,7 @@ def line(periods: Sequence[date], shares: Sequence[float], title: str) -> str:
     figure, axes = _figure(4.6, 2.4)
     axes.plot(range(len(periods)), shares, color=AMBER, linewidth=2, marker="o", markersize=3.5)
     axes.set_ylim(0, 1)
-    _dates(axes, periods)
+    _dates(axes, periods, fits=5)
     axes.yaxis.set_major_formatter(lambda value, _position: f"{value:.0%}")
     axes.grid(axis="y", color=GRID, linewidth=0.8)
     axes.tick_params(length=0)
@@ -120,9 +120,8 @@ def _figure(width: float, height: float) -> tuple["Figure", "Axes"]:
     return figure, axes
 
 
-def _dates(axes: "Axes", periods: Sequence[date]) -> None:
-    """Labels that do not touch: as many as the width carries, counted back from the newest."""
-    fits = int(axes.figure.get_figwidth() / 0.85)
+def _dates(axes: "Axes", periods: Sequence[date], *, fits: int) -> None:
+    """At most `fits` labels, counted back from the newest, so that they do not touch."""
     every = -(-len(periods) // fits)
     shown = list(range(len(periods) - 1, -1, -every))[::-1]
     one_year = len({period.year for period in periods}) == 1

@@ -55,9 +55,8 @@ def test_a_snapshot_holds_every_mart_with_its_descriptions_and_parquet(env: Envi
             (100,)
         ]
     with open_state(env) as state:
-        assert state.execute("select snapshot_id, run_id, as_of, is_green from snapshots").fetchall() == [
-            (snapshot_id, "r1", AS_OF.replace(tzinfo=None), True)
-        ]  # fmt: skip
+        rows = state.execute("select snapshot_id, run_id, as_of, is_green from snapshots")
+        assert rows.fetchall() == [(snapshot_id, "r1", AS_OF.replace(tzinfo=None), True)]
     assert {path.name for path in (env.published / snapshot_id).iterdir()} == {
         "marts.duckdb", "snapshot.json", "customers.parquet", "orders.parquet",
     }  # fmt: skip
@@ -180,7 +179,7 @@ def test_a_kill_at_any_point_leaves_a_whole_snapshot_and_the_next_publish_works(
     env: Environment,
 ) -> None:
     seed = random.SystemRandom().randrange(2**32)
-    print(f"seed {seed}")
+    print(f"seed {seed}")  # noqa: T201 (shown when the test fails)
     draw = random.Random(seed)
     build_warehouse(env)
     publish(env, "r0", AS_OF)

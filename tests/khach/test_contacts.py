@@ -1,0 +1,92 @@
+"""Contacts: however a person types an address, a number or a name, it is read the same way."""
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from khach.contacts import _OLD_PREFIXES, parse_email, parse_name, parse_phone
+
+# Subscriber numbers of Vietnamese mobiles: a real prefix and seven digits.
+MOBILE = st.builds(
+    "{}{}".format,
+    st.sampled_from(["32", "56", "70", "77", "81", "90", "91", "97", "98"]),
+    st.text("0123456789", min_size=7, max_size=7),
+)
+LOCAL = st.from_regex(r"[a-z0-9][a-z0-9._+-]{0,20}[a-z0-9]", fullmatch=True)
+DOMAIN = st.from_regex(r"[a-z0-9]{1,10}(\.[a-z]{2,6}){1,2}", fullmatch=True)
+
+
+@given(MOBILE, st.sampled_from(["0", "+84", "84", "0084", "+84 (0)", "84-0", " 0"]),
+       st.sampled_from(["", " ", ".", "-"]))  # fmt: skip
+@settings(max_examples=200, deadline=None)
+def test_every_way_to_write_a_vietnamese_mobile_gives_one_number(
+    digits: str, prefix: str, separator: str
+) -> None:
+    written = prefix + separator.join((digits[:2], digits[2:5], digits[5:]))
+    assert parse_phone(written) == f"+84{digits}"
+
+
+@given(MOBILE)
+@settings(max_examples=50, deadline=None)
+def test_parsing_a_parsed_number_changes_nothing(digits: str) -> None:
+    assert parse_phone(parse_phone(f"0{digits}")) == f"+84{digits}"
+
+
+@pytest.mark.parametrize(("old", "new"), sorted(_OLD_PREFIXES.items()))
+def test_old_eleven_digit_numbers_become_the_new_ten_digit_ones(old: str, new: str) -> None:
+    for prefix in (old, f"+84{old[1:]}", f"84{old[1:]}"):
+        assert parse_phone(f"{prefix}3456789") == f"+84{new[1:]}3456789"
+
+
+@given(st.text(max_size=30))
+def test_a_phone_is_none_or_in_international_form_whatever_is_typed(text: str) -> None:
+    parsed = parse_phone(text)
+    assert parsed is None or re.fullmatch(r"\+[1-9][0-9]{6,14}", parsed)
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "0", "12345", "0000000000", "khong co", "09123456789012"]
+)
+def test_what_is_no_number_is_none(text: str | None) -> None:
+    assert parse_phone(text) is None
+
+
+@given(LOCAL, DOMAIN)
+def test_an_address_is_the_same_in_any_case_and_with_spaces_around(local: str, domain: str) -> None:
+    typed = f"  {local.upper()}@{domain.title()} \t"
+    parsed = parse_email(typed)
+    assert parsed == parse_email(f"{local}@{domain}")
+    assert parsed is None or parsed == f"{local}@{domain}".lower()
+
+
+@given(st.text(max_size=60))
+def test_a_parsed_address_is_stable_and_has_one_at_sign(text: str) -> None:
+    parsed = parse_email(text)
+    assert parsed is None or (parse_email(parsed) == parsed and parsed.count("@") == 1)
+
+
+@pytest.mark.parametrize("text", [None, "", "lan", "lan@", "@example.vn", "a b@example.vn",
+                                  "lan@@example.vn", "lan@example"])  # fmt: skip
+def test_what_is_no_address_is_none(text: str | None) -> None:
+    assert parse_email(text) is None
+
+
+@given(st.lists(st.sampled_from(["Nguyễn", "Thị", "Lan", "Đức", "Ngọc", "Hạnh"]), max_size=5),
+       st.sampled_from(["VN", "GB"]))  # fmt: skip
+def test_a_name_loses_no_diacritic_and_follows_the_countrys_order(
+    words: list[str], country: str
+) -> None:
+    parsed = parse_name("  ".join(words), country)
+    if not words:
+        assert parsed == (None, None)
+    elif len(words) == 1:
+        assert parsed == (None, words[0])
+    else:
+        family, given_name = (words[0], words[-1]) if country == "VN" else (words[-1], words[0])
+        assert parsed == (family, given_name)
+
+
+def test_decomposed_and_composed_letters_are_one_name() -> None:
+    assert parse_name("Nguye\u0302\u0303n Lan") == parse_name("Nguyễn Lan")
