@@ -15,6 +15,6 @@ def modelling_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(
         PROJECT / "dbt_project",
         folder,
-        ignore=shutil.ignore_patterns("marts", "data-tests", "target", "logs"),
+        ignore=shutil.ignore_patterns("marts", "exposures.yml", "data-tests", "target", "logs"),
     )
     return folder

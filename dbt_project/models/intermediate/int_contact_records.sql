@@ -1,13 +1,36 @@
 -- Every delivered record that names a person, with the identifiers as they were written.
-with web_identities as (
-    -- Millions of events name few people: one record per combination, not per event.
+-- Millions of events name few people: one record per combination of identifiers, not per event.
+with combinations as (
+    select
+        source,
+        namespace,
+        min(message_id) as first_message_id,
+        min(occurred_at) as first_seen_at,
+        max(occurred_at) as last_seen_at,
+        user_id,
+        email,
+        phone,
+        anonymous_id
+    from {{ ref('int_web_identifiers') }}
+    group by source, namespace, user_id, email, phone, anonymous_id
+),
+
+web_identities as (
     select
         source,
         namespace,
         'web_identities' as record_kind,
-        min(message_id) as record_id,
-        min(occurred_at) as first_seen_at,
-        max(occurred_at) as last_seen_at,
+        -- One event may show two combinations.
+        first_message_id || ':' || cast(row_number() over (
+            partition by source, first_message_id
+            order by
+                user_id asc nulls last,
+                email asc nulls last,
+                phone asc nulls last,
+                anonymous_id asc nulls last
+        ) as varchar) as record_id,
+        first_seen_at,
+        last_seen_at,
         user_id,
         cast(null as varchar) as member_number,
         cast(null as varchar) as external_id,
@@ -16,8 +39,7 @@ with web_identities as (
         anonymous_id,
         cast(null as varchar) as full_name,
         cast(null as varchar) as country
-    from {{ ref('int_web_identifiers') }}
-    group by source, namespace, user_id, email, phone, anonymous_id
+    from combinations
 ),
 
 -- A member is one address under every list: the list that changed last tells.

@@ -1,0 +1,43 @@
+{#
+    The health of the identity graph. A broken rule in a source (one e-mail for all guests) shows
+    as a giant cluster or a wave of merges, and must be seen before it is written down.
+#}
+
+{# Every identifier that may link is in the proposal, and nothing else is. #}
+{% test proposal_covers_all_nodes(model) %}
+select
+    nodes.node_id as missing_node,
+    proposal.node_id as invented_node
+from (select * from {{ ref('identity_nodes') }} where blocked_by is null) as nodes
+full outer join {{ model }} as proposal on nodes.node_id = proposal.node_id
+where nodes.node_id is null or proposal.node_id is null
+{% endtest %}
+
+
+{# No customer has more accounts, addresses and numbers than one person can have. #}
+{% test clusters_stay_small(model, most=30) %}
+select
+    cluster_id,
+    count(*) as identifier_count
+from {{ model }}
+where identifier_type <> 'anonymous_id'
+group by cluster_id
+having count(*) > {{ most }}
+{% endtest %}
+
+
+{# One run merges few of the customers known before; under `at_least` merges anything goes. #}
+{% test merges_stay_rare(model, most_share=0.1, at_least=20) %}
+select
+    merged_count,
+    known_count
+from (
+    select
+        count(distinct previous_customer_id) as known_count,
+        count(distinct case
+            when previous_customer_id <> customer_id then previous_customer_id
+        end) as merged_count
+    from {{ model }}
+) as counts
+where merged_count >= {{ at_least }} and merged_count > {{ most_share }} * known_count
+{% endtest %}
