@@ -1,0 +1,1 @@
+"""A simulated sneaker retailer in Viet Nam: seeded history, real servers, ground truth apart."""

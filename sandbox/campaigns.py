@@ -10,39 +10,30 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from sandbox import names
 from sandbox.accounts import CLEANED, SUBSCRIBED, leave_list
 from sandbox.canaries import CANARY_COUNT
 from sandbox.delivery import EMAIL, SHOP, Delivery
-from sandbox.draw import DAY_SECONDS, Ints, campaign_ids, chance, moments, take
-from sandbox.frames import append, split_due, where
+from sandbox.draw import DAY_SECONDS, Ints, campaign_ids, chance, moments, nulled, take
+from sandbox.effects import REMINDER, uplift
+from sandbox.frames import Frame, append, split_due, where
 from sandbox.visits import BROWSE, BUY, RECOVER
-from sandbox.world import NEVER, World
+from sandbox.world import NEVER
 
 LIST_ID = "khach00001"
 LIST_NAME = "Sải: bản tin"
-REMINDER = 3
 AUDIENCES = ["toàn bộ", "gen Z", "gen Y", "bỏ quên giỏ hàng"]
 TITLES = ["Bản tin", "Bộ sưu tập gen Z", "Chạy bộ cuối tuần", "Nhắc giỏ hàng"]
 SUBJECTS = ["Mẫu mới tuần này tại Sải", "Phối đồ cùng Sải", "Đôi chạy bộ nào hợp bạn?",
             "Giỏ hàng của bạn vẫn còn đây"]  # fmt: skip
 HOLDOUT = [0.15, 0.15, 0.15, 0.30]
-# Extra orders (newsletters) or recovered carts (reminder) per treated person, by generation.
-UPLIFT = np.array([[0.040, 0.030, 0.015, 0.010], [0.060, 0.030, 0.015, 0.010],
-                   [0.030, 0.050, 0.015, 0.010], [0.20, 0.14, 0.10, 0.05]])  # fmt: skip
-_STRENGTH = [1.0, 0.6, 1.4]
 _OPENS = np.array([0.24, 0.36, 0.38, 0.30])
 _CLICKS = np.array([0.06, 0.07, 0.05, 0.03])
 _SEND_HOUR = 9
 OPEN, CLICK, HARD, SOFT, UNSUBSCRIBE = range(5)
 _COST_PER_MAIL = 60
 ADS = {"google": 1_900_000, "facebook": 1_500_000, "tiktok": 1_700_000}  # a day at size S
-
-
-def uplift(kind: int, campaign: int) -> np.ndarray:
-    """The true effect of a campaign by generation; reminders are all alike."""
-    return UPLIFT[kind] * (1.0 if kind == REMINDER else _STRENGTH[campaign % 3])
 
 
 def run(d: Delivery) -> None:
@@ -74,7 +65,7 @@ def _start(d: Delivery, kind: int) -> None:
     emails = emails[np.sort(first)]  # one address per person, so that groups stay apart
     if kind:
         emails = emails[generation[mail["person"][emails]] == kind - 1]
-    _assign(d, campaign, kind, emails, mail["person"][emails], cart=None)
+    _assign(d, campaign, kind, emails=emails, persons=mail["person"][emails], cart=None)
 
 
 def _remind(d: Delivery, campaign: int) -> None:
@@ -91,12 +82,12 @@ def _remind(d: Delivery, campaign: int) -> None:
     found = np.flatnonzero(fresh)
     last = found[::-1]  # the latest cart of each person
     found = np.sort(last[np.unique(carts["person"][last], return_index=True)[1]])
-    _assign(d, campaign, REMINDER, carts["email"][found], carts["person"][found],
-            cart=where(carts, found))  # fmt: skip
+    chosen = where(carts, found)
+    _assign(d, campaign, REMINDER, emails=chosen["email"], persons=chosen["person"], cart=chosen)
 
 
 def _assign(
-    d: Delivery, campaign: int, kind: int, emails: Ints, persons: Ints, cart: dict | None
+    d: Delivery, campaign: int, kind: int, *, emails: Ints, persons: Ints, cart: Frame | None
 ) -> None:
     """Draw the groups, send to the treated, and let the campaign work on some of them."""
     if not len(emails):
@@ -110,8 +101,11 @@ def _assign(
     w.frames["assigned"] = append(
         w.frames["assigned"], campaign=campaign, person=persons, treated=treated, caused=worked
     )
+    identifier = campaign_ids(w.seed, np.full(n, campaign))
+    record = pc.binary_join_element_wise(identifier, take(w.emails, emails), "-")
+    d.truth(SHOP, "experiments", record, persons)
     d.add(SHOP, "experiments", pa.table({
-        "campaign_id": campaign_ids(w.seed, np.full(n, campaign)),
+        "campaign_id": identifier,
         "email": take(w.emails, emails),
         "grp": pa.array(np.where(treated, "treated", "holdout")),
         "assigned_at": moments(np.full(n, at - 1_800)),
@@ -131,8 +125,15 @@ def _assign(
     _plan_mail(d, campaign, emails[bounced], np.where(hard, HARD, SOFT)[bounced],
                np.full(int(bounced.sum()), at + 60))  # fmt: skip
     reached = treated & ~bounced
-    _plan_reactions(d, campaign, emails[reached], persons[reached], worked[reached],
-                    None if cart is None else cart["cart"][reached], rng)  # fmt: skip
+    _plan_reactions(
+        d,
+        campaign,
+        emails=emails[reached],
+        persons=persons[reached],
+        worked=worked[reached],
+        carts=None if cart is None else cart["cart"][reached],
+        rng=rng,
+    )
 
 
 def _plan_mail(d: Delivery, campaign: int, emails: Ints, action: Ints | int, at: Ints) -> None:
@@ -144,6 +145,7 @@ def _plan_mail(d: Delivery, campaign: int, emails: Ints, action: Ints | int, at:
 def _plan_reactions(
     d: Delivery,
     campaign: int,
+    *,
     emails: Ints,
     persons: Ints,
     worked: np.ndarray,
@@ -174,13 +176,13 @@ def _deliver_activity(d: Delivery) -> None:
     w = d.world
     due, w.frames["mail_events"] = split_due(w.frames["mail_events"], d.end)
     acts = where(due, due["action"] <= SOFT)
-    followed = acts["action"] == CLICK
+    followed, bounced = acts["action"] == CLICK, acts["action"] >= HARD
     d.add(EMAIL, "activity", pa.table({
         "campaign_id": campaign_ids(w.seed, acts["campaign"]),
         "email_address": take(w.emails, acts["email"]),
         "action": take(["open", "click", "bounce", "bounce"], acts["action"]),
-        "activity_type": take([None, None, "hard", "soft"], acts["action"]),
-        "url": pa.array(np.where(followed, "https://sai.example/", None), pa.string()),
+        "activity_type": nulled(take(["", "", "hard", "soft"], acts["action"]), bounced),
+        "url": nulled(pa.repeat("https://sai.example/", len(followed)), followed),
         "occurred_at": moments(acts["at"], utc=True),
     }))  # fmt: skip
     leave_list(d, acts["email"][acts["action"] == HARD], acts["at"][acts["action"] == HARD],
@@ -215,7 +217,7 @@ def _deliver_campaign(d: Delivery, campaign: int) -> None:
 
 
 def _deliver_ads(d: Delivery) -> None:
-    """The month's advertising campaigns with their cost so far, every Monday and on the first day."""
+    """The month's advertising campaigns with their cost so far: on Mondays and first days."""
     today = d.world.date_of(d.day)
     if d.day and today.weekday() and today.day != 1:
         return
@@ -227,30 +229,3 @@ def _deliver_ads(d: Delivery) -> None:
         "started_at": moments(np.full(len(ADS), d.start - (today.day - 1) * DAY_SECONDS)),
         "cost": cost,
     }))  # fmt: skip
-
-
-def effects(world: World) -> pa.Table:
-    """True effects so far: campaign x generation.
-
-    `uplift` is the extra orders (metric `orders`) or recovered carts (`cart_recoveries`) per
-    treated person; for reminders it applies to carts that would not have come back by themselves.
-    `caused_count` is how many the campaign really caused.
-    """
-    assigned, campaigns = world.frames["assigned"], world.frames["campaigns"]
-    kinds = dict(zip(campaigns["campaign"].tolist(), campaigns["kind"].tolist(), strict=True))
-    generation = world.p["generation"][assigned["person"]]
-    key = assigned["campaign"] * 4 + generation
-    found, place = np.unique(key, return_inverse=True)
-    treated = np.bincount(place, weights=assigned["treated"], minlength=len(found)).astype(int)
-    everybody = np.bincount(place, minlength=len(found))
-    caused = np.bincount(place, weights=assigned["caused"], minlength=len(found)).astype(int)
-    number, gen = found // 4, found % 4
-    kind = np.array([kinds[int(c)] for c in number], np.int64)
-    true = [uplift(int(k), int(c))[g] for k, c, g in zip(kind, number, gen, strict=True)]
-    return pa.table({
-        "campaign_id": campaign_ids(world.seed, number),
-        "segment": take(names.GENERATIONS, gen),
-        "metric": take(["orders", "cart_recoveries"], (kind == REMINDER).astype(np.int64)),
-        "uplift": pa.array(true, pa.float64()),
-        "treated_count": treated, "holdout_count": everybody - treated, "caused_count": caused,
-    })  # fmt: skip

@@ -96,7 +96,7 @@ def advance(root: Path, days: int = 1, size: str | None = None) -> dict[str, Any
 
 
 def report(root: Path) -> dict[str, Any]:
-    """How hard the written data is: metric -> {value, bar, ok}. Raises SandboxError without data."""
+    """Hardness of the written data: metric -> {value, bar, ok}. SandboxError without data."""
     from sandbox import report as hardness
 
     if not (root / "clock.json").exists():

@@ -14,8 +14,8 @@ from sandbox.draw import Ints, label, nulled, stream, take
 from sandbox.handwriting import CAREFUL_STYLE, typed_email, typed_name, typed_phone
 from sandbox.world import World
 
-# Names of the sources as the truth calls them.
-WEB, SHOP, TILLS, EMAIL, SURVEYS = "web", "web_shop", "tills", "mailchimp", "surveys"
+# Areas of the delivery; the truth calls the sources by the same names.
+WEB, SHOP, TILLS, EMAIL = "web_events", "web_shop", "tills", "email"
 
 
 @dataclass
@@ -25,9 +25,7 @@ class Delivery:
     world: World
     day: int
     con: duckdb.DuckDBPyConnection
-    tables: dict[tuple[str, str], list[pa.Table]] = field(
-        default_factory=lambda: defaultdict(list)
-    )
+    tables: dict[tuple[str, str], list[pa.Table]] = field(default_factory=lambda: defaultdict(list))
 
     @property
     def start(self) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
-Strings = pa.Array
+Strings: TypeAlias = pa.Array
 
 DAY_SECONDS = 86_400
 UTC_OFFSET_SECONDS = 7 * 3_600

@@ -23,6 +23,7 @@ from sandbox.draw import (
     uuids,
 )
 from sandbox.frames import Frame, rows
+from sandbox.segment import LINES
 from sandbox.visits import MAX_VIEWS, NEWSLETTER, SOURCES
 from sandbox.world import NEVER
 
@@ -31,68 +32,9 @@ DUPLICATE_SHARE, LATE_SHARE, MALFORMED_SHARE = 0.014, 0.018, 0.0016
 LOST_ORDER_EVENTS = 0.02  # ad blockers and closed tabs
 MAX_LATE_SECONDS = 3 * DAY_SECONDS - 7 * 3_600
 
-_LINES = """
-with picked as (
-    select e.*, v.* exclude (row_number),
-        p.product_id, p.name as product_name, p.category,
-        strftime(make_timestamp((e.sent_ms - 25200000) * 1000), '%Y-%m-%dT%H:%M:%S.%gZ') as sent,
-        strftime(make_timestamp((e.at_ms - 25200000) * 1000), '%Y-%m-%dT%H:%M:%S.%gZ') as original,
-        strftime(make_timestamp((e.received_ms - 25200000) * 1000), '%Y-%m-%dT%H:%M:%S.%gZ')
-            as received,
-        strftime(make_timestamp((e.received_ms - e.sent_ms + e.at_ms - 25200000) * 1000),
-            '%Y-%m-%dT%H:%M:%S.%gZ') as stamp
-    from events e
-    join visits v on v.row_number = e.visit
-    left join products p on p.row_number = e.product
-), shaped as (
-    select *,
-        case code when 1 then 'identify' when 8 then 'alias' when 0 then 'page' when 3 then 'page'
-            else 'track' end as kind,
-        case code when 2 then 'Products Searched' when 4 then 'Product Viewed'
-            when 5 then 'Product Added' when 6 then 'Cart Viewed' when 7 then 'Checkout Started'
-            when 9 then 'Signed Up' when 10 then 'Order Completed' end as event,
-        case code when 0 then '/' when 2 then '/tim-kiem' when 3 then '/san-pham/' || product_id
-            when 4 then '/san-pham/' || product_id when 5 then '/san-pham/' || product_id
-            when 6 then '/gio-hang' when 7 then '/thanh-toan' when 10 then '/cam-on'
-            else '/tai-khoan' end as path,
-        case code
-            when 2 then json_object('query', category)
-            when 4 then json_object('product_id', product_id, 'name', product_name,
-                'category', category, 'price', price, 'currency', 'VND')
-            when 5 then json_object('cart_id', cart_id, 'product_id', product_id,
-                'name', product_name, 'category', category, 'price', price,
-                'quantity', quantity, 'currency', 'VND')
-            when 6 then json_object('cart_id', cart_id)
-            when 7 then json_object('cart_id', cart_id, 'value', total, 'currency', 'VND')
-            when 9 then json_object('method', sign_up_method)
-            when 10 then json_object('order_id', order_id, 'cart_id', cart_id, 'total', total,
-                'currency', 'VND')
-            else json_object('path', case code when 0 then '/' else '/san-pham/' || product_id end)
-        end as properties
-    from picked
-)
-select to_json({
-    type: kind, messageId: message_id, anonymousId: anonymous_id,
-    userId: case when is_known then user_id end,
-    previousId: case when code = 8 then anonymous_id end,
-    event: event, name: case code when 0 then 'Home' when 3 then 'Product' end,
-    properties: case when kind in ('identify', 'alias') then null else properties end,
-    traits: case when code = 1
-        then json_object('email', email, 'phone', phone, 'name', full_name) end,
-    context: {
-        campaign: {source: source, medium: medium, name: campaign},
-        page: {url: 'https://sai.example' || path, path: path, referrer: referrer,
-            title: coalesce(product_name, 'Sải')},
-        device: {id: device_id, type: device_type},
-        userAgent: user_agent, locale: 'vi-VN', library: {name: 'analytics.js', version: '2.1'}
-    },
-    originalTimestamp: original, sentAt: sent, receivedAt: received, timestamp: stamp
-})::varchar as line, received_ms
-from shaped order by received_ms, event_number, sent_ms
-"""
 _AGENTS = [
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_4 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148",
-    "Mozilla/5.0 (Linux; Android 15; SM-A556E) AppleWebKit/537.36 Chrome/136.0 Mobile Safari/537.36",
+    "Mozilla/5.0 (Linux; Android 15; SM-A556E) AppleWebKit/537.36 Chrome/136.0 Mobile Safari/537",
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/136.0 Safari/537.36",
 ]
 _DEVICE_TYPES = ["ios", "android", "desktop"]
@@ -105,7 +47,7 @@ def deliver(d: Delivery, v: Frame) -> None:
     for name, table in (("events", _event_table(d, e)), ("visits", _visit_strings(d, v)),
                         ("products", _products())):  # fmt: skip
         d.con.register(name, table)
-    lines = d.con.execute(_LINES).to_arrow_table()
+    lines = d.con.execute(LINES).to_arrow_table()
     for name in ("events", "visits", "products"):
         d.con.unregister(name)
     _truth(d, v)
@@ -158,7 +100,7 @@ def _unroll(d: Delivery, v: Frame, rng: np.random.Generator) -> Frame:
 
 
 def _times(v: Frame, visit: Ints, rng: np.random.Generator) -> Ints:
-    """Event times: gaps of seconds to minutes after the start of the visit, ending before 25 min."""
+    """Event times: gaps of seconds to minutes after the start of the visit."""
     gaps = np.minimum(rng.exponential(32_000, len(visit)) + 900, 90_000).astype(np.int64)
     total = np.cumsum(gaps)
     first = np.searchsorted(visit, np.arange(rows(v)))

@@ -8,18 +8,26 @@ from __future__ import annotations
 import gzip
 import io
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as csv
 import pyarrow.parquet as pq
+from pyarrow import csv
 
-from sandbox.delivery import EMAIL, SHOP, SURVEYS, TILLS, WEB, Delivery
+from sandbox.delivery import EMAIL, SHOP, TILLS, WEB, Delivery
 from sandbox.events import broken_lines
 from sandbox.files import write_folder, write_whole
-from sandbox.schemas import EXPERIMENTS, MAIL_TABLES, SHOP_TABLES, SURVEY_RESPONSES, TILL_TABLES, TRUTH_RECORDS
+from sandbox.schemas import (
+    EXPERIMENTS,
+    MAIL_TABLES,
+    SHOP_TABLES,
+    SURVEY_RESPONSES,
+    TILL_TABLES,
+    TRUTH_RECORDS,
+)
 
 
 def write_day(root: Path, d: Delivery) -> None:
@@ -29,10 +37,12 @@ def write_day(root: Path, d: Delivery) -> None:
     write_whole(exports / "web_events" / f"events-{date}.ndjson.gz", lambda p: _events(p, d))
     for name, schema in SHOP_TABLES.items():
         table = whole(d, SHOP, name, schema)
-        write_whole(exports / "web_shop" / f"{name}-{date}.csv", lambda p, t=table: _csv(p, t))
+        write_whole(exports / "web_shop" / f"{name}-{date}.csv", partial(_csv, table))
     write_whole(exports / f"web_shop/surveys-{date}.ndjson", lambda p: _surveys(p, d))
     groups = whole(d, SHOP, "experiments", EXPERIMENTS)
-    write_whole(exports / f"web_shop/experiments-{date}.parquet", lambda p: pq.write_table(groups, p))
+    write_whole(
+        exports / f"web_shop/experiments-{date}.parquet", lambda p: pq.write_table(groups, p)
+    )
     records = whole(d, "truth", "records", TRUTH_RECORDS)
     write_whole(root / f"truth/days/{date}.parquet", lambda p: pq.write_table(records, p))
     write_folder(root / "tills" / "inbox" / date, lambda p: _till_files(p, d))
@@ -47,7 +57,7 @@ def whole(d: Delivery, area: str, name: str, schema: pa.Schema) -> pa.Table:
     return pa.concat_tables([part.select(schema.names).cast(schema) for part in parts])
 
 
-def _csv(path: Path, table: pa.Table) -> None:
+def _csv(table: pa.Table, path: Path) -> None:
     csv.write_csv(table, path)
 
 
@@ -82,7 +92,7 @@ def _join(lines: pa.ChunkedArray) -> bytes:
 
 def _surveys(path: Path, d: Delivery) -> None:
     """NDJSON; `answers` is a nested object."""
-    answers = whole(d, SURVEYS, "responses", SURVEY_RESPONSES).to_pylist()
+    answers = whole(d, SHOP, "survey_responses", SURVEY_RESPONSES).to_pylist()
     with path.open("w", encoding="utf-8") as out:
         for answer in answers:
             answer["answers"] = json.loads(answer["answers"])
@@ -92,7 +102,7 @@ def _surveys(path: Path, d: Delivery) -> None:
 
 def _till_files(folder: Path, d: Delivery) -> None:
     for name, schema in TILL_TABLES.items():
-        _csv(folder / f"{name}.csv", whole(d, TILLS, name, schema))
+        _csv(whole(d, TILLS, name, schema), folder / f"{name}.csv")
 
 
 def _mail_files(folder: Path, d: Delivery) -> None:

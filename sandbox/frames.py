@@ -1,4 +1,4 @@
-"""Frames: small column stores of numbers (a dict of equally long arrays), for work still to come."""
+"""Frames: columns of numbers (a dict of equally long arrays), for what is still to come."""
 
 from __future__ import annotations
 

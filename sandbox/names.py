@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FAMILY = {
-    "Nguyễn": 38, "Trần": 12, "Lê": 9.5, "Phạm": 7, "Hoàng": 3, "Huỳnh": 2.6, "Phan": 4.5, "Vũ": 2.4,
-    "Võ": 2, "Đặng": 2.1, "Bùi": 2, "Đỗ": 1.6, "Hồ": 1.3, "Ngô": 1.3, "Dương": 1, "Lý": 0.6,
-    "Đinh": 0.8, "Trịnh": 0.7, "Mai": 0.6, "Đoàn": 0.6, "Lương": 0.6, "Tạ": 0.4, "Châu": 0.3,
-    "Tôn Nữ": 0.1, "Âu Dương": 0.1,
+    "Nguyễn": 38, "Trần": 12, "Lê": 9.5, "Phạm": 7, "Hoàng": 3, "Huỳnh": 2.6, "Phan": 4.5,
+    "Vũ": 2.4, "Võ": 2, "Đặng": 2.1, "Bùi": 2, "Đỗ": 1.6, "Hồ": 1.3, "Ngô": 1.3, "Dương": 1,
+    "Lý": 0.6, "Đinh": 0.8, "Trịnh": 0.7, "Mai": 0.6, "Đoàn": 0.6, "Lương": 0.6, "Tạ": 0.4,
+    "Châu": 0.3, "Tôn Nữ": 0.1, "Âu Dương": 0.1,
 }  # fmt: skip
 MIDDLE_FEMALE = [
     "Thị", "Ngọc", "Thị Ngọc", "Thu", "Minh", "Phương", "Thanh", "Bảo", "Khánh", "Mỹ", "Thùy",
@@ -26,9 +26,9 @@ MIDDLE_MALE = [
     "Trọng", "Ngọc", "Thanh", "Tuấn", "Quang", "Duy", "Nhật", "Bảo", "Phúc", "Tiến",
 ]  # fmt: skip
 GIVEN_FEMALE = [
-    "Anh", "An", "Bình", "Châu", "Chi", "Dung", "Duyên", "Đào", "Giang", "Hà", "Hạnh", "Hân", "Hằng",
-    "Hiền", "Hoa", "Hoài", "Hồng", "Huệ", "Hương", "Khanh", "Kiều", "Lan", "Lê", "Liên", "Linh",
-    "Loan", "Ly", "Mai", "My", "Nga", "Ngân", "Ngọc", "Nguyệt", "Nhi", "Nhung", "Như", "Oanh",
+    "Anh", "An", "Bình", "Châu", "Chi", "Dung", "Duyên", "Đào", "Giang", "Hà", "Hạnh", "Hân",
+    "Hằng", "Hiền", "Hoa", "Hoài", "Hồng", "Huệ", "Hương", "Khanh", "Kiều", "Lan", "Lê",
+    "Liên", "Linh", "Loan", "Ly", "Mai", "My", "Nga", "Ngân", "Ngọc", "Nguyệt", "Nhi", "Nhung", "Như", "Oanh",
     "Phương", "Phượng", "Quyên", "Quỳnh", "Sương", "Tâm", "Thảo", "Thi", "Thoa", "Thu", "Thư",
     "Thúy", "Thủy", "Tiên", "Trang", "Trâm", "Trân", "Trinh", "Trúc", "Tuyền", "Tuyết", "Uyên",
     "Vân", "Vy", "Xuân", "Yên", "Yến", "Ý",
@@ -47,7 +47,8 @@ STREETS = [
     "Phạm Văn Đồng", "Lê Duẩn", "Ngô Quyền", "Bà Triệu", "Trường Chinh", "Nguyễn Văn Cừ",
 ]  # fmt: skip
 OCCUPATIONS = [
-    "học sinh, sinh viên", "nhân viên văn phòng", "kỹ sư", "giáo viên", "công nhân", "kinh doanh tự do",
+    "học sinh, sinh viên", "nhân viên văn phòng", "kỹ sư", "giáo viên", "công nhân",
+    "kinh doanh tự do",
     "nhân viên bán hàng", "y tế", "lái xe", "thiết kế", "nội trợ", "nghỉ hưu",
 ]  # fmt: skip
 INCOME_BANDS = ["dưới 5 triệu", "5-10 triệu", "10-20 triệu", "20-40 triệu", "trên 40 triệu"]

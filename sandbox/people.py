@@ -104,9 +104,9 @@ def _birth_days(rng: np.random.Generator, generation: np.ndarray) -> np.ndarray:
 def _habits(rng: np.random.Generator, p: dict[str, np.ndarray], n: int, pace: float) -> None:
     gen = p["generation"]
     zeal = rng.gamma(2.0, 0.5, n)  # one person's appetite, the same online and in stores
-    both = pick(rng, [30, 24, 46], n)  # prefers web, prefers stores, uses both
+    both = pick(rng, [24, 18, 58], n)  # prefers web, prefers stores, uses both
     web = np.array([1.35, 0.35, 1.0])[both]
-    store = np.array([0.15, 1.5, 1.1])[both]
+    store = np.array([0.15, 1.5, 1.25])[both]
     p["visit_rate"] = (VISITS_PER_DAY[gen] * zeal * web * pace).astype(np.float32)
     p["store_rate"] = (STORE_BUYS_PER_DAY[gen] * zeal * store * pace).astype(np.float32)
     p["shoe_size"] = np.where(p["gender"] == 1, 41, 37).astype(np.int8) + rng.integers(

@@ -40,8 +40,8 @@ with raw as (
     select 'web_shop' as source, 'customers' as kind, user_id as id, email from shop_members
     union all select 'web_shop', 'orders', order_id, guest_email from shop_orders
     union all select 'tills', 'customers', member_number, email from till_members
-    union all select 'mailchimp', 'customers', md5(email_address), email_address from mail_members
-    union all select 'surveys', 'survey_responses', response_id, email from surveys
+    union all select 'email', 'customers', md5(email_address), email_address from mail_members
+    union all select 'web_shop', 'survey_responses', response_id, email from surveys
 )
 select distinct person_id, lower(trim(email)) as email
 from raw join truth on raw.source = truth.source and kind = truth.record_kind and id = record_id
@@ -194,6 +194,6 @@ def _open_files(con: duckdb.DuckDBPyConnection, root: Path) -> None:
 
 
 def _csv(pattern: str, schema: pa.Schema) -> str:
-    columns = {name: "varchar" for name in schema.names}
+    columns = dict.fromkeys(schema.names, "varchar")
     return (f"read_csv('{pattern}', header = true, auto_detect = false, delim = ',', "
             f"quote = '\"', escape = '\"', columns = {columns})")  # fmt: skip

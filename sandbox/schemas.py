@@ -68,9 +68,7 @@ MAIL_TABLES = {
         "campaign_id list_id title subject_line status send_time:time emails_sent:int"
     ),
     "sends": _schema("campaign_id email_address status"),
-    "activity": _schema(
-        "campaign_id email_address action activity_type url occurred_at:time"
-    ),
+    "activity": _schema("campaign_id email_address action activity_type url occurred_at:time"),
     "unsubscribes": _schema("campaign_id email_address reason occurred_at:time"),
 }
 TRUTH_RECORDS = _schema("source record_kind record_id person_id")

@@ -6,7 +6,17 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from sandbox import accounts, campaigns, catalogue, events, store_sales, surveys, visits, web_orders
+from sandbox import (
+    accounts,
+    campaigns,
+    catalogue,
+    events,
+    members,
+    store_sales,
+    surveys,
+    visits,
+    web_orders,
+)
 from sandbox.delivery import EMAIL, SHOP, TILLS, Delivery
 from sandbox.draw import moments
 from sandbox.world import World, add_people
@@ -33,7 +43,7 @@ def simulate_day(world: World, con: duckdb.DuckDBPyConnection) -> Delivery:
     store_sales.sell(d)
     store_sales.take_back(d)
     surveys.answer(d)
-    accounts.deliver_members(d)
+    members.deliver_members(d)
     return d
 
 

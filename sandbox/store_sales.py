@@ -9,8 +9,17 @@ from sandbox import accounts
 from sandbox.canaries import CANARY_COUNT
 from sandbox.catalogue import POPULARITY, product_ids, store_ids
 from sandbox.delivery import TILLS, Delivery
-from sandbox.draw import DAY_SECONDS, Ints, chance, label, label_where, moments
-from sandbox.draw import pick, pick_by_row, take
+from sandbox.draw import (
+    DAY_SECONDS,
+    Ints,
+    chance,
+    label,
+    label_where,
+    moments,
+    pick,
+    pick_by_row,
+    take,
+)
 from sandbox.frames import Frame, append, rows, split_due, where
 from sandbox.web_orders import unroll
 from sandbox.world import NEVER
@@ -32,7 +41,7 @@ def sell(d: Delivery) -> None:
     sold_at = d.start + opening * 3_600 + rng.integers(0, 3_600, n)
     person, sold_at = person[np.argsort(sold_at, kind="stable")], np.sort(sold_at)
     _new_cards(d, person, sold_at, rng)
-    shows_card = (p["card"][person] >= 0) & chance(rng, 0.86, n)
+    shows_card = (p["card"][person] >= 0) & chance(rng, 0.92, n)
     store = np.where(chance(rng, 0.1, n), rng.integers(0, w.size.stores, n), p["store"][person])
     receipts: Frame = {
         "receipt": w.issue("receipt", n), "person": person, "store": store,

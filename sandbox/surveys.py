@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pyarrow as pa
 
-from sandbox.delivery import SURVEYS, Delivery
+from sandbox.delivery import SHOP, Delivery
 from sandbox.draw import label, label_where, moments, pick_by_row, take
 from sandbox.frames import rows, split_due
 
@@ -29,8 +29,8 @@ def answer(d: Delivery) -> None:
                      1 + pick_by_row(rng, _CSAT, generation))  # fmt: skip
     reasons = [json.dumps({"ly_do": reason}, ensure_ascii=False) for reason in _REASONS]
     response = label("S", d.world.issue("response", n))
-    d.truth(SURVEYS, "survey_responses", response, due["person"])
-    d.add(SURVEYS, "responses", pa.table({
+    d.truth(SHOP, "survey_responses", response, due["person"])
+    d.add(SHOP, "survey_responses", pa.table({
         "response_id": response,
         "user_id": label_where("U", due["account"], due["account"] >= 0),
         "email": take(d.world.emails, due["email"]),

@@ -45,9 +45,7 @@ def _create_tables(connection: psycopg.Connection[Any]) -> None:
     """The tables of docs/architecture.md in `public`; our marker in a schema of its own."""
     with connection.transaction():
         connection.execute("create schema if not exists sandbox")
-        connection.execute(
-            "create table if not exists sandbox.loaded_days (day date primary key)"
-        )
+        connection.execute("create table if not exists sandbox.loaded_days (day date primary key)")
         for name, schema in TILL_TABLES.items():
             columns = [f"{field.name} {_column_type(field)}" for field in schema]
             connection.execute(

@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sandbox import names
-from sandbox.campaigns import effects
 from sandbox.canaries import listing
 from sandbox.draw import label, take
+from sandbox.effects import effects
 from sandbox.files import write_json, write_whole
 from sandbox.world import World
 
@@ -28,8 +28,9 @@ def write(root: Path, world: World) -> None:
         # The first owner of a record counts; cookies and devices may have several persons.
         query = (
             "select source, record_kind, "
-            # the e-mail platform's own id of a member is the MD5 of the address
-            "if(source = 'mailchimp', md5(record_id), record_id) as record_id, person_id from read_parquet($1) "
+            # where the id is made of an address, delivered records carry its MD5
+            "if(source = 'email' or record_kind = 'experiments', md5(record_id), record_id) "
+            "as record_id, person_id from read_parquet($1) "
             "group by all order by all"
         )
         records = con.execute(query, [[str(p) for p in days]]).to_arrow_table()

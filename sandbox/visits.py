@@ -1,4 +1,4 @@
-"""Today's web sessions: who comes, on which device, from where, what they look at and put in a cart.
+"""Today's web sessions: who comes, on which device, from where, what they see and put in a cart.
 
 A visit is a row of numbers; `events` turns visits into Segment's lines and `web_orders` turns the
 carts of ordering visits into orders.

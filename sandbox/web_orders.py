@@ -8,8 +8,18 @@ import pyarrow as pa
 from sandbox import names
 from sandbox.catalogue import product_ids
 from sandbox.delivery import SHOP, Delivery
-from sandbox.draw import DAY_SECONDS, Bools, Ints, chance, label, label_where, moments, nulled
-from sandbox.draw import pick_by_row, take
+from sandbox.draw import (
+    DAY_SECONDS,
+    Bools,
+    Ints,
+    chance,
+    label,
+    label_where,
+    moments,
+    nulled,
+    pick_by_row,
+    take,
+)
 from sandbox.frames import Frame, append, rows, split_due, where
 from sandbox.visits import RECOVER
 from sandbox.world import NEVER
@@ -66,8 +76,8 @@ def _items(d: Delivery, v: Frame, ordering: Ints) -> Frame:
     by_cart = np.argsort(carts["cart"])
     wanted = v["cart"][ordering[recovers]]
     found = by_cart[np.searchsorted(carts["cart"], wanted, sorter=by_cart)]
-    for column in items:
-        items[column][recovers] = carts[column][found]
+    for column, values in items.items():
+        values[recovers] = carts[column][found]
     return items
 
 
@@ -141,9 +151,7 @@ def settle(d: Delivery) -> None:
     _deliver(d, where(due, np.ones(rows(due), bool)))
     done = where(due, due["status"] == COMPLETED)
     _deliver_payments(d, where(done, done["method"] == 0))
-    refunded = (due["status"] == RETURNED) | (
-        (due["status"] == CANCELLED) & (due["method"] != 0)
-    )
+    refunded = (due["status"] == RETURNED) | ((due["status"] == CANCELLED) & (due["method"] != 0))
     _deliver_refunds(d, where(due, refunded), share=1.0)
     _deliver_refunds(d, where(done, chance(rng, 0.012, rows(done))), share=0.3)
     back = where(done, chance(rng, 0.055, rows(done)))

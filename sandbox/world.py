@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.feather as feather
+from pyarrow import feather
 
 from sandbox import people
 from sandbox.catalogue import product_prices, store_provinces
@@ -39,7 +39,8 @@ FRAMES = {
 }  # fmt: skip
 PERSON_STATE = {
     "account": NEVER, "account_at": 0, "account_changed_at": 0, "account_email": NEVER,
-    "card": NEVER, "card_at": 0, "card_changed_at": 0, "tier": 0, "receipts": 0, "web_consent": 0, "card_consent": 0,
+    "card": NEVER, "card_at": 0, "card_changed_at": 0, "tier": 0, "receipts": 0,
+    "web_consent": 0, "card_consent": 0,
 }  # fmt: skip
 EMAIL_STATE = {"status": 0, "person": NEVER, "opted_at": 0, "changed_at": 0, "tag": 0}
 
