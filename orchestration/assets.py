@@ -103,13 +103,23 @@ def build_publish(marts: Sequence[AssetKey]) -> AssetsDefinition:
 
 
 def build_sync(
-    sync_id: str, channel: str
+    sync_id: str, channel: str, number: int
 ) -> tuple[AssetsDefinition, AssetChecksDefinition, AssetsDefinition]:
-    """One sync: its plan, gate 3 on the plan's rows, and what arrived in the channel."""
+    """One sync: its plan, gate 3 on the plan's rows, and what arrived in the channel.
+
+    The `number`th sync is done before the next is planned: its apply records holdouts, which are
+    inputs of other plans of the same audience. An order by dependency would also stop the next
+    sync when this one fails, hence by priority.
+    """
+    order = {"dagster/priority": str(-number)}
     plan_key = AssetKey(["plan", sync_id])
 
     @asset(
-        key=plan_key, deps=[PUBLISHED], group_name="activation", required_resource_keys={"session"}
+        key=plan_key,
+        deps=[PUBLISHED],
+        group_name="activation",
+        op_tags=order,
+        required_resource_keys={"session"},
     )
     def plan(context: AssetExecutionContext) -> MaterializeResult:
         session: Session = context.resources.session
@@ -120,6 +130,7 @@ def build_sync(
         asset=plan_key,
         name="audience_exit",
         blocking=True,
+        op_tags=order,
         required_resource_keys={"session"},
     )
     def audience_exit(context: AssetCheckExecutionContext) -> AssetCheckResult:
@@ -134,6 +145,7 @@ def build_sync(
         deps=[plan_key],
         group_name="activation",
         kinds={channel},
+        op_tags=order,
         required_resource_keys={"session"},
     )
     def apply(context: AssetExecutionContext) -> MaterializeResult:

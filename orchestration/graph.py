@@ -52,7 +52,7 @@ def build_definitions(
     marts = _marts(manifest)
     judged = [suite.table for suite in SUITES if AssetKey(["main", suite.table]) in marts]
     raw = [build_source(source) for source in sources]
-    activation = [build_sync(sync_id, channel) for sync_id, channel in syncs]
+    activation = [build_sync(*sync, number) for number, sync in enumerate(syncs)]
     return Definitions(
         assets=[
             *(assets for assets, _ in raw),
