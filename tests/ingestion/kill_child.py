@@ -1,15 +1,18 @@
-"""Ingests the source `shop` in forked children and kills each at a drawn moment.
+"""Ingests the source `shop` in forked children and kills each at a drawn Python call.
 
-Arguments: seed, kills. This process imports everything but starts nothing, so that a child is
-ready at once and its time is spent where a kill can hurt. One more child runs undisturbed.
+Arguments: seed, kills. This process imports everything but starts nothing. The first child runs
+undisturbed and counts its calls; each of the next is killed at a call drawn below that number, so
+that the kills do not depend on how busy the machine is. The last child runs undisturbed again.
 """
 
+import itertools
 import os
 import random
 import signal
 import sys
-import time
+import threading
 from pathlib import Path
+from typing import Any
 
 import dlt  # noqa: F401  # imported once, here
 
@@ -27,21 +30,53 @@ def deliver(folder: Path, number: int) -> None:
     partial.rename(folder / f"payments-{number:02}.csv")
 
 
+def counted_ingest(kill_at: int | None) -> int:
+    """Ingest in this process; the calls it took, unless it is killed at one of them."""
+    calls = itertools.count(1)
+    taken = 0
+
+    def profile(_frame: Any, event: str, _argument: Any) -> None:
+        nonlocal taken
+        if event == "call":
+            taken = next(calls)
+            if taken == kill_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.setprofile(profile)
+    sys.setprofile(profile)
+    ingest(load_environment(), "shop")
+    sys.setprofile(None)
+    return taken
+
+
+def run_child(kill_at: int | None) -> int:
+    """Fork, ingest there; the calls it took, 0 when it was killed, raises when it failed."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writer, str(counted_ingest(kill_at)).encode())
+        os._exit(0)
+    os.close(writer)
+    _, status = os.waitpid(child, 0)
+    calls = os.read(reader, 32)
+    os.close(reader)
+    if os.waitstatus_to_exitcode(status) not in (0, -signal.SIGKILL):
+        sys.exit(f"the child failed with status {status}")
+    return int(calls or 0)
+
+
 def main(seed: int, kills: int) -> None:
-    """Deliver, start, kill; at the end one run without a kill."""
-    env, draw = load_environment(), random.Random(seed)
-    folder = Path(os.environ["DELIVERED"])
-    for number in range(kills + 1):
+    """Deliver, start, kill; at the end one run without a kill. Prints where it killed."""
+    draw, folder = random.Random(seed), Path(os.environ["DELIVERED"])
+    deliver(folder, 0)
+    total = run_child(None)
+    for number in range(1, kills + 1):
         deliver(folder, number)
-        child = os.fork()
-        if child == 0:
-            ingest(env, "shop")
-            os._exit(0)
-        if number < kills:
-            time.sleep(draw.uniform(0.0, 1.2))
-            os.kill(child, signal.SIGKILL)
-        _, status = os.waitpid(child, 0)
-    sys.exit(os.waitstatus_to_exitcode(status))
+        kill_at = draw.randrange(1, total)
+        print(f"kill at call {kill_at} of {total}", flush=True)  # noqa: T201
+        run_child(kill_at)
+    deliver(folder, kills + 1)
+    run_child(None)
 
 
 if __name__ == "__main__":
