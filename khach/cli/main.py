@@ -1,6 +1,7 @@
 """The root of the command line: wires the groups and turns outcomes into exit codes."""
 
 import sys
+import warnings
 from collections.abc import Sequence
 from contextlib import nullcontext
 
@@ -52,4 +53,6 @@ def execute(arguments: Sequence[str]) -> int:
 
 def main() -> None:
     """The entry point `khach`."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # libraries warn their developers, not our operators
     sys.exit(execute(sys.argv[1:]))

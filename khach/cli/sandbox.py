@@ -28,9 +28,9 @@ def register(app: typer.Typer) -> None:
 @sandbox_app.command(epilog="Example: KHACH_ENV=sandbox khach sandbox start --size XS")
 def start(size: Size = None, as_json: AsJson = False) -> None:
     """Start its servers; the first time also simulate its history."""
+    env = _sandbox_environment()
     from sandbox import control
 
-    env = _sandbox_environment()
     answer = control.start(env.sandbox, size=_size(size))
     emit(as_json, answer, facts(answer))
 
@@ -38,9 +38,9 @@ def start(size: Size = None, as_json: AsJson = False) -> None:
 @sandbox_app.command(epilog="Example: KHACH_ENV=sandbox khach sandbox stop")
 def stop(as_json: AsJson = False) -> None:
     """Stop its servers; history and members stay."""
+    env = _sandbox_environment()
     from sandbox import control
 
-    env = _sandbox_environment()
     answer = control.stop(env.sandbox)
     emit(as_json, answer, facts(answer))
 
@@ -48,9 +48,9 @@ def stop(as_json: AsJson = False) -> None:
 @sandbox_app.command(epilog="Example: KHACH_ENV=sandbox khach sandbox status")
 def status(as_json: AsJson = False) -> None:
     """What runs, where, and which day it is there."""
+    env = _sandbox_environment()
     from sandbox import control
 
-    env = _sandbox_environment()
     answer = control.status(env.sandbox)
     emit(as_json, answer, facts(answer))
 
@@ -68,9 +68,10 @@ def advance(
 ) -> None:
     """Simulate one more day. The first time: the history up to its first day."""
     from khach.lock import run_lock
-    from sandbox import control
 
     env = _sandbox_environment()
+    from sandbox import control
+
     wanted = _size(size)
     with run_lock(env, "khach sandbox advance"):
         has_history = (env.sandbox / "clock.json").exists()
@@ -84,9 +85,9 @@ def advance(
 @sandbox_app.command(epilog="Example: KHACH_ENV=sandbox khach sandbox report")
 def report(as_json: AsJson = False) -> None:
     """How hard the simulated data is, beside the least it must be."""
+    env = _sandbox_environment()
     from sandbox import control
 
-    env = _sandbox_environment()
     measured = control.report(env.sandbox)
     rows = [
         (name, *(found[key] for key in ("value", "bar", "ok"))) for name, found in measured.items()

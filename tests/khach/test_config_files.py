@@ -1,0 +1,95 @@
+"""Configuration mistakes are named with file, line, key and what would be right."""
+
+from pathlib import Path
+
+import pytest
+
+from khach.config_files import parse, read_yaml, suggest
+from khach.environment import Environment, load_environment
+from khach.errors import ConfigError
+from khach.settings import Settings, load_settings
+
+GOOD = "business_time_zone: Europe/London\nthresholds:\n  session_minutes: 20\n"
+
+
+def _refused(env: Environment, text: str | bytes) -> ConfigError:
+    data = text.encode() if isinstance(text, str) else text
+    (env.config / "settings.yml").write_bytes(data)
+    with pytest.raises(ConfigError) as refused:
+        load_settings(env)
+    return refused.value
+
+
+def test_defaults_fill_what_the_file_leaves_out(env: Environment) -> None:
+    (env.config / "settings.yml").write_text(GOOD)
+    found = load_settings(env)
+    assert found.business_time_zone == "Europe/London"
+    assert found.thresholds.session_minutes == 20
+    assert found.thresholds.loyal_order_days == Settings().thresholds.loyal_order_days
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "key", "hint"),
+    [
+        ("as_of: now\nbusiness_timezone: UTC\n", 2, "business_timezone", "business_time_zone"),
+        ("thresholds:\n  sesion_minutes: 3\n", 2, "thresholds.sesion_minutes", "session_minutes"),
+        ("business_time_zone: Hanoi\n", 1, "business_time_zone", "IANA"),
+        ("\n\nmargin_rate: 1.5\n", 3, "margin_rate", "less than or equal"),
+        ("as_of: soon\n", 1, "as_of", ""),
+        ("as_of: now\nas_of: latest\n", 2, "as_of", "twice"),
+    ],
+)
+def test_a_mistake_is_named_with_its_line_and_a_remedy(
+    env: Environment, text: str, line: int, key: str, hint: str
+) -> None:
+    problem = _refused(env, text)
+    assert problem.file == str(env.config / "settings.yml")
+    assert problem.line == line
+    assert (problem.key or "").startswith(key)
+    assert hint in f"{problem.message} {problem.fix}"
+    assert problem.exit_code == 2
+
+
+def test_broken_yaml_and_bytes_that_are_no_text_are_named(env: Environment) -> None:
+    assert _refused(env, "a: [1,\nb: 2\n").line is not None
+    assert "UTF-8" in _refused(env, b"a: \xff\n").message
+
+
+def test_an_absent_file_says_how_to_get_one(env: Environment) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load_settings(env)
+    assert "khach init" in str(refused.value)
+
+
+def test_a_file_that_is_a_list_is_refused_not_crashed_on(env: Environment) -> None:
+    assert _refused(env, "- a\n- b\n").exit_code == 2
+
+
+def test_the_line_of_a_list_item_is_known(tmp_path: Path) -> None:
+    path = tmp_path / "x.yml"
+    path.write_text("a:\n  - one\n  - two\n")
+    assert read_yaml(path).line(("a", 1)) == 3
+    assert read_yaml(path).line(("a", 7)) == 1
+
+
+def test_suggestions_are_near_words_or_the_whole_list() -> None:
+    assert suggest("emial", ["email", "phone"]) == "did you mean email?"
+    assert suggest("zzz", ["email", "phone"]) == "known: email, phone"
+
+
+def test_an_unknown_environment_is_refused(env: Environment, monkeypatch) -> None:
+    monkeypatch.setenv("KHACH_ENV", "production")
+    with pytest.raises(ConfigError, match="not an environment"):
+        load_environment()
+
+
+def test_parse_names_a_missing_key(tmp_path: Path) -> None:
+    from pydantic import BaseModel
+
+    class Needs(BaseModel):
+        name: str
+
+    path = tmp_path / "x.yml"
+    path.write_text("other: 1\n")
+    with pytest.raises(ConfigError, match="missing key 'name'"):
+        parse(read_yaml(path), Needs)
