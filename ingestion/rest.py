@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from khach.errors import BusyError, ConfigError, KhachError
 
@@ -28,11 +29,12 @@ class Api:
             request_max_attempts=ATTEMPTS,
             request_backoff_factor=BACKOFF_SECONDS,
         )
+        session = client.session
+        # A proxy of the machine must not carry what stays on the machine.
+        session.trust_env = urlsplit(url).hostname not in ("127.0.0.1", "localhost")
         self._source = source
         self._key_variable = key_variable
-        self._client = RESTClient(
-            base_url=url, auth=HttpBasicAuth("khach", key), session=client.session
-        )
+        self._client = RESTClient(base_url=url, auth=HttpBasicAuth("khach", key), session=session)
 
     def get(self, path: str, params: Mapping[str, str | int]) -> bytes:
         """The answer's body.

@@ -1,14 +1,15 @@
-"""One e-mail platform for the tests of this room, filled by two simulated days."""
+"""For the tests of this room: one e-mail platform, one history of the retailer."""
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from contract_client import Contract, ContractClient
+from mail_contract import Contract, ContractClient
 from mail_platform import KEY, fill
 
 from khach.environment import PROJECT
-from sandbox import mailchimp
+from sandbox import control, mailchimp
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +32,17 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, s
 def client(platform: tuple[Path, str], contract: Contract) -> ContractClient:
     """A client whose every exchange is held against the contract."""
     return ContractClient(platform[1], KEY, contract)
+
+
+@pytest.fixture(scope="session")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of an XS history, without servers; tests only read it."""
+    root = tmp_path_factory.mktemp("history")
+    control.advance(root, size="XS")
+    return root
+
+
+@pytest.fixture(scope="session")
+def hardness(history: Path) -> dict[str, dict[str, Any]]:
+    """What `khach sandbox report` says of the history."""
+    return control.report(history)

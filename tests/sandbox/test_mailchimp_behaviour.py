@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 import requests
-from contract_client import ContractClient
+from mail_contract import ContractClient
 from mail_platform import FIRST, KEY, LIST, effects, fill, member, rows, write_day
 
 from sandbox import mailchimp

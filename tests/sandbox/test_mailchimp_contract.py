@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from contract_client import Contract, ContractClient
+from mail_contract import Contract, ContractClient
 from mail_platform import LIST
 
 from sandbox.mailchimp.app import _OPERATIONS
