@@ -28,7 +28,8 @@ MIDDLE_MALE = [
 GIVEN_FEMALE = [
     "Anh", "An", "Bình", "Châu", "Chi", "Dung", "Duyên", "Đào", "Giang", "Hà", "Hạnh", "Hân",
     "Hằng", "Hiền", "Hoa", "Hoài", "Hồng", "Huệ", "Hương", "Khanh", "Kiều", "Lan", "Lê",
-    "Liên", "Linh", "Loan", "Ly", "Mai", "My", "Nga", "Ngân", "Ngọc", "Nguyệt", "Nhi", "Nhung", "Như", "Oanh",
+    "Liên", "Linh", "Loan", "Ly", "Mai", "My", "Nga",
+    "Ngân", "Ngọc", "Nguyệt", "Nhi", "Nhung", "Như", "Oanh",
     "Phương", "Phượng", "Quyên", "Quỳnh", "Sương", "Tâm", "Thảo", "Thi", "Thoa", "Thu", "Thư",
     "Thúy", "Thủy", "Tiên", "Trang", "Trâm", "Trân", "Trinh", "Trúc", "Tuyền", "Tuyết", "Uyên",
     "Vân", "Vy", "Xuân", "Yên", "Yến", "Ý",
