@@ -2,7 +2,7 @@
 
 Set-based in DuckDB over the published marts. Leaves the temporary table `desired`, one row per
 candidate: customer_id, identifier, identifier_hash, remote_id, reason_code (null: goes out),
-consent_id, holdout_group, fields, field_hashes, payload_hash. Row order does not matter.
+consent_id, holdout_group, fields (struct), field_hashes, payload_hash. Row order does not matter.
 """
 
 from collections.abc import Mapping
@@ -66,6 +66,12 @@ def membership_sql(book: Book, audience: Audience) -> str:
     return " ".join([_rule_sql(book, audience), *excluded])
 
 
+def fields_sql(sync: Sync) -> str:
+    """The fields of a row of `desired` as a map of names to texts."""
+    entries = ", ".join(f"'{name}': desired.fields.{name}" for name in sorted(sync.fields))
+    return f"cast(map {{{entries}}} as map(varchar, varchar))"
+
+
 def holders_sql(identifier: Identifier) -> str:
     """Who holds which identifier: customer_id, identifier (lower-case), distinct.
 
@@ -101,7 +107,7 @@ def _build_candidates(
     ]
     fields = ", ".join(
         f"'{name}': coalesce(cast({column} as varchar), '')"
-        for name, column in sorted(sync.fields.items())
+        for name, column in sorted(sync.fields.items() or {"_none": "null"}.items())
     )
     column = IDENTIFIERS[sync.consent].column
     connection.execute(
@@ -112,7 +118,7 @@ def _build_candidates(
             nullif(lower(trim({column})), '') as identifier,
             is_minor(birth_date, birth_year) as is_minor,
             ({" or ".join(wins) or "false"}) as is_lower_priority,
-            map {{{fields}}}::map(varchar, varchar) as fields
+            {{{fields}}} as fields
         from customers
         where {membership_sql(book, audience)} and is_test is not true
         """
@@ -180,29 +186,31 @@ def _build_reasons(connection: duckdb.DuckDBPyConnection, audience: Audience, sy
     connection.execute(
         f"""
         create temp table judged as
+        with hashed as (
+            select candidate.*, sha256(identifier) as identifier_hash from candidate
+        )
         select
-            candidate.*,
+            hashed.*,
             permission.consent_id,
-            sha256(candidate.identifier) as identifier_hash,
             coalesce(has_record, false) as has_record,
             coalesce(has_holdout, false) as has_holdout,
             case
                 when is_minor or has_minor then 'under_age'
-                when has_suppressed or sha256(candidate.identifier) in (
+                when has_suppressed or identifier_hash in (
                     select identifier_hash from suppression
                     where channel in ('{sync.consent}', 'all')
                 ) then 'suppressed'
                 when permission.is_granted = false or has_withdrawal then 'consent_withdrawn'
                 when permission.is_granted is null or is_permitted_by_all = false
                     then 'no_consent'
-                when candidate.identifier is null then 'no_identifier'
-                when not regexp_full_match(candidate.identifier, '{pattern}')
+                when hashed.identifier is null then 'no_identifier'
+                when not regexp_full_match(hashed.identifier, '{pattern}')
                     then 'invalid_identifier'
                 when is_lower_priority then 'lower_priority_audience'
             end as reason_code
-        from candidate
-        left join permission on candidate.customer_id = permission.customer_id
-        left join identifier_state on candidate.identifier = identifier_state.identifier
+        from hashed
+        left join permission on hashed.customer_id = permission.customer_id
+        left join identifier_state on hashed.identifier = identifier_state.identifier
         """
     )
     salt = f"khach-{SALT_VERSION}:{audience.name}:"
@@ -210,7 +218,7 @@ def _build_reasons(connection: duckdb.DuckDBPyConnection, audience: Audience, sy
         f"""
         create temp table drawn as
         select
-            identifier,
+            identifier_hash as drawn_hash,
             bool_or(
                 has_holdout
                 or not has_record
@@ -224,7 +232,7 @@ def _build_reasons(connection: duckdb.DuckDBPyConnection, audience: Audience, sy
             ) as carrier_id
         from judged
         where reason_code is null
-        group by identifier
+        group by identifier_hash
         """
     )
 
@@ -232,36 +240,37 @@ def _build_reasons(connection: duckdb.DuckDBPyConnection, audience: Audience, sy
 def _build_payloads(
     connection: duckdb.DuckDBPyConnection, sync: Sync, remote: Mapping[str, str]
 ) -> None:
-    """`remote` is part of the hash: another list or tag means every member must be sent again."""
+    """`desired`. Customer and destination are hashed with the fields: when one of them changes,
+    the member is sent again. Their keys begin with `_`, which no channel allows in a field name.
+    """
     target = " ".join(f"{key}={value}" for key, value in sorted(remote.items())).replace("'", "''")
+    values = {"_customer": "judged.customer_id", "_remote": f"'{target}'"}
+    values |= {name: f"fields.{name}" for name in sorted(sync.fields)}
+    hashes = ", ".join(
+        f"'{name}': sha256(judged.customer_id || '/{name}/' || {value})[1:8]"
+        for name, value in values.items()
+    )
+    payload = ", ".join(f"'{name}': {value}" for name, value in values.items())
     connection.execute(
         f"""
         create temp table desired as
-        with complete as (
-            select
-                judged.* exclude (fields, reason_code),
-                fields,
-                map_concat(fields, map {{'customer_id': judged.customer_id, 'remote': '{target}'}})
-                    as hashed,
-                case
-                    when reason_code is not null then reason_code
-                    when is_held_out then 'holdout'
-                    when judged.customer_id <> carrier_id then 'duplicate_identifier'
-                end as reason_code,
-                case when reason_code is null then if(is_held_out, 'holdout', 'treated') end
-                    as holdout_group
-            from judged
-            left join drawn on judged.identifier = drawn.identifier
-        )
         select
-            customer_id, identifier, identifier_hash, consent_id, reason_code, holdout_group,
-            fields,
+            judged.customer_id,
+            identifier,
+            identifier_hash,
             {sync.capabilities.remote_id_sql} as remote_id,
-            map_from_entries(list_transform(map_entries(hashed), lambda e: struct_pack(
-                key := e.key,
-                value := sha256(customer_id || '/' || e.key || '/' || e.value)[1:8]
-            ))) as field_hashes,
-            sha256(identifier || to_json(hashed)) as payload_hash
-        from complete
+            consent_id,
+            case
+                when reason_code is not null then reason_code
+                when is_held_out then 'holdout'
+                when judged.customer_id <> carrier_id then 'duplicate_identifier'
+            end as reason_code,
+            case when reason_code is null then if(is_held_out, 'holdout', 'treated') end
+                as holdout_group,
+            fields,
+            map {{{hashes}}} as field_hashes,
+            sha256(identifier || to_json({{{payload}}})) as payload_hash
+        from judged
+        left join drawn on judged.identifier_hash = drawn_hash
         """
     )

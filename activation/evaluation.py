@@ -16,7 +16,7 @@ import pyarrow as pa
 from activation.audiences import Audience, Book, Sync, load_audiences
 from activation.channels.base import resolve_remote
 from activation.consent import Consent, PermittedRow, permit
-from activation.desired import SALT_VERSION, build_desired
+from activation.desired import SALT_VERSION, build_desired, fields_sql
 from activation.ledger import Inputs, read_inputs
 from activation.policy import Policy, load_policy
 from activation.snapshot import Snapshot, current_snapshot, open_marts
@@ -105,7 +105,8 @@ class Evaluation:
         found = self.connection.execute(
             f"""
             select
-                desired.customer_id, desired.identifier, desired.remote_id, desired.fields,
+                desired.customer_id, desired.identifier, desired.remote_id,
+                {fields_sql(self.sync)} as fields,
                 consents.consent_id, consents.customer_id, consents.channel, consents.purpose,
                 consents.is_granted
             from difference
@@ -185,11 +186,7 @@ def _build_difference(connection: duckdb.DuckDBPyConnection, *, is_mirror: bool)
                 wanted.payload_hash,
                 wanted.field_hashes,
                 wanted.consent_id,
-                list_sort(list_filter(
-                    map_keys(wanted.field_hashes),
-                    lambda name: wanted.field_hashes[name]
-                        is distinct from acknowledged.field_hashes[name]
-                )) as changed_fields
+                acknowledged.field_hashes as old_hashes
             from wanted
             full join acknowledged on wanted.identifier_hash = acknowledged.identifier_hash
         )
@@ -199,7 +196,11 @@ def _build_difference(connection: duckdb.DuckDBPyConnection, *, is_mirror: bool)
                     case joined.action when 'remove' then 0 when 'unchanged' then 2 else 1 end,
                     joined.identifier_hash
             ) as row_number,
-            joined.* replace (if(joined.action = 'update', changed_fields, null) as changed_fields),
+            joined.* exclude (old_hashes),
+            case when joined.action = 'update' then list_sort(list_filter(
+                map_keys(joined.field_hashes),
+                lambda name: joined.field_hashes[name] is distinct from old_hashes[name]
+            )) end as changed_fields,
             desired.reason_code
         from joined
         left join desired on joined.customer_id = desired.customer_id

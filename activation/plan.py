@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from activation.audiences import load_audiences
-from activation.desired import REASONS, SALT_VERSION
+from activation.desired import REASONS, SALT_VERSION, fields_sql
 from activation.evaluation import Evaluation, evaluate
 from activation.guards import Tripped, tripped_guards
 from activation.ledger import PlanRecord, read_plan, store_plan
@@ -147,12 +147,13 @@ def plan_rows(env: Environment, plan_id: str) -> pa.Table:
     with evaluate(env, record.sync_id) as evaluation:
         require_same_inputs(record, evaluation)
         return evaluation.connection.execute(
-            """
+            f"""
             select
                 ? as plan_id, difference.row_number, ? as sync_id, ? as audience,
                 ? as consent_channel, ? as purpose, difference.customer_id, difference.action,
                 desired.identifier, difference.identifier_hash, difference.remote_id,
-                difference.payload_hash, difference.consent_id, consents.is_granted, desired.fields
+                difference.payload_hash, difference.consent_id, consents.is_granted,
+                {fields_sql(evaluation.sync)} as fields
             from difference
             left join desired
                 on difference.customer_id = desired.customer_id and difference.action <> 'remove'

@@ -210,3 +210,5 @@ def test_a_suppressed_identifier_goes_nowhere() -> None:
     digest = sha256(b"person0000@example.vn").hexdigest()
     listed = pa.table({"channel": ["all"], "identifier_hash": [digest]})
     assert reasons(people(2), suppressions=listed) == {"c0000": "suppressed", "c0001": None}
+    known_by_both = Person("c", "new@example.vn", other_emails=("person0000@example.vn",))
+    assert reasons([known_by_both], suppressions=listed) == {"c": "suppressed"}

@@ -134,6 +134,21 @@ def test_reasons_are_intervals_and_change_only_when_the_reason_does(bare_shop: S
         ("c0001", "member", 28, 30),
         ("c0009", "consent_withdrawn", 28, None),
     ]
+    bare_shop.publish(persons, day=2)
+    run(bare_shop)
+    assert bare_shop.state(
+        "select count(*) from audience_membership where valid_from = valid_to"
+    ) == [(0,)]
+    assert bare_shop.state(
+        "select day(valid_from), day(valid_to) from audience_membership "
+        "where customer_id = 'c0001' order by 1"
+    ) == [(28, 30), (30, None)]
+    bare_shop.publish([persons[0], replace(persons[1], consent=False), persons[2]], day=2)
+    run(bare_shop)
+    assert bare_shop.state(
+        "select reason_code, day(valid_from), day(valid_to) from audience_membership "
+        "where customer_id = 'c0001' order by 2"
+    ) == [("member", 28, 30), ("consent_withdrawn", 30, None)]
 
 
 def test_holdouts_are_recorded_at_entry_and_never_in_a_plan_row(bare_shop: Shop) -> None:
