@@ -147,10 +147,10 @@ def test_a_full_disk_is_said_clearly_and_the_next_run_ends_as_if_nothing_had_bee
     assert len(rows_of(env, "shop", "payments", "_row")) == 200_000
 
 
-def test_killed_at_drawn_moments_the_lake_ends_like_its_undisturbed_twin(
-    env: Environment, configure: Configure, folder: Path, tmp_path: Path
+@pytest.mark.parametrize("kills", [3, pytest.param(30, marks=pytest.mark.nightly)])
+def test_killed_at_drawn_calls_the_lake_ends_like_its_undisturbed_twin(
+    env: Environment, configure: Configure, folder: Path, tmp_path: Path, kills: int
 ) -> None:
-    kills = 6
     configure(PAYMENTS)
     seed = random.SystemRandom().randrange(10**6)
     print(f"seed {seed}")  # noqa: T201
