@@ -28,6 +28,7 @@ class Tile:
     value: float | None
     before: float | None
     more_is_better: bool
+    days: int = WINDOW_DAYS
 
     @property
     def change(self) -> float | None:
@@ -78,10 +79,11 @@ class Figures:
             last=self._last_day,
         )
         values = {(row["kpi"], row["is_now"]): _ratio(row) for row in rows}
-        whole = {row["is_now"] for row in rows if row["days"] >= WINDOW_DAYS}
+        days = {row["is_now"]: row["days"] for row in rows}
         return [
             Tile(title, kind, values.get((kpi, True)),
-                 values.get((kpi, False)) if False in whole else None, more_is_better)
+                 values.get((kpi, False)) if days.get(False) == WINDOW_DAYS else None,
+                 more_is_better, days.get(True, 0))
             for title, kpi, kind, more_is_better in TILES
         ]  # fmt: skip
 

@@ -12,7 +12,7 @@ from khach.errors import KhachError
 from khach.overview import overview
 from khach.readers import read_only_session
 from khach.report import plots
-from khach.report.figures import WINDOW_DAYS, Figures, Tile
+from khach.report.figures import Figures, Tile
 from khach.settings import Settings, load_settings
 
 _NO_DECIMALS = {"VND", "JPY", "KRW"}
@@ -68,7 +68,6 @@ def _content(env: Environment, settings: Settings, facts: Mapping[str, Any]) -> 
             "last_day": last_day,
             "time_zone": settings.business_time_zone,
             "currency": settings.reporting_currency,
-            "window": WINDOW_DAYS,
             "tiles": tiles,
             "people": figures.people(),
             "unattributed": figures.unattributed(),
@@ -145,6 +144,7 @@ def _tile(tile: Tile, currency: str) -> dict[str, Any]:
     return {
         "title": tile.title,
         "value": _value(tile.value, tile.kind, currency),
+        "days": tile.days,
         "change": None if tile.change is None else f"{tile.change * 100:+.1f} {unit}",
         "tone": {True: "good", False: "bad", None: "same"}[tile.is_good],
     }
