@@ -46,7 +46,7 @@ not_the_orders as (
     cross join (
         select count(*) as orders, coalesce(sum(gross_amount), 0) as gross_amount
         from {{ ref('orders') }}
-        where is_completed and ordered_on <= {{ business_date(plus_minutes(as_of_at(), -1)) }}
+        where is_completed and ordered_on <= {{ last_observed_on() }}
     ) as told
     where coalesce(totals.orders, 0) <> told.orders
         or coalesce(totals.gross_amount, 0) <> told.gross_amount

@@ -24,6 +24,7 @@ with grained as (
         cast({{ dbt.date_trunc(grain, 'on_date') }} as date) as period_start,
         entities.*
     from {{ ref(group) }} as entities
+    where entities.on_date <= {{ last_observed_on() }}
     {{ 'union all' if not loop.last }}
     {% endfor %}
 ),

@@ -9,6 +9,9 @@ cast('{{ var("as_of") | string | replace("Z", "") | replace("+00:00", "") }}' as
 {# The business day the observed period ends in; days before it are complete. #}
 {% macro as_of_on() -%} {{ business_date(as_of_at()) }} {%- endmacro %}
 
+{# The last business day of which anything was observed, maybe not yet over. #}
+{% macro last_observed_on() -%} {{ business_date(plus_minutes(as_of_at(), -1)) }} {%- endmacro %}
+
 {# Days from one date to another, as an integer. #}
 {% macro days_between(earlier, later) -%}
 cast({{ dbt.datediff(earlier, later, 'day') }} as integer)

@@ -8,7 +8,7 @@ select
         (select min({{ business_date('last_activity_at') }}) from {{ ref('carts') }}),
         (select min({{ business_date('started_at') }}) from {{ ref('sessions') }})
     ),
-    {{ days_after(business_date(plus_minutes(as_of_at(), -1)), 1) }}
+    {{ days_after(last_observed_on(), 1) }}
 {% endset %}
 {% set bounds = run_query(bounds_query).rows[0] if execute and flags.WHICH in ['run', 'build'] else [none, none] %}
 with days as (

@@ -1,0 +1,368 @@
+"""The marts against the story's truth, which is told in plain Python and not in SQL."""
+
+import json
+import re
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from datetime import date, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from shop_story import AS_OF, LAST_DAY, SOURCES, make_story
+from tiny_lake import TinyLake
+
+from khach.environment import PROJECT, Environment
+
+STORY = make_story()
+DAYS = STORY.order_days()
+ACTIVE = {"first_time", "repeat", "loyal", "at_risk"}
+GONE = {"lapsed", "one_and_done"}
+
+
+@pytest.fixture(scope="module")
+def marts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TinyLake]:
+    """The whole project built once over the story; building it also runs the data tests."""
+    home = tmp_path_factory.mktemp("marts")
+    (home / "config").mkdir()
+    patch = pytest.MonkeyPatch()
+    patch.setenv("KHACH_HOME", str(home))
+    env = Environment("dev", home, home / "config", home)
+    lake = TinyLake(env, PROJECT / "dbt_project", SOURCES, as_of=str(AS_OF))
+    STORY.land(lake)
+    lake.build()
+    yield lake
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def manifest(marts: TinyLake) -> dict[str, Any]:
+    text = (marts.env.dbt_target / "manifest.json").read_text(encoding="utf-8")
+    return json.loads(text)
+
+
+def public_models(manifest: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for node in manifest["nodes"].values():
+        is_mart = node["resource_type"] == "model" and "/marts/" in node["original_file_path"]
+        if is_mart and node["schema"] == "main" and node["database"] != "state":
+            yield node
+
+
+# What the story says -------------------------------------------------------------------------
+
+
+def gaps() -> list[int]:
+    return [(b - a).days for days in DAYS.values() for a, b in pairwise(days)]
+
+
+def percentile(values: list[int], share: float) -> float:
+    """Linear interpolation between order statistics."""
+    ordered = sorted(values)
+    place = share * (len(ordered) - 1)
+    low = int(place)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (ordered[high] - ordered[low]) * (place - low)
+
+
+P40, P80 = percentile(gaps(), 0.4), percentile(gaps(), 0.8)
+
+
+def stage(person: int, day: date) -> str:
+    """The lifecycle stage at the close of a day, as docs/kpis.md says it."""
+    days = [d for d in DAYS.get(person, []) if d <= day]
+    if not days:
+        return "lead"
+    gap = (day - days[-1]).days
+    if gap > P80:
+        return "one_and_done" if len(days) == 1 else "lapsed"
+    if gap > P40 and len(days) >= 2:
+        return "at_risk"
+    if len(days) == 1:
+        return "first_time"
+    return "loyal" if len(days) >= 3 else "repeat"
+
+
+def months() -> list[tuple[date, date]]:
+    """First and last day of the months of the story that are over."""
+    starts = [date(2025, 11, 1), date(2025, 12, 1), date(2026, 1, 1), date(2026, 2, 1),
+              date(2026, 3, 1), date(2026, 4, 1)]  # fmt: skip
+    return [(a, b - timedelta(days=1)) for a, b in pairwise(starts)]
+
+
+def kpis(marts: TinyLake, kpi: str, slice_: str = "all") -> dict[tuple[date, str], Any]:
+    """(month, slice value) -> (numerator, denominator, value)."""
+    rows = marts.rows(
+        "select period_start, slice_value, numerator, denominator, value from kpi_values "
+        f"where kpi = '{kpi}' and grain = 'month' and slice = '{slice_}'"
+    )
+    return {(start, value): tuple(rest) for start, value, *rest in rows}
+
+
+# Customers and segments ----------------------------------------------------------------------
+
+
+def test_each_person_is_one_customer_with_the_orders_of_both_channels(marts: TinyLake) -> None:
+    found = dict(marts.rows("select email, (order_count, order_day_count, gross_revenue_amount, "
+                            "net_revenue_amount) from customers"))  # fmt: skip
+    expected = {}
+    for person in range(60):
+        own = [o for o in STORY.completed if o.person == person]
+        gross = sum((o.amount for o in own), Decimal(0))
+        net = gross - sum((o.refund for o in own), Decimal(0))
+        expected[f"p{person}@hoa.example"] = (len(own), len({o.day for o in own}), gross, net)
+    assert found == expected
+
+
+def test_stage_and_thresholds_are_those_of_the_dictionary(marts: TinyLake) -> None:
+    # As of the midnight that ends the last day, the day that begins is the day to judge by.
+    judged_on = LAST_DAY + timedelta(days=1)
+    found = dict(marts.rows("select email, lifecycle_stage from customers"))
+    assert found == {f"p{p}@hoa.example": stage(p, judged_on) for p in range(60)}
+    assert len(set(found.values())) >= 5
+    fits = dict(marts.rows("select parameter, value from model_fits"))
+    assert fits == {"p40_days": pytest.approx(P40), "p80_days": pytest.approx(P80)}
+
+
+def test_scores_are_fifths_of_percent_rank_with_ties_equal(marts: TinyLake) -> None:
+    frequency = {p: len(days) for p, days in DAYS.items()}
+    n = len(frequency)
+
+    def score(value: int) -> int:
+        below = sum(1 for other in frequency.values() if other < value)
+        return min(5, 1 + int(5 * below / (n - 1)))
+
+    found = dict(marts.rows("select email, f_score from customers where f_score is not null"))
+    assert found == {f"p{p}@hoa.example": score(count) for p, count in frequency.items()}
+
+
+# KPIs ----------------------------------------------------------------------------------------
+
+
+def test_sales_by_channel_are_the_stories(marts: TinyLake) -> None:
+    orders: Counter[tuple[date, str]] = Counter()
+    revenue: dict[tuple[date, str], Decimal] = defaultdict(Decimal)
+    unknown: dict[tuple[date, str], Decimal] = defaultdict(Decimal)
+    buyers: dict[tuple[date, str], set[int]] = defaultdict(set)
+    for order in STORY.completed:
+        for key in ((order.day.replace(day=1), order.channel), (order.day.replace(day=1), "all")):
+            orders[key] += 1
+            revenue[key] += order.amount
+            if order.person is None:
+                unknown[key] += order.amount
+            else:
+                buyers[key].add(order.person)
+    for slice_ in ("all", "channel"):
+        wanted = {key for key in orders if (key[1] == "all") == (slice_ == "all")}
+
+        def values(kpi: str, slice_: str = slice_) -> dict[tuple[date, str], Any]:
+            found = kpis(marts, kpi, slice_)
+            return {key: row[2] for key, row in found.items() if key[1] != "unknown"}
+
+        assert values("orders") == {key: orders[key] for key in wanted}
+        assert values("gross_revenue") == {key: revenue[key] for key in wanted}
+        assert values("revenue_unattributed") == {key: unknown[key] for key in wanted}
+        assert values("customers") == {key: len(buyers[key]) for key in wanted}
+        average = {key: pytest.approx(float(revenue[key] / orders[key])) for key in wanted}
+        assert {k: float(v) for k, v in values("average_order_value").items()} == average
+
+
+def test_net_revenue_is_dated_to_the_order_or_to_the_refund(marts: TinyLake) -> None:
+    by_order = {start: Decimal(0) for start, _ in months()}
+    by_refund = dict(by_order)
+    moments = {
+        row["order_id"]: row["refunded_at"]
+        for (_, table), rows in STORY.rows.items() if table == "refunds" for row in rows
+    }  # fmt: skip
+    for order in STORY.completed:
+        by_order[order.day.replace(day=1)] += order.amount - order.refund
+        by_refund[order.day.replace(day=1)] += order.amount
+        if order.refund:
+            month = (moments[order.key.split(":")[1]] + timedelta(hours=7)).date().replace(day=1)
+            if month in by_refund:  # a refund after the observed period has not been paid yet
+                by_refund[month] -= order.refund
+    for kpi, expected in (
+        ("net_revenue_by_order_day", by_order),
+        ("net_revenue_by_refund_day", by_refund),
+    ):
+        assert {month: row[2] for (month, _), row in kpis(marts, kpi).items()} == expected
+
+
+def test_repurchase_is_three_different_numbers(marts: TinyLake) -> None:
+    repeat, returning, second = {}, {}, {}
+    for start, end in months():
+        own = {p: [d for d in days if start <= d <= end] for p, days in DAYS.items()}
+        buyers = [p for p, days in own.items() if days]
+        repeat[start] = (sum(len(own[p]) >= 2 for p in buyers), len(buyers))
+        moments = defaultdict(list)
+        for order in STORY.completed:
+            if order.person is not None:
+                moments[order.person].append(order)
+        returning[start] = (
+            sum(
+                min(o.at for o in moments[p])
+                < max(o.at for o in moments[p] if start <= o.day <= end)
+                for p in buyers
+            ),
+            len(buyers),
+        )
+        cohort = [days for days in DAYS.values() if start <= days[0] <= end]
+        again = sum(len(d) > 1 and (d[1] - d[0]).days <= 30 for d in cohort)
+        is_over = end + timedelta(days=30) <= LAST_DAY
+        second[start] = (again if is_over else None, len(cohort))
+    for kpi, expected in (
+        ("repeat_purchase_rate", repeat),
+        ("returning_customer_rate", returning),
+        ("second_purchase_rate_30d", second),
+    ):
+        assert {month: row[:2] for (month, _), row in kpis(marts, kpi).items()} == expected
+    assert None in {row[0] for row in second.values()}
+
+
+def test_moves_between_stages_count_whoever_stood_there_at_the_start(marts: TinyLake) -> None:
+    expected: dict[str, dict[date, tuple[int, int]]] = defaultdict(dict)
+    for start, end in months():
+        held = {p: stage(p, start - timedelta(days=1)) for p in DAYS}
+        span = [start + timedelta(days=n) for n in range(-1, (end - start).days + 1)]
+        moves = {p: list(pairwise(stage(p, day) for day in span)) for p in DAYS}
+
+        def count(base: set[str], old: set[str], new: set[str]) -> tuple[int, int]:
+            stood = [p for p in DAYS if held[p] in base]  # noqa: B023
+            return (
+                sum(any(a in old and b in new for a, b in moves[p]) for p in stood),  # noqa: B023
+                len(stood),
+            )
+
+        others = ACTIVE | GONE | {"lead"}
+        expected["became_loyal_rate"][start] = count({"repeat"}, others - {"loyal"}, {"loyal"})
+        expected["lapse_rate"][start] = count(ACTIVE, ACTIVE, GONE)
+        expected["win_back_rate"][start] = count(GONE, GONE, ACTIVE)
+    for kpi, by_month in expected.items():
+        assert {month: row[:2] for (month, _), row in kpis(marts, kpi).items()} == by_month
+        assert sum(numerator for numerator, _ in by_month.values()) > 0, f"{kpi} is never tested"
+
+
+def test_cart_rates_are_over_their_own_carts(marts: TinyLake) -> None:
+    carts = marts.rows(
+        "select cast(last_activity_at + interval 7 hour as date), customer_id is not null, "
+        "is_abandoned, is_recovered, assigned_group from carts where item_count > 0"
+    )
+    assert len(carts) == 120
+    rates = kpis(marts, "cart_abandonment_rate", "contact")
+    recoveries = kpis(marts, "cart_recovery_rate_gross", "contact")
+    lifts = kpis(marts, "cart_recovery_incremental")
+    for start, end in months():
+        own = [cart for cart in carts if start <= cart[0] <= end]
+        is_over = end + timedelta(days=7) <= LAST_DAY
+        for contact, chosen in (
+            ("known", [c for c in own if c[1]]), ("unknown", [c for c in own if not c[1]])
+        ):  # fmt: skip
+            left = [c for c in chosen if c[2]]
+            assert rates[start, contact][:2] == (len(left), len(chosen))
+            recovered = sum(c[3] for c in left) if is_over else None
+            assert recoveries[start, contact][:2] == (recovered, len(left))
+        lift = lifts[start, "all"][2]
+        groups = {g: [c[3] for c in own if c[4] == g] for g in ("treated", "holdout")}
+        if is_over and all(groups.values()):
+            expected = statistics.mean(groups["treated"]) - statistics.mean(groups["holdout"])
+            assert float(lift) == pytest.approx(expected, abs=1e-7)
+        else:
+            assert lift is None
+
+
+# The contract --------------------------------------------------------------------------------
+
+
+def test_every_public_model_is_described_and_its_contract_enforced(
+    manifest: dict[str, Any],
+) -> None:
+    for node in public_models(manifest):
+        assert node["description"].strip(), node["name"]
+        assert node["config"]["contract"]["enforced"], node["name"]
+        bare = [c for c, column in node["columns"].items() if not column["description"].strip()]
+        assert not bare, (node["name"], bare)
+        money = [
+            c for c, column in node["columns"].items()
+            if c.endswith("_amount") and column["data_type"] != "decimal(18,4)"
+        ]  # fmt: skip
+        assert not money, (node["name"], money)
+
+
+def test_tables_of_later_releases_are_empty_and_say_so(
+    marts: TinyLake, manifest: dict[str, Any]
+) -> None:
+    flagged = {n["name"] for n in public_models(manifest)
+               if n["config"]["meta"].get("not_yet_filled")}  # fmt: skip
+    said = {n["name"] for n in public_models(manifest)
+            if n["description"].startswith("Not filled yet")}  # fmt: skip
+    assert flagged == said
+    assert all(marts.rows(f"select count(*) from main.{name}") == [(0,)] for name in flagged)
+
+
+def test_no_untagged_column_holds_personal_data(marts: TinyLake, manifest: dict[str, Any]) -> None:
+    """The tags are complete: no other text column of the marts shows an address or a name."""
+    columns = [
+        (node["name"], name)
+        for node in public_models(manifest)
+        for name, column in node["columns"].items()
+        if column["data_type"] == "varchar"
+        and not (column.get("config") or {}).get("meta", {}).get("personal")
+    ]
+    leaks = marts.rows(
+        " union all ".join(
+            f"select '{table}.{column}' from main.{table} "
+            f'having count(case when regexp_matches("{column}", '
+            "'@hoa[.]example|Nguyễn|^(Minh|Lan|Hoa)$') then 1 end) > 0"
+            for table, column in columns
+        )
+    )
+    assert len(columns) > 100
+    assert not leaks
+
+
+def test_the_kpis_are_those_of_the_dictionary(marts: TinyLake) -> None:
+    text = (PROJECT / "docs" / "kpis.md").read_text(encoding="utf-8")
+    sections = re.split(r"^## ", text, flags=re.MULTILINE)
+    promised = set()
+    for section in sections:
+        if section.startswith(("Sales", "Loyalty", "Carts")):
+            for cell in re.findall(r"^\| ([a-z_0-9, /]+) \|", section, flags=re.MULTILINE):
+                names = re.split(r",\s*|\s*/\s*", cell)
+                promised |= {
+                    names[0].replace("_30d", name) if name.startswith("_") else name
+                    for name in names
+                } - {"name"}
+    found = {name for (name,) in marts.rows("select distinct kpi from kpi_values")}
+    assert found == promised
+
+
+def test_unit_tests_of_the_models_pass(marts: TinyLake) -> None:
+    assert not marts.failures("test", "-s", "path:models/marts,test_type:unit")
+
+
+# The day after: last, because it moves the tables on --------------------------------------------
+
+
+def test_the_next_day_appends_changes_and_a_repeated_run_nothing(marts: TinyLake) -> None:
+    before = marts.rows("select * from state.main.segment_history order by all")
+    again = TinyLake(marts.env, marts.project, marts.sources, as_of=str(AS_OF + timedelta(days=1)))
+    chain = ("-s", "lifecycle_thresholds", "lifecycle_intervals", "customers",
+             "segment_assignments", "segment_history", "segment_transitions")  # fmt: skip
+    assert not again.failures("run", *chain)
+    after = marts.rows("select * from state.main.segment_history order by all")
+    assert set(before) <= set(after)
+    assert not again.failures("run", "--full-refresh", *chain)
+    assert marts.rows("select * from state.main.segment_history order by all") == after
+
+    moved = marts.rows(
+        "select email, from_segment_id, to_segment_id from segment_transitions join customers "
+        "using (customer_id) where changed_on = date '2026-04-02' order by all"
+    )
+    judged = LAST_DAY + timedelta(days=1), LAST_DAY + timedelta(days=2)
+    stages = {p: tuple(stage(p, day) for day in judged) for p in range(60)}
+    assert moved == sorted(
+        (f"p{p}@hoa.example", f"lifecycle_{old}", f"lifecycle_{new}")
+        for p, (old, new) in stages.items()
+        if old != new
+    )
