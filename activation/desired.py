@@ -12,8 +12,10 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pyarrow as pa
 
-from activation.audiences import Audience, Book, Sync
-from activation.channels.base import IDENTIFIERS, Identifier
+from activation.audience_file import Audience, Sync
+from activation.audiences import Book
+from activation.channels.base import IDENTIFIERS
+from activation.permissions import build_holders, build_permissions
 from activation.policy import Policy
 from activation.rules import set_as_of
 
@@ -54,8 +56,8 @@ def build_desired(
         f" - interval {age} year, {day.year} - birth_year - 1 < {age}, false)"
     )
     _build_candidates(connection, book, audience, sync)
-    _build_permissions(connection, audience, sync)
-    _build_holders(connection, sync)
+    build_permissions(connection, audience, sync)
+    build_holders(connection, sync)
     _build_reasons(connection, audience, sync)
     _build_payloads(connection, sync, remote)
 
@@ -70,24 +72,6 @@ def fields_sql(sync: Sync) -> str:
     """The fields of a row of `desired` as a map of names to texts."""
     entries = ", ".join(f"'{name}': desired.fields.{name}" for name in sorted(sync.fields))
     return f"cast(map {{{entries}}} as map(varchar, varchar))"
-
-
-def holders_sql(identifier: Identifier) -> str:
-    """Who holds which identifier: customer_id, identifier (lower-case), distinct.
-
-    Every value any source gave counts, also one that is blocked from linking people.
-    """
-    return f"""
-        select customer_id, lower(trim(identifier_value)) as identifier
-        from customer_identifiers
-        where identifier_type = '{identifier.identifier_type}' and valid_to is null
-        union
-        select customer_id, lower(trim(value))
-        from customer_attributes
-        where attribute = '{identifier.column}'
-        union
-        select customer_id, lower(trim({identifier.column})) from customers
-    """
 
 
 def _rule_sql(book: Book, audience: Audience) -> str:
@@ -121,61 +105,6 @@ def _build_candidates(
             {{{fields}}} as fields
         from customers
         where {membership_sql(book, audience)} and is_test is not true
-        """
-    )
-
-
-def _build_permissions(
-    connection: duckdb.DuckDBPyConnection, audience: Audience, sync: Sync
-) -> None:
-    """Grain: customer. Two rows for one person and purpose: the most restrictive holds."""
-    connection.execute(
-        """
-        create temp table permission as
-        select
-            customer_id,
-            min(consent_id) as consent_id,
-            bool_and(
-                is_granted is true
-                and (withdrawn_at is null or coalesce(granted_at > withdrawn_at, false))
-            ) as is_granted
-        from consents
-        where channel = ? and purpose = ?
-        group by customer_id
-        """,
-        [sync.consent, audience.purpose],
-    )
-
-
-def _build_holders(connection: duckdb.DuckDBPyConnection, sync: Sync) -> None:
-    """Grain: identifier of a candidate; what all customers who hold it say together."""
-    identifier = IDENTIFIERS[sync.consent]
-    connection.execute(
-        f"""
-        create temp table identifier_state as
-        with held as ({holders_sql(identifier)}),
-        suppressed as (
-            select customer_id
-            from customer_identifiers
-            where sha256(lower(trim(identifier_value))) in (
-                select identifier_hash from suppression where channel in ('{sync.consent}', 'all')
-            )
-        )
-        select
-            held.identifier,
-            bool_or(coalesce(is_minor(customers.birth_date, customers.birth_year), false))
-                as has_minor,
-            bool_or(held.customer_id in (select customer_id from suppressed)) as has_suppressed,
-            bool_or(coalesce(permission.is_granted, true) = false) as has_withdrawal,
-            bool_and(coalesce(permission.is_granted, false)) as is_permitted_by_all,
-            bool_or(coalesce(holdout_record."group" = 'holdout', false)) as has_holdout,
-            count(holdout_record.customer_id) > 0 as has_record
-        from held
-        left join customers on held.customer_id = customers.customer_id
-        left join permission on held.customer_id = permission.customer_id
-        left join holdout_record on held.customer_id = holdout_record.customer_id
-        where held.identifier in (select identifier from candidate)
-        group by held.identifier
         """
     )
 

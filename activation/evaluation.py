@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import duckdb
 import pyarrow as pa
 
-from activation.audiences import Audience, Book, Sync, load_audiences
+from activation.audience_file import Audience, Sync
+from activation.audiences import Book, load_audiences
 from activation.channels.base import resolve_remote
 from activation.consent import Consent, PermittedRow, permit
 from activation.desired import SALT_VERSION, build_desired, fields_sql

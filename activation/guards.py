@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from activation.audiences import Guards
+from activation.audience_file import Guards
 from activation.ledger import Inputs
 from activation.snapshot import Snapshot
 

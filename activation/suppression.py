@@ -9,11 +9,11 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from activation.audiences import Audience, Sync
+from activation.audience_file import Audience, Sync
 from activation.channels.base import IDENTIFIERS, MemberChannel, Outcome
 from activation.consent import withdraw
-from activation.desired import holders_sql
 from activation.leases import Lease
+from activation.permissions import holders_sql
 from activation.snapshot import current_snapshot, open_marts
 from khach.environment import Environment
 from khach.errors import BusyError

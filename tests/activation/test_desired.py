@@ -11,7 +11,8 @@ from activation_shop import AS_OF, AUDIENCE, CUSTOMERS, Person, people, write_ma
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from activation.audiences import Audience, Book
+from activation.audience_file import Audience
+from activation.audiences import Book
 from activation.desired import build_desired
 from activation.policy import Policy
 from activation.rules import compile_rule
