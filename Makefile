@@ -1,7 +1,7 @@
 # Set-up needs git, make and Python 3.11 only; everything else comes from requirements.lock.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 SHELL := /bin/bash
-SIZE ?= S
+SIZE ?=
 BIN := .venv/bin
 export KHACH_HOME ?= $(CURDIR)/data
 export KHACH_CONFIG ?= $(CURDIR)/config
@@ -10,7 +10,7 @@ export KHACH_CONFIG ?= $(CURDIR)/config
 
 run: setup  ## the whole job on the simulated retailer; again = its next day
 	@KHACH_ENV=sandbox $(BIN)/khach init --sandbox --if-absent
-	@KHACH_ENV=sandbox $(BIN)/khach sandbox advance --unless-pending --size $(SIZE)
+	@KHACH_ENV=sandbox $(BIN)/khach sandbox advance --unless-pending $(if $(SIZE),--size $(SIZE))
 	@KHACH_ENV=sandbox $(BIN)/khach run
 
 test: setup  ## every test that fits 10 minutes
