@@ -2,8 +2,6 @@
 
 import pyarrow as pa
 
-from khach.contacts import parse_email, parse_name, parse_phone
-
 SCHEMA = pa.schema(
     [
         ("kind", pa.string()),
@@ -24,6 +22,11 @@ def parse_contact_values(values: pa.Table) -> pa.Table:
     raw_value. The answer has one row per row, `is_valid` false and `value` null where the text is
     no such thing. A name's value is its text with single spaces.
     """
+    if not len(values):
+        return SCHEMA.empty_table()
+    # The tables of the world's telephone numbers take a second to load.
+    from khach.contacts import parse_email, parse_name, parse_phone
+
     kinds = values.column("kind").to_pylist()
     countries = values.column("country").to_pylist()
     raws = values.column("raw_value").to_pylist()

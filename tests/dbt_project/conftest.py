@@ -1,4 +1,4 @@
-"""Fixtures of the modelling tests."""
+"""Fixtures of the modelling tests: parts of the dbt project, for parsing costs more than building."""
 
 import shutil
 from pathlib import Path
@@ -7,14 +7,24 @@ import pytest
 
 from khach.environment import PROJECT
 
+NOT_MODELS = ("exposures.yml", "data-tests", "target", "logs")
+
 
 @pytest.fixture(scope="session")
 def modelling_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The dbt project up to the marts: parsing those too would double the time of each build."""
-    folder = tmp_path_factory.mktemp("dbt") / "project"
-    shutil.copytree(
-        PROJECT / "dbt_project",
-        folder,
-        ignore=shutil.ignore_patterns("marts", "exposures.yml", "data-tests", "target", "logs"),
-    )
+    """The dbt project up to the marts."""
+    return part_of_the_project(tmp_path_factory, "marts")
+
+
+@pytest.fixture(scope="session")
+def staging_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The dbt project up to staging."""
+    return part_of_the_project(tmp_path_factory, "marts", "identity", "intermediate", "seeds")
+
+
+def part_of_the_project(factory: pytest.TempPathFactory, *without: str) -> Path:
+    """A copy of the project that lacks the named folders and files."""
+    folder = factory.mktemp("dbt") / "project"
+    ignored = shutil.ignore_patterns(*NOT_MODELS, *without)
+    shutil.copytree(PROJECT / "dbt_project", folder, ignore=ignored)
     return folder

@@ -17,8 +17,8 @@ def store(name: str, updated_at: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def lake(env: Environment, modelling_project: Path) -> TinyLake:
-    return TinyLake(env, modelling_project, [SHOP])
+def lake(env: Environment, staging_project: Path) -> TinyLake:
+    return TinyLake(env, staging_project, [SHOP])
 
 
 def stores(lake: TinyLake) -> list[tuple[Any, ...]]:
@@ -62,3 +62,19 @@ def test_a_column_that_older_files_lack_is_null(lake: TinyLake) -> None:
     lake.land("shop", "stores", "1.5", [{"store_id": "S1"}], "accepted")
     lake.build(*ONE)
     assert stores(lake) == [("S1", None, "1.5")]
+
+
+def test_order_lines_alone_are_a_business(env: Environment, modelling_project: Path) -> None:
+    lake = TinyLake(env, modelling_project, [SHOP])
+    line = {"order_id": "I1", "units": 2, "unit_price": 3, "external_id": "17850", "country": "UK"}
+    lines = [
+        {"order_line_id": f"I1-{n}", **line, "ordered_at": datetime.fromisoformat("2026-01-01")}
+        for n in range(2)
+    ]
+    lake.land("shop", "order_lines", "1.5", lines, "accepted")
+    lake.build()
+    assert lake.rows(
+        "select order_id, customer_id, country, channel from intermediate.int_orders"
+    ) == [("shop:I1", "C0000001", "UK", "web")]
+    assert lake.rows("select sum(line_amount) from intermediate.int_order_lines") == [(12,)]
+    assert lake.rows("select count(*) from intermediate.int_sessions") == [(0,)]

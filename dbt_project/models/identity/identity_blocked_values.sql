@@ -32,7 +32,8 @@ names as (
         observed.identifier_type,
         observed.namespace,
         observed.identifier_value,
-        {{ fold_text('records.full_name') }} as name
+        {{ fold_text('records.full_name') }} as name,
+        {{ rx_extract(fold_text('records.full_name'), '([^ ]+)$', 1) }} as last_word
     from observed
     inner join {{ ref('int_contact_records') }} as records
         on observed.source = records.source
@@ -60,11 +61,12 @@ reasons as (
         identifier_value,
         'too_many_holders' as reason
     from holders
-    where holder_count > case identifier_type
-        when 'phone' then {{ identifier_limit('phone') }}
-        when 'email' then {{ identifier_limit('email') }}
-        else {{ identifier_limit('anonymous_id') }}
-    end
+    where (identifier_type = 'phone' and holder_count > {{ identifier_limit('phone') }})
+        or (identifier_type = 'email' and holder_count > {{ identifier_limit('email') }})
+        or (
+            identifier_type = 'anonymous_id'
+            and holder_count > {{ identifier_limit('anonymous_id') }}
+        )
     union all
     -- In the hands of two people: their names differ by more than a typing mistake (two letters)
     -- and their last words, the given name in Viet Nam, are not the same.
@@ -80,8 +82,7 @@ reasons as (
         and names.identifier_value = others.identifier_value
         and names.name < others.name
     where levenshtein(names.name, others.name) > 2
-        and {{ rx_extract('names.name', '([^ ]+)$', 1) }}
-            <> {{ rx_extract('others.name', '([^ ]+)$', 1) }}
+        and names.last_word <> others.last_word
 )
 
 select

@@ -29,5 +29,5 @@ select
     }))[:12] }}' as configuration_version
 from {{ ref('identity_events_proposed') }} as events
 {% if is_incremental() -%}
-where events.event_number > (select coalesce(max(event_number), 0) from {{ this }})
+where events.event_number > (select coalesce(max(held.event_number), 0) from {{ this }} as held)
 {%- endif %}

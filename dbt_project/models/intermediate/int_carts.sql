@@ -1,7 +1,7 @@
--- One web cart that an item was put into or looked at. It is abandoned when it holds an item and no order follows within
--- `abandoned_cart_minutes` of its last activity. A customer who comes back days later and buys
--- touches the cart again before ordering: the pause before that return is the abandonment, so
--- "last activity" is the last one before the visit that ordered.
+-- One web cart that somebody filled or looked at. It is abandoned when it holds an item and no
+-- order follows within `abandoned_cart_minutes` of its last activity. A customer who comes back
+-- days later and buys touches the cart again before ordering: the pause before that return is the
+-- abandonment, so "last activity" is the last one before the visit that ordered.
 with touches as (
     select
         cart_id,
@@ -32,32 +32,6 @@ carts as (
     group by cart_id
 ),
 
-orders as (
-    select
-        carts.cart_id,
-        orders.order_id,
-        orders.ordered_at,
-        row_number() over (
-            partition by carts.cart_id
-            order by
-                -- A shop that writes no cart number on its orders is matched by customer.
-                case when orders.cart_id is null then 1 else 0 end asc,
-                orders.ordered_at asc,
-                orders.order_id asc
-        ) as order_rank
-    from carts
-    inner join {{ ref('int_orders') }} as orders
-        on orders.ordered_at >= carts.started_at
-        and (
-            carts.cart_id = orders.cart_id
-            or (
-                orders.cart_id is null
-                and carts.customer_id = orders.customer_id
-                and orders.channel in ('web', 'app')
-            )
-        )
-),
-
 -- The state of the cart at each touch before its order, and how long nothing followed.
 states as (
     select
@@ -68,13 +42,10 @@ states as (
         orders.ordered_at,
         sum(touches.item_change) over so_far as item_count,
         sum(touches.item_change * touches.price) over so_far as original_amount,
-        coalesce(
-            lead(touches.occurred_at) over in_order,
-            orders.ordered_at,
-            {{ as_of_at() }}
-        ) as followed_at
+        coalesce(lead(touches.occurred_at) over in_order, orders.ordered_at, {{ as_of_at() }})
+            as followed_at
     from touches
-    left join orders on touches.cart_id = orders.cart_id and orders.order_rank = 1
+    left join {{ ref('int_cart_orders') }} as orders on touches.cart_id = orders.cart_id
     where orders.ordered_at is null or touches.occurred_at <= orders.ordered_at
     window
         in_order as (
@@ -93,7 +64,7 @@ ranked as (
         *,
         item_count >= 1
         and {{ seconds_between('occurred_at', 'followed_at') }}
-            > {{ threshold('abandoned_cart_minutes') * 60 }} as is_left
+        > {{ threshold('abandoned_cart_minutes') * 60 }} as is_left
     from states
 ),
 
@@ -134,8 +105,8 @@ select
     last_states.ordered_at,
     coalesce(
         last_states.is_left
-        and last_states.ordered_at
-            <= {{ plus_minutes('last_states.occurred_at', threshold('cart_recovery_days') * 1440) }},
+        and {{ seconds_between('last_states.occurred_at', 'last_states.ordered_at') }}
+        <= {{ threshold('cart_recovery_days') * 86400 }},
         false
     ) as is_recovered
 from carts

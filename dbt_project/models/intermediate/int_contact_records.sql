@@ -23,11 +23,7 @@ web_identities as (
         -- One event may show two combinations.
         first_message_id || ':' || cast(row_number() over (
             partition by source, first_message_id
-            order by
-                user_id asc nulls last,
-                email asc nulls last,
-                phone asc nulls last,
-                anonymous_id asc nulls last
+            order by user_id nulls last, email nulls last, phone nulls last, anonymous_id nulls last
         ) as varchar) as record_id,
         first_seen_at,
         last_seen_at,

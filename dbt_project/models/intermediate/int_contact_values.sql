@@ -15,9 +15,9 @@ with records as (
 {% for kind, column in {'email': 'email', 'phone': 'phone', 'name': 'full_name'}.items() -%}
 select distinct
     '{{ kind }}' as kind,
-    {% if kind == 'email' %}''{% else %}country{% endif %} as country,
-    {{ column }} as raw_value
+    {{ "''" if kind == 'email' else 'records.country' }} as country,
+    records.{{ column }} as raw_value
 from records
-where {{ column }} <> ''
+where records.{{ column }} <> ''
 {{ "union all" if not loop.last }}
 {% endfor %}

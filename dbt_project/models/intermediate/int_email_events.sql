@@ -27,16 +27,36 @@ activity as (
 ),
 
 told as (
-    select source, namespace, campaign_id, member_id, 'sent' as kind, null as url,
+    select
+        source,
+        namespace,
+        campaign_id,
+        member_id,
+        'sent' as kind,
+        cast(null as varchar) as url,
         send_time as occurred_at
     from sent
     union all
-    select source, namespace, campaign_id, member_id, 'delivered', null, send_time
+    select
+        source,
+        namespace,
+        campaign_id,
+        member_id,
+        'delivered',
+        null,
+        send_time
     from sent
     where status = 'sent'
     union all
     -- The report and the activity feed both tell of a bounce: the feed knows when.
-    select source, namespace, campaign_id, member_id, 'bounce', null, send_time
+    select
+        source,
+        namespace,
+        campaign_id,
+        member_id,
+        'bounce',
+        null,
+        send_time
     from sent
     where status in ('hard', 'soft')
         and not exists (
@@ -48,10 +68,24 @@ told as (
                 and activity.member_id = sent.member_id
         )
     union all
-    select source, namespace, campaign_id, member_id, kind, url, occurred_at
+    select
+        source,
+        namespace,
+        campaign_id,
+        member_id,
+        kind,
+        url,
+        occurred_at
     from activity
     union all
-    select source, namespace, campaign_id, member_id, 'unsubscribe', null, occurred_at
+    select
+        source,
+        namespace,
+        campaign_id,
+        member_id,
+        'unsubscribe',
+        null,
+        occurred_at
     from {{ ref('stg_mailchimp__unsubscribes') }}
 )
 

@@ -11,9 +11,10 @@ with lines as (
         lines.unit_price as original_unit_price_amount,
         lines.discount as original_discount_amount,
         -- Not every till writes the total of a line.
-        coalesce(lines.line_amount, cast(lines.units as decimal(38, 4)) * lines.unit_price
-            - coalesce(lines.discount, 0))
-            as original_line_amount,
+        coalesce(
+            lines.line_amount,
+            cast(lines.units as decimal(38, 4)) * lines.unit_price - coalesce(lines.discount, 0)
+        ) as original_line_amount,
         orders.ordered_on
     from {{ ref('stg_entities__order_lines') }} as lines
     left join {{ ref('int_orders') }} as orders

@@ -1,6 +1,6 @@
 {{ config(unique_key=['source', 'activity_id'], meta={'raw_table': 'mailchimp.email_activity'}) }}
 
-{#- The API gives activity no id and the address of a link may be absent: the key is the content. -#}
+{#- The API gives activity no id and a link's address may be absent: the key is the content. -#}
 {{ latest_rows(
     'mailchimp.email_activity',
     keys=['activity_id'],
