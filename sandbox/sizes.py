@@ -11,6 +11,7 @@ from datetime import date, timedelta
 
 LAST_HISTORY_DAY = date(2026, 6, 29)
 DEFAULT_SEED = 20260629
+MAILING_LIST = "khach00001"  # the one list of the e-mail platform
 
 
 @dataclass(frozen=True)

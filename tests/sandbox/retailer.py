@@ -58,7 +58,7 @@ def events(root: Path) -> list[dict[str, Any]]:
     """Every web event that can be parsed, in delivered order."""
     found = []
     for file in sorted((root / "exports/web_events").glob("*.gz")):
-        for line in gzip.open(file).read().splitlines():
+        for line in gzip.decompress(file.read_bytes()).splitlines():
             try:
                 found.append(json.loads(line))
             except ValueError:

@@ -23,7 +23,7 @@ def test_the_report_fails_on_easy_data(history: Path, tmp_path: Path) -> None:
     shutil.copytree(history, easy)
     for file in (easy / "exports/web_events").glob("*.gz"):
         lines = {}
-        for line in gzip.open(file).read().splitlines():
+        for line in gzip.decompress(file.read_bytes()).splitlines():
             try:
                 event = json.loads(line)
             except ValueError:
