@@ -40,14 +40,16 @@ totals as (
     where slice = 'all' and grain = 'day'
 ),
 
+told as (
+    select count(*) as orders, coalesce(sum(gross_amount), 0) as gross_amount
+    from {{ ref('orders') }}
+    where is_completed and ordered_on <= {{ last_observed_on() }}
+),
+
 not_the_orders as (
     select 'not what the orders say' as problem
     from totals
-    cross join (
-        select count(*) as orders, coalesce(sum(gross_amount), 0) as gross_amount
-        from {{ ref('orders') }}
-        where is_completed and ordered_on <= {{ last_observed_on() }}
-    ) as told
+    cross join told
     where coalesce(totals.orders, 0) <> told.orders
         or coalesce(totals.gross_amount, 0) <> told.gross_amount
 ),

@@ -1,10 +1,13 @@
--- An order's amounts are those of its lines and refunds (that every line has a rate, the contract says).
+-- An order's amounts are those of its lines and refunds. (That every line has a rate is part of
+-- the contract.)
 with line_totals as (
-    select order_id, sum(line_amount) as line_amount from {{ ref('order_lines') }} group by order_id
+    select order_id, sum(line_amount) as line_amount from {{ ref('order_lines') }}
+    group by order_id
 ),
 
 refund_totals as (
-    select order_id, sum(refund_amount) as refund_amount from {{ ref('refunds') }} group by order_id
+    select order_id, sum(refund_amount) as refund_amount from {{ ref('refunds') }}
+    group by order_id
 )
 
 select orders.order_id

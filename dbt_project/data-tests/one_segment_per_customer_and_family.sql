@@ -24,7 +24,10 @@ incomplete as (
         on customers.customer_id = assigned.customer_id
     group by customers.customer_id
     having count(assigned.segment_id)
-        <> (select count(distinct segment_kind) from {{ ref('segment_definitions') }})
+        <> (
+            select count(distinct definitions.segment_kind)
+            from {{ ref('segment_definitions') }} as definitions
+        )
 ),
 
 misstaged as (

@@ -22,6 +22,11 @@ with drawn as (
         on record_customers.customer_id = known_customers.customer_id
 )
 
-select campaign_id, customer_id, experiment_group as {{ adapter.quote('group') }}, assigned_at, source
+select
+    campaign_id,
+    customer_id,
+    experiment_group as {{ adapter.quote('group') }},
+    assigned_at,
+    source
 from drawn
 where draw_rank = 1

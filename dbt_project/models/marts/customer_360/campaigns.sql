@@ -24,7 +24,7 @@ ranked as (
     select
         *,
         row_number() over (partition by campaign_id order by preference asc, source asc)
-        as version_rank
+            as version_rank
     from declared
 )
 

@@ -3,7 +3,9 @@
 with cart_campaigns as (
     select campaign_id
     from {{ ref('campaigns') }}
-    where {{ rx_like("lower(coalesce(audience, '') || ' ' || coalesce(campaign_name, ''))", 'cart|giỏ') }}
+    where {{ rx_like(
+        "lower(coalesce(audience, '') || ' ' || coalesce(campaign_name, ''))", 'cart|giỏ'
+    ) }}
 ),
 
 -- From the moment the cart counts as abandoned to its order, or to the end of the recovery window.
@@ -32,8 +34,8 @@ draws as (
     from waiting
     inner join {{ ref('experiments') }} as experiments
         on waiting.customer_id = experiments.customer_id
-        and experiments.assigned_at >= waiting.waits_from
-        and experiments.assigned_at <= waiting.waits_to
+        and waiting.waits_from <= experiments.assigned_at
+        and waiting.waits_to >= experiments.assigned_at
     inner join cart_campaigns on experiments.campaign_id = cart_campaigns.campaign_id
 ),
 
@@ -52,8 +54,8 @@ reminders as (
         from waiting
         inner join cart_mails
             on waiting.customer_id = cart_mails.customer_id
-            and cart_mails.occurred_at >= waiting.waits_from
-            and cart_mails.occurred_at <= waiting.waits_to
+            and waiting.waits_from <= cart_mails.occurred_at
+            and waiting.waits_to >= cart_mails.occurred_at
         union
         select draws.cart_id, draws.campaign_id
         from draws

@@ -23,7 +23,7 @@ ranked as (
 
 select
     ranked.source || ':' || ranked.evidence_id || ':' || ranked.channel || ':' || ranked.purpose
-    as consent_id,
+        as consent_id,
     ranked.customer_id,
     ranked.channel,
     ranked.purpose,

@@ -64,8 +64,10 @@ ranked as (
 placed as (
     select
         ranked.*,
-        ranked.attribute in ('ward', 'address_original')
-        and golden_province.value is distinct from ranked.record_province as is_misplaced
+        case
+            when ranked.attribute not in ('ward', 'address_original') then false
+            else coalesce(golden_province.value, '') <> coalesce(ranked.record_province, '')
+        end as is_misplaced
     from ranked
     left join ranked as golden_province
         on ranked.customer_id = golden_province.customer_id

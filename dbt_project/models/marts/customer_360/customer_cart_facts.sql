@@ -18,8 +18,8 @@ later_orders as (
         on filled_carts.customer_id = orders.customer_id
         and orders.status <> 'cancelled'
         and (
-            orders.ordered_at >= filled_carts.last_activity_at
-            or orders.cart_id = filled_carts.cart_id
+            filled_carts.last_activity_at <= orders.ordered_at
+            or filled_carts.cart_id = orders.cart_id
         )
     where filled_carts.recency_rank = 1
     group by filled_carts.customer_id

@@ -28,7 +28,7 @@ habits as (
     select customer_id, '{{ habit }}' as habit, {{ column }} as choice, count(*) as weight
     from completed
     where {{ column }} is not null
-    group by 1, 2, 3
+    group by customer_id, {{ column }}
     union all
     {% endfor -%}
     select completed.customer_id, 'category', products.category, sum(order_lines.units)
@@ -36,7 +36,7 @@ habits as (
     inner join {{ ref('order_lines') }} as order_lines on completed.order_id = order_lines.order_id
     inner join {{ ref('products') }} as products on order_lines.product_id = products.product_id
     where products.category <> 'unknown'
-    group by 1, 2, 3
+    group by completed.customer_id, products.category
 ),
 
 ranked_habits as (

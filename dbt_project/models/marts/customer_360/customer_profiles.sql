@@ -8,10 +8,10 @@
 with golden as (
     select
         customer_id,
-        {% for attribute in attributes -%}
-        max(case when attribute = '{{ attribute }}' then value end) as {{ attribute }}
-        {{- ',' if not loop.last }}
-        {% endfor %}
+    {% for attribute in attributes -%}
+    max(case when attribute = '{{ attribute }}' then value end) as {{ attribute }}
+    {{- ',' if not loop.last }}
+    {% endfor %}
     from {{ ref('customer_attributes') }}
     where is_golden
     group by customer_id
@@ -51,7 +51,7 @@ select
     {{ age_band('case when dated.born_on is not null then '
         ~ age_on('dated.born_on', as_of_on())
         ~ ' else cast(extract(year from ' ~ as_of_on() ~ ') as integer) - dated.born_in end') }}
-    as age_band,
+        as age_band,
     coalesce(generations.generation, 'unknown') as generation,
     coalesce(dated.gender, 'unknown') as gender,
     dated.marital_status,

@@ -60,7 +60,7 @@ select
     {{ money('coalesce(joined.gross_revenue_amount, 0)') }} as gross_revenue_amount,
     {{ money('coalesce(joined.net_revenue_amount, 0)') }} as net_revenue_amount,
     {{ money('joined.gross_revenue_amount / nullif(joined.order_count, 0)') }}
-    as average_order_amount,
+        as average_order_amount,
     joined.first_order_at,
     joined.last_order_at,
     joined.preferred_channel,

@@ -25,5 +25,5 @@ select
         else 'service'
     end as stage,
     cast({{ seconds_between('previous_at', 'occurred_at') }} / 3600.0 as decimal(18, 4))
-    as hours_since_previous
+        as hours_since_previous
 from steps

@@ -8,8 +8,9 @@ select
 from {{ ref('customer_identifiers') }}
 group by customer_id
 having max(
-    case
-        when identifier_type in ('user_id', 'member_number', 'external_id', 'email', 'phone') then 1
-        else 0
-    end
-) = 1
+        case
+            when identifier_type in ('user_id', 'member_number', 'external_id', 'email', 'phone')
+                then 1
+            else 0
+        end
+    ) = 1

@@ -36,7 +36,7 @@ select
     {{ money('coalesce(line_totals.gross_amount, 0)') }} as gross_amount,
     {{ money('coalesce(refund_totals.refund_amount, 0)') }} as refund_amount,
     {{ money('coalesce(line_totals.gross_amount, 0) - coalesce(refund_totals.refund_amount, 0)') }}
-    as net_amount,
+        as net_amount,
     int_orders.currency as original_currency,
     {{ money('coalesce(line_totals.original_gross_amount, 0)') }} as original_gross_amount,
     {{ money('coalesce(refund_totals.original_refund_amount, 0)') }} as original_refund_amount

@@ -19,5 +19,8 @@ select
     coalesce(versions.source, sold.source) as source,
     versions.store_name,
     versions.province
-from (select * from versions where version_rank = 1) as versions
+from (
+    select * from versions
+    where version_rank = 1
+) as versions
 full outer join sold on versions.store_id = sold.store_id

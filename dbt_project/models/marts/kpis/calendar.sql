@@ -10,7 +10,8 @@ select
     ),
     {{ days_after(last_observed_on(), 1) }}
 {% endset %}
-{% set bounds = run_query(bounds_query).rows[0] if execute and flags.WHICH in ['run', 'build'] else [none, none] %}
+{% set is_building = execute and flags.WHICH in ['run', 'build'] %}
+{% set bounds = run_query(bounds_query).rows[0] if is_building else [none, none] %}
 with days as (
     {% if bounds[0] is not none and bounds[0] < bounds[1] -%}
     select cast(date_day as date) as on_date
@@ -18,7 +19,8 @@ with days as (
         'day', "cast('" ~ bounds[0] ~ "' as date)", "cast('" ~ bounds[1] ~ "' as date)"
     ) }}) as spine
     {%- else -%}
-    select cast(null as date) as on_date where false
+    select cast(null as date) as on_date
+    where false
     {%- endif %}
 )
 

@@ -8,22 +8,25 @@ with order_months as (
 ),
 
 cohorts as (
-    select customer_id, min(ordered_month) as cohort_month from order_months group by customer_id
+    select customer_id, min(ordered_month) as cohort_month from order_months
+    group by customer_id
 ),
 
 sizes as (
-    select cohort_month, count(*) as cohort_size from cohorts group by cohort_month
+    select cohort_month, count(*) as cohort_size from cohorts
+    group by cohort_month
 ),
 
 months as (
-    select distinct period_start, period_end from {{ ref('calendar') }} where grain = 'month'
+    select distinct period_start, period_end from {{ ref('calendar') }}
+    where grain = 'month'
 ),
 
 active as (
     select cohorts.cohort_month, order_months.ordered_month, count(*) as active_count
     from cohorts
     inner join order_months on cohorts.customer_id = order_months.customer_id
-    group by 1, 2
+    group by cohorts.cohort_month, order_months.ordered_month
 ),
 
 grid as (
@@ -31,7 +34,7 @@ grid as (
         sizes.cohort_month,
         months.period_start,
         cast({{ dbt.datediff('sizes.cohort_month', 'months.period_start', 'month') }} as integer)
-        as months_since_first_order,
+            as months_since_first_order,
         sizes.cohort_size,
         case
             when months.period_end < {{ as_of_on() }} then coalesce(active.active_count, 0)

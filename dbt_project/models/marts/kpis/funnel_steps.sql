@@ -21,7 +21,7 @@ days as (
         {{ business_date('sessions.started_at') }} as period_start,
         sessions.traffic_source,
         greatest(coalesce(reached.deepest_step, 1), case when sessions.has_order then 5 else 1 end)
-        as deepest_step
+            as deepest_step
     from {{ ref('sessions') }} as sessions
     left join reached on sessions.session_id = reached.session_id
 )

@@ -11,7 +11,7 @@ select
     carts.is_recovered,
     carts.assigned_group,
     {{ money('case when carts.is_recovered then orders.gross_amount else 0 end') }}
-    as recovered_amount,
+        as recovered_amount,
     case when carts.customer_id is null then 'unknown' else 'known' end as contact,
     carts.reminder_campaign_id as campaign,
     customers.generation,

@@ -20,7 +20,8 @@ with stages as (
 stock as (
     select customer_id, valid_from as on_date, stage, stage_group, 1 as change from stages
     union all
-    select customer_id, valid_to, stage, stage_group, -1 from stages where valid_to is not null
+    select customer_id, valid_to, stage, stage_group, -1 from stages
+    where valid_to is not null
 ),
 
 moves as (
@@ -50,7 +51,7 @@ entities as (
     inner join stages as held
         on moves.customer_id = held.customer_id
         and held.valid_to <= moves.moved_on
-        -- No period is longer than 31 days, so an interval that ended earlier met none of its starts.
+        -- No period is longer than 31 days: an interval that ended earlier met none of its starts.
         and held.valid_to >= {{ days_after('moves.moved_on', -31) }}
         and (
             (moves.move = 'became_loyal' and held.stage = 'repeat')

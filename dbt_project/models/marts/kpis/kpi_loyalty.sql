@@ -13,7 +13,7 @@ order_days as (
         customer_id,
         ordered_on,
         lag(ordered_on) over (partition by customer_id order by ordered_on asc)
-        as previous_ordered_on,
+            as previous_ordered_on,
         lead(ordered_on) over (partition by customer_id order by ordered_on asc) as next_ordered_on
     from (select distinct customer_id, ordered_on from completed) as days
 ),
@@ -23,7 +23,7 @@ numbered as (
         *,
         min(ordered_at) over (partition by customer_id) as first_ordered_at,
         row_number() over (partition by customer_id order by ordered_at asc, order_id asc)
-        as order_number
+            as order_number
     from completed
 )
 
@@ -35,7 +35,7 @@ select
     numbered.order_number = 1 as is_first_order,
     case
         when numbered.order_number = 1
-        then {{ days_between('numbered.ordered_on', 'order_days.next_ordered_on') }}
+            then {{ days_between('numbered.ordered_on', 'order_days.next_ordered_on') }}
     end as days_to_second,
     numbered.channel,
     numbered.store_id as store,
