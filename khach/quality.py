@@ -61,7 +61,10 @@ def record_quality(env: Environment, run_id: str) -> None:
         )
         state.execute("delete from data_quality")
         counts = ", ".join(
-            f"c.{name}" if counted is not None else f"null as {name}" for name in _COUNTS
+            f"coalesce(c.{name}, if(rows_landed = 0, 0, null)) as {name}"
+            if counted is not None
+            else f"null as {name}"
+            for name in _COUNTS
         )
         state.execute(
             "insert into data_quality by name select run_id, load_id, source, table_name, "

@@ -30,9 +30,11 @@ def sources_check(as_json: AsJson = False) -> int:
     """Reach every configured source and read its shape; loads nothing."""
     from ingestion.config import load_sources
     from ingestion.run import check_source
+    from khach.cli.servers import sandbox_servers
 
     env = load_environment()
-    rows = [asdict(item) for source in load_sources(env) for item in check_source(env, source)]
+    with sandbox_servers(env):
+        rows = [asdict(item) for source in load_sources(env) for item in check_source(env, source)]
     columns = ("source", "item", "found", "problem")
     emit(as_json, {"sources": rows}, lambda console: console.print(_records(rows, columns)))
     return 2 if any(row["problem"] for row in rows) else 0

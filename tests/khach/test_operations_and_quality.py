@@ -66,6 +66,17 @@ def test_a_load_keeps_the_run_that_landed_it_and_gets_the_newest_figures(env: En
         assert [account.is_balanced for account in accounts(state)] == [True, False]
 
 
+def test_a_table_that_a_load_brought_no_row_of_is_counted_as_empty(env: Environment) -> None:
+    open_shop(env)
+    with open_state(env) as state:
+        state.execute("insert into load_tables values ('tills', 'l1', 'stores', 2, 0, 2)")
+    record_quality(env, RUN)
+    with open_state(env) as state:
+        stores = next(a for a in accounts(state) if a.table_name == "stores")
+    assert stores.is_balanced is True
+    assert stores.rows_in_marts == 0
+
+
 def test_before_dbt_has_counted_the_account_is_open_not_wrong(env: Environment) -> None:
     open_shop(env)
     env.warehouse.unlink()
