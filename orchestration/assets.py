@@ -28,6 +28,7 @@ from orchestration import stages
 from orchestration.session import Session
 
 PUBLISHED = AssetKey(["published", "snapshot"])
+CHANNELS = "channels"
 
 
 def build_source(source: Mapping[str, Any]) -> tuple[AssetsDefinition, AssetChecksDefinition]:
@@ -117,7 +118,7 @@ def build_sync(
     @asset(
         key=plan_key,
         deps=[PUBLISHED],
-        group_name="activation",
+        group_name=CHANNELS,
         op_tags=order,
         required_resource_keys={"session"},
     )
@@ -143,7 +144,7 @@ def build_sync(
     @asset(
         key=AssetKey(["activation", channel, sync_id]),
         deps=[plan_key],
-        group_name="activation",
+        group_name=CHANNELS,
         kinds={channel},
         op_tags=order,
         required_resource_keys={"session"},

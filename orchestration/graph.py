@@ -24,6 +24,7 @@ from ingestion.vars import dbt_sources
 from khach.environment import Environment
 from khach.settings import load_settings
 from orchestration.assets import (
+    CHANNELS,
     PUBLISHED,
     build_marts_gate,
     build_publish,
@@ -31,7 +32,6 @@ from orchestration.assets import (
     build_sync,
 )
 from orchestration.dbt import asset_key, build_dbt_assets
-from orchestration.manifest import load_manifest
 from orchestration.session import STAGES, Session, open_session
 
 JOB = "daily"
@@ -40,14 +40,17 @@ CRON = "0 3 * * *"
 
 
 def build_definitions(
-    env: Environment, *, session: Session | None = None, stages: Sequence[str] = STAGES
+    env: Environment,
+    manifest: Mapping[str, Any],
+    *,
+    session: Session | None = None,
+    stages: Sequence[str] = STAGES,
 ) -> Definitions:
     """Assets, checks, job and schedule; `session` is the run that is already open (`khach run`).
 
-    Reads dbt's manifest, so the vars file must exist. Raises ConfigError, KhachError.
+    Raises ConfigError for a mistake in sources or audiences.
     """
     sources = dbt_sources(env)
-    manifest = load_manifest(env)
     syncs = [(sync.id, sync.channel) for a in load_audiences(env).values() for sync in a.syncs]
     marts = _marts(manifest)
     judged = [suite.table for suite in SUITES if AssetKey(["main", suite.table]) in marts]
@@ -93,7 +96,7 @@ def select(
     raw = AssetSelection.assets(
         *(AssetKey([f"raw_{s['name']}", table]) for s in sources for table in s["tables"])
     )
-    channels = AssetSelection.groups("activation")
+    channels = AssetSelection.groups(CHANNELS)
     gate = AssetSelection.checks(*_marts_checks(judged))
     published = AssetSelection.assets(PUBLISHED)
     models = AssetSelection.all() - raw - published - channels - gate

@@ -54,14 +54,14 @@ def run_job(
 def _execute(session: Session) -> None:
     env = session.env
     session.progress.step("start")
-    load_manifest(env)  # dbt, if it must parse, works while the libraries are imported
+    manifest = load_manifest(env)  # dbt, if it must parse, works while the libraries are imported
     from dagster import DagsterInstance
 
     from orchestration.graph import JOB, build_definitions
     from orchestration.instance import RUN_TAG, prepare_home, settle_dead_runs
 
     prepare_home(env)
-    definitions = build_definitions(env, session=session, stages=session.stages)
+    definitions = build_definitions(env, manifest, session=session, stages=session.stages)
     with DagsterInstance.from_config(str(env.dagster_home)) as instance:
         settle_dead_runs(instance)
         job = definitions.resolve_job_def(JOB)
@@ -74,9 +74,13 @@ def _execute(session: Session) -> None:
 
 def _unexplained(result: ExecuteInProcessResult) -> KhachError:
     """A failure that no step of ours explained: Dagster's own."""
-    steps = [event.step_key for event in result.all_events if event.is_step_failure]
+    steps = [
+        f"{event.step_key} ({error.cls_name})"
+        for event in result.all_events
+        if event.is_step_failure and (error := event.step_failure_data.error)
+    ]
     return KhachError(
-        f"the Dagster run {result.run_id} failed in {', '.join(map(str, steps)) or 'its start'}",
+        f"the Dagster run {result.run_id} failed in {', '.join(steps) or 'its start'}",
         fix="make dev shows the run",
     )
 
