@@ -30,6 +30,15 @@ def start_stage(env: Environment, run_id: str, stage: str, as_of: datetime | Non
         )
 
 
+def set_as_of(env: Environment, run_id: str, as_of: datetime) -> None:
+    """Record the end of the observed period of a whole run (aware); ingestion may move it."""
+    with open_state(env) as state:
+        state.execute(
+            "update runs set as_of = ? where run_id = ? and stage in ('run', 'ingest')",
+            [as_of.astimezone(UTC).replace(tzinfo=None), run_id],
+        )
+
+
 def end_stage(
     env: Environment, run_id: str, stage: str, status: str, message: str | None = None
 ) -> None:

@@ -60,8 +60,10 @@ class Session:
         return None if is_old else self.as_of()
 
     def write_vars(self) -> None:
-        """Write dbt's vars for this run."""
-        write_dbt_vars(self.env, as_of=self.as_of(), run_id=self.run_id)
+        """Write dbt's vars for this run; what was ingested may have moved its `latest`."""
+        as_of = self.as_of()
+        write_dbt_vars(self.env, as_of=as_of, run_id=self.run_id)
+        runs.set_as_of(self.env, self.run_id, as_of)
 
     def attempt(self, stage: str, work: Callable[[], T]) -> T:
         """Do one step of a stage; StepFailed when it fails, with the reason kept in `errors`."""
@@ -174,8 +176,11 @@ def open_session(
 
 
 def complete(stages: Sequence[str]) -> tuple[str, ...]:
-    """The stages in order; whoever publishes has the checks in the same run (DESIGN decision 6)."""
-    wanted = {*stages, "check"} if "publish" in stages else set(stages)
+    """The stages in order; whoever publishes has both kinds of checks in the same run.
+
+    dbt's tests run inside the build (DESIGN decision 6: gates cannot be skipped).
+    """
+    wanted = {*stages, "build", "check"} if "publish" in stages else set(stages)
     return tuple(stage for stage in STAGES if stage in wanted)
 
 

@@ -59,7 +59,7 @@ def judge_landing(session: Session, source: str) -> Verdict:
 
 
 def judge_marts(session: Session) -> Verdict:
-    """Gate 2 on the working file; without a build in this run dbt's tests run here, too."""
+    """Gate 2 on the working file, after dbt's own tests."""
     from expectations import marts
 
     session.progress.step("check the marts")

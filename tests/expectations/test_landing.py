@@ -56,8 +56,6 @@ def _spoilt(rule_name: str) -> dict[str, str]:
     return {rule_name.removesuffix("_in_future"): FUTURE}
 
 
-
-
 @pytest.mark.parametrize("suite", SUITES, ids=lambda s: f"{_kind(s)}.{s.table}")
 def test_a_good_table_passes_and_each_rule_fails_on_rows_that_break_it(
     env: Environment, suite: landing.Suite
@@ -68,9 +66,7 @@ def test_a_good_table_passes_and_each_rule_fails_on_rows_that_break_it(
     for number, rule in enumerate(suite.rules):
         load_id = f"{1767400000 + number}.5"
         land(env, "shop", spec, load_id, select(spec, _spoilt(rule.name)))
-        failed = {
-            r.check_name: r for r in landing.check(env, "shop", load_id) if not r.is_success
-        }
+        failed = {r.check_name: r for r in landing.check(env, "shop", load_id) if not r.is_success}
         result = failed[f"landing.shop.{suite.table}.{rule.name}"]
         assert (result.severity, result.failed_count) == (rule.severity, 40)
         assert result.failing_sql is not None

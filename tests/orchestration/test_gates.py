@@ -211,7 +211,7 @@ def test_no_value_of_a_row_reaches_dagster_the_journal_or_the_terminal(
     ("selected", "expected"),
     [
         (["build"], ["build"]),
-        (["publish"], ["marts", "publish"]),
+        (["publish"], ["build", "marts", "publish"]),
         (["sync"], [*FIRST_SYNC, *SECOND_SYNC]),
     ],
 )
