@@ -1,4 +1,4 @@
-"""Fixtures of the modelling tests: parts of the dbt project, for parsing costs more than building."""
+"""Fixtures of the modelling tests: parts of the dbt project, since parsing is the slow part."""
 
 import shutil
 from pathlib import Path

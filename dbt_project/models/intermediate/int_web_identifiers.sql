@@ -10,14 +10,9 @@ with events as (
         nullif(anonymous_id, '') as anonymous_id,
         nullif(user_id, '') as user_id,
         case when type = 'alias' then nullif(previous_id, '') end as previous_id,
-        coalesce(
-            {{ json_text('traits', 'email') }}, {{ json_text('context', 'traits.email') }}
-        ) as email,
-        coalesce(
-            {{ json_text('traits', 'phone') }}, {{ json_text('context', 'traits.phone') }}
-        ) as phone,
-        case when event = 'Order Completed' then {{ json_text('properties', 'order_id') }} end
-            as order_id
+        trait_email as email,
+        trait_phone as phone,
+        case when event = 'Order Completed' then order_id end as order_id
     from {{ ref('stg_segment__events') }}
 ),
 
