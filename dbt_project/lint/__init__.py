@@ -6,7 +6,9 @@ from typing import Any
 
 QUERY = "select 1 as stub"
 execute = False
-adapter = SimpleNamespace(get_relation=lambda *names: ".".join(names), quote=lambda name: f'"{name}"')
+adapter = SimpleNamespace(
+    get_relation=lambda *names: ".".join(names), quote=lambda name: f'"{name}"'
+)
 _VARS: dict[str, Any] = {
     "sources": [{"name": "shop", "kind": "files", "area": "web", "currency": "VND"}],
     "thresholds": {},
