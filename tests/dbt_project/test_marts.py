@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
-from shop_story import AS_OF, LAST_DAY, SOURCES, make_story
+from shop_story import AS_OF, LAST_DAY, SOURCES, Story, make_story
 from tiny_lake import TinyLake
 
 from khach.environment import PROJECT, Environment
@@ -25,16 +26,18 @@ GONE = {"lapsed", "one_and_done"}
 @pytest.fixture(scope="module")
 def marts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TinyLake]:
     """The whole project built once over the story; building it also runs the data tests."""
-    home = tmp_path_factory.mktemp("marts")
+    with pytest.MonkeyPatch.context() as patch:
+        yield build(tmp_path_factory.mktemp("marts"), patch, STORY)
+
+
+def build(home: Path, patch: pytest.MonkeyPatch, story: Story) -> TinyLake:
     (home / "config").mkdir()
-    patch = pytest.MonkeyPatch()
     patch.setenv("KHACH_HOME", str(home))
     env = Environment("dev", home, home / "config", home)
     lake = TinyLake(env, PROJECT / "dbt_project", SOURCES, as_of=str(AS_OF))
-    STORY.land(lake)
+    story.land(lake)
     lake.build()
-    yield lake
-    patch.undo()
+    return lake
 
 
 @pytest.fixture(scope="module")
@@ -339,6 +342,23 @@ def test_the_kpis_are_those_of_the_dictionary(marts: TinyLake) -> None:
 
 def test_unit_tests_of_the_models_pass(marts: TinyLake) -> None:
     assert not marts.failures("test", "-s", "path:models/marts,test_type:unit")
+
+
+@pytest.mark.nightly
+def test_the_order_of_delivered_rows_changes_nothing(
+    marts: TinyLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turned = make_story()
+    for rows in turned.rows.values():
+        rows.reverse()
+    twin = build(tmp_path, monkeypatch, turned)
+    for query in (
+        "select * from kpi_values order by all",
+        "select * exclude (customer_id) from customers order by email",
+        "select * exclude (customer_id) from orders order by order_id",
+        "select * exclude (customer_id) from carts order by cart_id",
+    ):
+        assert twin.rows(query) == marts.rows(query)
 
 
 # The day after: last, because it moves the tables on --------------------------------------------
