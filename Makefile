@@ -29,7 +29,7 @@ lint: setup  ## ruff, mypy, import rules, sqlfluff
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/sqlfluff lint dbt_project/models dbt_project/tests
+	@$(BIN)/sqlfluff lint dbt_project/models dbt_project/data-tests
 
 format: setup
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
