@@ -68,7 +68,7 @@ def compile_expression(text: str, columns: Mapping[str, str]) -> Compiled:
         if node.name.lower() not in known:
             raise UnknownColumnError(node.name)
         node.set("this", exp.to_identifier(known[node.name.lower()], quoted=True))
-    _compare_text_as_numbers(tree, columns)
+    _read_text_as_numbers(tree, columns)
     tree, failures = _soften(tree)
     return Compiled(tree.sql("duckdb"), tuple(failures))
 
@@ -107,18 +107,24 @@ def _parse(text: str) -> Any:  # sqlglot's own types hide what a tree holds
     return tree
 
 
-def _compare_text_as_numbers(tree: Any, columns: Mapping[str, str]) -> None:
-    """`Quantity > 0` on a text column compares numbers; DuckDB would stop at the first word."""
+def _read_text_as_numbers(tree: Any, columns: Mapping[str, str]) -> None:
+    """`Quantity > 0` and `Quantity * Price` over text columns (CSV) mean numbers.
+
+    DuckDB would stop at the first word in the one and refuse the other. A product of two
+    decimal(18,6) is still exact in 38 digits.
+    """
     from sqlglot import exp
 
-    for node in list(tree.find_all(exp.Predicate)):
-        if not isinstance(node, exp.Binary):
-            continue
+    arithmetic = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod)
+    for node in list(tree.find_all(exp.Binary)):
         for side, other in ((node.left, node.right), (node.right, node.left)):
             number = other.this if isinstance(other, exp.Neg) else other
             is_number = isinstance(number, exp.Literal) and not number.is_string
-            if isinstance(side, exp.Column) and is_number and columns.get(side.name) == "VARCHAR":
-                side.replace(exp.TryCast(this=side.copy(), to=exp.DataType.build("decimal(38,10)")))
+            compared = isinstance(node, exp.Predicate) and is_number
+            is_text = isinstance(side, exp.Column) and columns.get(side.name) == "VARCHAR"
+            if is_text and (compared or isinstance(node, arithmetic)):
+                type_ = "decimal(38,10)" if compared else "decimal(18,6)"
+                side.replace(exp.TryCast(this=side.copy(), to=exp.DataType.build(type_)))
 
 
 def _soften(tree: Any) -> tuple[Any, list[str]]:

@@ -91,6 +91,7 @@ def _launch(data: Path, log: Path) -> None:
     log.touch()
     user = _system_user()
     if user is not None:
+        _package().ensure_prefix_permissions(data)
         shutil.chown(log, user)
     for attempt in range(3):
         with socket.socket() as probe:

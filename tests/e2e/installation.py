@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -84,7 +83,8 @@ class Installation:
         return was_running
 
     def copy(self, folder: Path) -> "Installation":
-        shutil.copytree(self.folder, folder, symlinks=True)
+        # `cp -a` keeps owners: as root, PostgreSQL runs as a user of its own.
+        subprocess.run(["cp", "-a", str(self.folder), str(folder)], check=True)
         return Installation(folder, self.environment)
 
     def marts(self) -> duckdb.DuckDBPyConnection:

@@ -1,0 +1,146 @@
+"""The main job on the simulated retailer: every figure reconciles, every contact is permitted."""
+
+import sqlite3
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.e2e.installation import Installation
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("twin")]
+
+
+def one(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple:
+    row = connection.execute(sql).fetchone()
+    assert row is not None
+    return row
+
+
+@pytest.fixture
+def raw(twin: Installation) -> Path:
+    return twin.home / "lake"
+
+
+def test_the_summary_says_what_was_done_and_what_to_open(twin: Installation) -> None:
+    said = (twin.folder.parent / "twin.out").read_text(encoding="utf-8")
+    for word in ("offered", "quarantined", "Gates", "People", "acknowledged", "report.html"):
+        assert word in said
+    assert "no server is left running" in said
+
+
+def test_every_row_offered_is_accounted_for(twin: Installation) -> None:
+    with duckdb.connect(str(twin.home / "published" / "operations.duckdb")) as operations:
+        rows = operations.execute(
+            "select source, table_name, sum(rows_offered), sum(rows_landed), "
+            "sum(rows_quarantined), sum(rows_duplicate), sum(rows_filtered), sum(rows_in_marts) "
+            "from data_quality group by all"
+        ).fetchall()
+    assert {source for source, *_ in rows} == {"web_events", "web_shop", "tills", "email"}
+    for source, table, offered, landed, quarantined, duplicate, filtered, in_marts in rows:
+        assert offered == landed + quarantined, (source, table)
+        if landed:
+            assert landed == in_marts + duplicate + filtered, (source, table)
+    assert sum(row[4] for row in rows) > 0, "the sandbox plants malformed lines"
+
+
+def test_revenue_in_the_marts_is_revenue_at_the_sources_to_the_last_dong(
+    twin: Installation, raw: Path
+) -> None:
+    exports = twin.home / "sandbox" / "exports" / "web_shop"
+    web = one(
+        duckdb.connect(),
+        f"select count(*), sum(cast(amount as decimal(18, 4))) "
+        f"from read_csv('{exports}/order_lines-*.csv', all_varchar = true)",
+    )
+    tills = one(
+        duckdb.connect(),
+        f"select count(*), sum(line_amount) from '{raw}/raw_tills/order_lines/*.parquet'",
+    )
+    with twin.marts() as marts:
+        lines = one(marts, "select count(*), sum(line_amount) from order_lines")
+        orders = one(marts, "select sum(gross_amount) from orders")
+        kpi = one(
+            marts,
+            "select sum(numerator) filter (kpi = 'gross_revenue'), "
+            "(select sum(gross_amount) from orders where is_completed) "
+            "from kpi_values where grain = 'day' and slice = 'all' and kpi = 'gross_revenue'",
+        )
+    assert lines == (web[0] + tills[0], web[1] + tills[1])
+    assert orders[0] == lines[1]
+    assert Decimal(kpi[0]) == kpi[1]
+
+
+def test_customers_found_are_near_the_people_who_left_a_trace(twin: Installation) -> None:
+    truth = twin.home / "sandbox" / "truth" / "people.parquet"
+    people = one(duckdb.connect(), f"select count(*) from '{truth}'")[0]
+    with twin.marts() as marts:
+        customers = one(marts, "select count(*), count(distinct customer_id) from customers")
+    assert customers[0] == customers[1]
+    assert 0.6 * people < customers[0] < 1.1 * people
+
+
+def test_only_people_who_permit_it_are_in_the_list_and_nobody_held_out(twin: Installation) -> None:
+    with duckdb.connect() as connection:
+        published = twin.home / "published"
+        connection.execute(f"attach '{published / 'current' / 'marts.duckdb'}' as m (read_only)")
+        connection.execute(f"attach '{published / 'operations.duckdb'}' as o (read_only)")
+        sent = one(connection, "select count(*) from o.sync_receipts where action = 'add'")
+        assert sent[0] > 0
+        wrong = one(
+            connection,
+            """
+            select count(*)
+            from o.sync_receipts as receipts
+            left join m.consents as consents on receipts.consent_id = consents.consent_id
+            left join m.customers as customers on receipts.customer_id = customers.customer_id
+            left join o.holdouts as held
+                on receipts.customer_id = held.customer_id and held."group" = 'holdout'
+            where receipts.action in ('add', 'update')
+                and (
+                    consents.is_granted is not true
+                    or consents.customer_id <> receipts.customer_id
+                    or consents.channel <> 'email'
+                    or customers.carts_abandoned_3d = 0
+                    or customers.orders_since_cart > 0
+                    or held.customer_id is not null
+                )
+            """,
+        )
+    assert wrong[0] == 0
+
+
+def test_the_platform_shows_each_receipt_once(twin: Installation) -> None:
+    with duckdb.connect(str(twin.home / "published" / "operations.duckdb")) as operations:
+        acknowledged = one(
+            operations,
+            "select count(distinct customer_id) from sync_receipts "
+            "where sync_id = 'cart_email' and action = 'add' and status = 'acknowledged'",
+        )
+    with sqlite3.connect(twin.home / "sandbox" / "mailchimp" / "state.sqlite") as platform:
+        tagged = platform.execute(
+            "select count(*), count(distinct member_id) from effects where effect = 'tag_added'"
+        ).fetchone()
+    assert tagged == (acknowledged[0], acknowledged[0])
+
+
+def test_a_run_with_nothing_new_loads_nothing_and_changes_nothing(
+    twin: Installation, tmp_path: Path
+) -> None:
+    copy = twin.copy(tmp_path / "again")
+    before = sorted(file.name for file in copy.home.glob("lake/raw_*/*/*.parquet"))
+    with copy.marts() as marts:
+        customers = marts.execute("select customer_id from customers order by 1").fetchall()
+    copy.khach("run")
+    after = sorted(file.name for file in copy.home.glob("lake/raw_*/*/*.parquet"))
+    assert [name for name in after if name not in before] == _only_the_email_echo(before, after)
+    with copy.marts() as marts:
+        assert marts.execute("select customer_id from customers order by 1").fetchall() == customers
+
+
+def _only_the_email_echo(before: list[str], after: list[str]) -> list[str]:
+    """The platform's members changed when the first run tagged them: that comes back, once."""
+    new = [name for name in after if name not in before]
+    assert len({name.split(".")[0] for name in new}) <= 1
+    return new
