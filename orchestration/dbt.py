@@ -1,6 +1,7 @@
 """The dbt project in Dagster: one op for all of it, streamed, judged by its results."""
 
 import io
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
 from importlib.metadata import version as installed
@@ -20,7 +21,7 @@ from orchestration.dbt_results import (
     runtime_problem,
     safe,
 )
-from orchestration.manifest import dbt_arguments, dbt_executable
+from orchestration.manifest import DBT_MODULE, dbt_arguments
 from orchestration.session import Session, StepFailed
 
 # Which raw tables a staging folder serves: kinds of sources by the middle of `stg_<kind>__<table>`.
@@ -110,7 +111,8 @@ def _build(
     dbt = QuietDbt(
         project_dir=str(env.dbt_project),
         profiles_dir=str(env.dbt_project),
-        dbt_executable=dbt_executable(),
+        dbt_executable=sys.executable,
+        global_config_flags=list(DBT_MODULE),
     )
     invocation = dbt.cli(
         [*arguments, *(["--full-refresh"] if session.full_refresh else [])],

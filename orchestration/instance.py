@@ -34,6 +34,8 @@ concurrency:
     default_limit: 1
 """
 RUN_TAG = "khach/run_id"
+# A run's events take some megabytes; our own journal in state is kept for good.
+KEPT_RUNS = 60
 
 
 def prepare_home(env: Environment) -> None:
@@ -66,3 +68,11 @@ def settle_dead_runs(instance: DagsterInstance, own_run_id: str | None = None) -
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
         settled.append(run.run_id)
     return settled
+
+
+def forget_old_runs(instance: DagsterInstance) -> int:
+    """Delete the events of all but the newest runs; how many were deleted."""
+    old = instance.get_runs(limit=1000)[KEPT_RUNS:]
+    for run in old:
+        instance.delete_run(run.run_id)
+    return len(old)

@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -18,10 +17,8 @@ from khach.environment import Environment
 from khach.errors import KhachError
 from khach.redact import redact
 
-
-def dbt_executable() -> str:
-    """The dbt of this very environment, whatever PATH says."""
-    return str(Path(sys.executable).with_name("dbt"))
+# dbt of this very environment, whatever PATH says, as arguments of its own interpreter.
+DBT_MODULE = ("-m", "orchestration.dbt_child")
 
 
 def dbt_arguments(env: Environment, command: str) -> list[str]:
@@ -72,7 +69,7 @@ def load_manifest(env: Environment) -> Mapping[str, Any]:
 def _parse(env: Environment) -> None:
     env.dbt_target.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
-        [dbt_executable(), "--quiet", *dbt_arguments(env, "parse")],
+        [sys.executable, *DBT_MODULE, "--quiet", *dbt_arguments(env, "parse")],
         env=dbt_environment(env),
         cwd=env.dbt_project,
         capture_output=True,

@@ -58,12 +58,13 @@ def _execute(session: Session) -> None:
     from dagster import DagsterInstance
 
     from orchestration.graph import JOB, build_definitions
-    from orchestration.instance import RUN_TAG, prepare_home, settle_dead_runs
+    from orchestration.instance import RUN_TAG, forget_old_runs, prepare_home, settle_dead_runs
 
     prepare_home(env)
     definitions = build_definitions(env, manifest, session=session, stages=session.stages)
     with DagsterInstance.from_config(str(env.dagster_home)) as instance:
         settle_dead_runs(instance)
+        forget_old_runs(instance)
         job = definitions.resolve_job_def(JOB)
         result = job.execute_in_process(
             instance=instance, tags={RUN_TAG: session.run_id}, raise_on_error=False

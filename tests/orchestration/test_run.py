@@ -3,7 +3,9 @@
 import subprocess
 import sys
 from datetime import date
+from pathlib import Path
 
+import psutil
 import pytest
 from dagster import DagsterInstance, DagsterRunStatus
 from dagster._core.test_utils import create_run_for_test
@@ -12,7 +14,7 @@ from khach.environment import Environment
 from khach.errors import BusyError, ConfigError, GateError, KhachError
 from khach.runs import start_stage
 from khach.state import open_state
-from orchestration.instance import RUN_TAG, prepare_home, settle_dead_runs
+from orchestration.instance import RUN_TAG, forget_old_runs, prepare_home, settle_dead_runs
 from orchestration.run import run_job
 from orchestration.session import Session, complete, open_session
 
@@ -89,6 +91,35 @@ def test_dagster_runs_of_dead_processes_fail_and_give_their_pool_back(env: Envir
         assert settled.status == DagsterRunStatus.FAILURE
         assert untouched.status == DagsterRunStatus.STARTED
         assert storage.claim_concurrency_slot("warehouse", foreign.run_id, "dbt").is_claimed
+
+
+def test_only_the_newest_runs_keep_their_events(
+    env: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestration.instance.KEPT_RUNS", 2)
+    prepare_home(env)
+    with DagsterInstance.from_config(str(env.dagster_home)) as instance:
+        made = [create_run_for_test(instance, job_name="daily").run_id for _ in range(3)]
+        assert forget_old_runs(instance) == 1
+        assert {run.run_id for run in instance.get_runs()} == set(made[1:])
+
+
+def test_dbt_does_not_outlive_the_process_that_started_it(tmp_path: Path) -> None:
+    script = (
+        "import subprocess, sys, threading, os\n"
+        "from orchestration import dbt_child\n"
+        "threading.Thread(target=dbt_child._end_with, args=(os.getppid(),), daemon=True).start()\n"
+        "print(os.getpid(), flush=True)\n"
+        "import time; time.sleep(60)\n"
+    )
+    starter = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {script!r}])"
+    parent = subprocess.Popen([sys.executable, "-c", starter], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    assert parent.stdout.read() == ""  # ends when the child, which holds the pipe, has ended
+    assert not psutil.pid_exists(child) or psutil.Process(child).status() == "zombie"
 
 
 def test_telemetry_is_off_and_nothing_lies_outside_the_home(env: Environment) -> None:
