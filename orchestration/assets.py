@@ -103,23 +103,15 @@ def build_publish(marts: Sequence[AssetKey]) -> AssetsDefinition:
     return snapshot
 
 
-def build_sync(
-    sync_id: str, channel: str, number: int
-) -> tuple[AssetsDefinition, AssetChecksDefinition, AssetsDefinition]:
-    """One sync: its plan, gate 3 on the plan's rows, and what arrived in the channel.
-
-    The `number`th sync is done before the next is planned: its apply records holdouts, which are
-    inputs of other plans of the same audience. An order by dependency would also stop the next
-    sync when this one fails, hence by priority.
-    """
-    order = {"dagster/priority": str(-number)}
-    plan_key = AssetKey(["plan", sync_id])
+def build_plan(sync_id: str, number: int) -> tuple[AssetsDefinition, AssetChecksDefinition]:
+    """The plan of one sync, and gate 3 on the plan's rows."""
+    key = AssetKey(["plan", sync_id])
 
     @asset(
-        key=plan_key,
+        key=key,
         deps=[PUBLISHED],
         group_name=CHANNELS,
-        op_tags=order,
+        op_tags=_order(number),
         required_resource_keys={"session"},
     )
     def plan(context: AssetExecutionContext) -> MaterializeResult:
@@ -128,10 +120,10 @@ def build_sync(
         return MaterializeResult(metadata=stages.plan_figures(summary))
 
     @asset_check(
-        asset=plan_key,
+        asset=key,
         name="audience_exit",
         blocking=True,
-        op_tags=order,
+        op_tags=_order(number),
         required_resource_keys={"session"},
     )
     def audience_exit(context: AssetCheckExecutionContext) -> AssetCheckResult:
@@ -141,12 +133,18 @@ def build_sync(
             session.note("sync", verdict.problem)
         return _outcome(verdict.results)
 
+    return plan, audience_exit
+
+
+def build_apply(sync_id: str, channel: str, number: int) -> AssetsDefinition:
+    """What arrived in the channel of one sync."""
+
     @asset(
         key=AssetKey(["activation", channel, sync_id]),
-        deps=[plan_key],
+        deps=[AssetKey(["plan", sync_id])],
         group_name=CHANNELS,
         kinds={channel},
-        op_tags=order,
+        op_tags=_order(number),
         required_resource_keys={"session"},
     )
     def apply(context: AssetExecutionContext) -> MaterializeResult:
@@ -154,7 +152,16 @@ def build_sync(
         summary = session.attempt("sync", lambda: stages.apply_sync(session, sync_id))
         return MaterializeResult(metadata=stages.apply_figures(summary))
 
-    return plan, audience_exit, apply
+    return apply
+
+
+def _order(number: int) -> dict[str, str]:
+    """One sync is done before the next is planned.
+
+    Its apply records holdouts, which are inputs of other plans of the same audience. An order by
+    dependency would also stop the next sync when this one fails, hence by priority.
+    """
+    return {"dagster/priority": str(-number)}
 
 
 def _outcome(results: Sequence[CheckResult], **place: Any) -> AssetCheckResult:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dagster import (
     AssetCheckKey,
@@ -26,13 +26,19 @@ from khach.settings import load_settings
 from orchestration.assets import (
     CHANNELS,
     PUBLISHED,
+    build_apply,
     build_marts_gate,
+    build_plan,
     build_publish,
     build_source,
-    build_sync,
 )
 from orchestration.dbt import asset_key, build_dbt_assets
 from orchestration.session import STAGES, Session, open_session
+
+if TYPE_CHECKING:
+    from dagster._core.definitions.unresolved_asset_job_definition import (
+        UnresolvedAssetJobDefinition,
+    )
 
 JOB = "daily"
 # The sandbox's clock says 02:00 when its day is delivered; a retailer's tills are closed by then.
@@ -55,35 +61,24 @@ def build_definitions(
     marts = _marts(manifest)
     judged = [suite.table for suite in SUITES if AssetKey(["main", suite.table]) in marts]
     raw = [build_source(source) for source in sources]
-    activation = [build_sync(*sync, number) for number, sync in enumerate(syncs)]
+    plans = [build_plan(sync_id, number) for number, (sync_id, _) in enumerate(syncs)]
+    applies = [build_apply(*sync, number) for number, sync in enumerate(syncs)]
     return Definitions(
         assets=[
             *(assets for assets, _ in raw),
             build_dbt_assets(env, manifest, sources),
             build_publish(marts),
-            *(part for plan, _, apply in activation for part in (plan, apply)),
+            *(plan for plan, _ in plans),
+            *applies,
         ],
         asset_checks=[
             *(check for _, check in raw),
             build_marts_gate(judged),
-            *(check for _, check, _ in activation),
+            *(check for _, check in plans),
         ],
         resources={"session": _session_resource(env, session)},
-        jobs=[
-            define_asset_job(
-                JOB,
-                selection=select(stages, sources, judged),
-                # Without this Dagster adds its own console logger.
-                config={"loggers": {"console": {}}},
-            )
-        ],
-        schedules=[
-            ScheduleDefinition(
-                job_name=JOB,
-                cron_schedule=CRON,
-                execution_timezone=load_settings(env).business_time_zone,
-            )
-        ],
+        jobs=[_job(select(stages, sources, judged))],
+        schedules=[_schedule(load_settings(env).business_time_zone)],
         executor=in_process_executor,
         loggers={"console": _silent},
     )
@@ -108,6 +103,15 @@ def select(
     for part in chosen[1:]:
         selection |= part
     return selection
+
+
+def _job(selection: AssetSelection) -> "UnresolvedAssetJobDefinition":
+    # Without a logger in its configuration Dagster adds its own on the console.
+    return define_asset_job(JOB, selection=selection, config={"loggers": {"console": {}}})
+
+
+def _schedule(time_zone: str) -> ScheduleDefinition:
+    return ScheduleDefinition(job_name=JOB, cron_schedule=CRON, execution_timezone=time_zone)
 
 
 def _marts_checks(judged: Sequence[str]) -> Iterator[AssetCheckKey]:

@@ -2,10 +2,10 @@
 
 import subprocess
 import sys
+import time
 from datetime import date
 from pathlib import Path
 
-import psutil
 import pytest
 from dagster import DagsterInstance, DagsterRunStatus
 from dagster._core.test_utils import create_run_for_test
@@ -106,7 +106,7 @@ def test_only_the_newest_runs_keep_their_events(
 
 def test_dbt_does_not_outlive_the_process_that_started_it(tmp_path: Path) -> None:
     script = (
-        "import subprocess, sys, threading, os\n"
+        "import threading, os\n"
         "from orchestration import dbt_child\n"
         "threading.Thread(target=dbt_child._end_with, args=(os.getppid(),), daemon=True).start()\n"
         "print(os.getpid(), flush=True)\n"
@@ -115,11 +115,12 @@ def test_dbt_does_not_outlive_the_process_that_started_it(tmp_path: Path) -> Non
     starter = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {script!r}])"
     parent = subprocess.Popen([sys.executable, "-c", starter], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
-    child = int(parent.stdout.readline())
+    parent.stdout.readline()
     parent.kill()
     parent.wait()
-    assert parent.stdout.read() == ""  # ends when the child, which holds the pipe, has ended
-    assert not psutil.pid_exists(child) or psutil.Process(child).status() == "zombie"
+    killed_at = time.monotonic()
+    parent.stdout.read()  # ends when the child, which holds the pipe and would sleep on, has ended
+    assert time.monotonic() - killed_at < 30
 
 
 def test_telemetry_is_off_and_nothing_lies_outside_the_home(env: Environment) -> None:
