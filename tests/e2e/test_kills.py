@@ -79,7 +79,7 @@ def differing_marts(left: Installation, right: Installation) -> list[str]:
             path = installation.home / "published" / "current" / "marts.duckdb"
             connection.execute(f"attach '{path}' as {name} (read_only)")
         rows = connection.execute(
-            "select table_name, list(column_name order by ordinal_position) "
+            "select table_name, list(column_name order by column_index) "
             "from duckdb_columns() where database_name = 'l' and schema_name = 'main' group by 1"
         ).fetchall()
         assert len(rows) > 30
