@@ -111,7 +111,7 @@ def _read_text_as_numbers(tree: Any, columns: Mapping[str, str]) -> None:
     """`Quantity > 0` and `Quantity * Price` over text columns (CSV) mean numbers.
 
     DuckDB would stop at the first word in the one and refuse the other. A product of two
-    decimal(18,6) is still exact in 38 digits.
+    decimal(38,6) is exact up to 26 digits before the point.
     """
     from sqlglot import exp
 
@@ -123,7 +123,7 @@ def _read_text_as_numbers(tree: Any, columns: Mapping[str, str]) -> None:
             compared = isinstance(node, exp.Predicate) and is_number
             is_text = isinstance(side, exp.Column) and columns.get(side.name) == "VARCHAR"
             if is_text and (compared or isinstance(node, arithmetic)):
-                type_ = "decimal(38,10)" if compared else "decimal(18,6)"
+                type_ = "decimal(38,10)" if compared else "decimal(38,6)"
                 side.replace(exp.TryCast(this=side.copy(), to=exp.DataType.build(type_)))
 
 

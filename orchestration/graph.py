@@ -47,35 +47,33 @@ CRON = "0 3 * * *"
 
 def build_definitions(
     env: Environment,
-    manifest: Mapping[str, Any],
+    manifest: Mapping[str, Any] | None,
     *,
     session: Session | None = None,
     stages: Sequence[str] = STAGES,
 ) -> Definitions:
     """Assets, checks, job and schedule; `session` is the run that is already open (`khach run`).
 
+    Without a manifest there is only the raw leg: enough, and seconds quicker, to ingest alone.
+
     Raises ConfigError for a mistake in sources or audiences.
     """
     sources = dbt_sources(env)
-    syncs = [(sync.id, sync.channel) for a in load_audiences(env).values() for sync in a.syncs]
-    marts = _marts(manifest)
-    judged = [suite.table for suite in SUITES if AssetKey(["main", suite.table]) in marts]
     raw = [build_source(source) for source in sources]
-    plans = [build_plan(sync_id, number) for number, (sync_id, _) in enumerate(syncs)]
-    applies = [build_apply(*sync, number) for number, sync in enumerate(syncs)]
+    assets, checks = [a for a, _ in raw], [check for _, check in raw]
+    judged: list[str] = []
+    if manifest is not None:
+        marts = _marts(manifest)
+        judged = [suite.table for suite in SUITES if AssetKey(["main", suite.table]) in marts]
+        syncs = [(s.id, s.channel) for a in load_audiences(env).values() for s in a.syncs]
+        plans = [build_plan(sync_id, number) for number, (sync_id, _) in enumerate(syncs)]
+        assets += [build_dbt_assets(env, manifest, sources), build_publish(marts)]
+        assets += [plan for plan, _ in plans]
+        assets += [build_apply(*sync, number) for number, sync in enumerate(syncs)]
+        checks += [build_marts_gate(judged), *(check for _, check in plans)]
     return Definitions(
-        assets=[
-            *(assets for assets, _ in raw),
-            build_dbt_assets(env, manifest, sources),
-            build_publish(marts),
-            *(plan for plan, _ in plans),
-            *applies,
-        ],
-        asset_checks=[
-            *(check for _, check in raw),
-            build_marts_gate(judged),
-            *(check for _, check in plans),
-        ],
+        assets=assets,
+        asset_checks=checks,
         resources={"session": _session_resource(env, session)},
         jobs=[_job(select(stages, sources, judged))],
         schedules=[_schedule(load_settings(env).business_time_zone)],

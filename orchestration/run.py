@@ -54,7 +54,8 @@ def run_job(
 def _execute(session: Session) -> None:
     env = session.env
     session.progress.step("start")
-    manifest = load_manifest(env)  # dbt, if it must parse, works while the libraries are imported
+    # dbt, if it must parse, works while the libraries are imported.
+    manifest = load_manifest(env) if set(session.stages) != {"ingest"} else None
     from dagster import DagsterInstance
 
     from orchestration.graph import JOB, build_definitions

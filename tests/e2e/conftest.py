@@ -44,6 +44,20 @@ def twin(untouched: Installation, tmp_path_factory: pytest.TempPathFactory) -> I
     return installation
 
 
+@pytest.fixture(scope="session")
+def settled(twin: Installation, tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """The twin after a second run, which took in what the first had told the e-mail platform."""
+    shared = _shared(tmp_path_factory)
+    installation = Installation(shared / "settled")
+    with FileLock(shared / "settled.lock"):
+        if not (shared / "settled.done").exists():
+            twin.copy(installation.folder)
+            done = installation.khach("run")
+            (shared / "settled.out").write_text(done.stdout + done.stderr, encoding="utf-8")
+            (shared / "settled.done").touch()
+    return installation
+
+
 @pytest.fixture
 def victim(untouched: Installation, tmp_path: Path) -> Iterator[Installation]:
     """A fresh copy of the untouched retailer, its servers stopped afterwards."""

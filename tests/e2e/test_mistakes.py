@@ -83,12 +83,12 @@ def quarantined(installation: Installation) -> str:
 def test_a_value_of_the_wrong_type_is_quarantined_and_the_good_rows_land(
     shop: Installation,
 ) -> None:
-    deliver(shop, "lines-2.csv", LINES.splitlines()[0] + "\n3,A1,SHOE,one,500000\n4,A2,SHOE,1,1\n")
+    deliver(shop, "lines-2.csv", LINES.splitlines()[0] + "\n3,A1,SHOE,zweimal,500000\n4,A2,SHOE,1,1\n")
     ingest(shop, expect=0)
     assert landed(shop, "order_lines") == 3
     assert '"lines-2.csv"' in quarantined(shop)
     quality = shop.json("status")
-    assert "one" not in str(quality)
+    assert "zweimal" not in str(quality)
 
 
 def test_a_malformed_line_is_quarantined_with_its_bytes(shop: Installation) -> None:
