@@ -90,3 +90,7 @@ class Installation:
     def marts(self) -> duckdb.DuckDBPyConnection:
         path = self.home / "published" / "current" / "marts.duckdb"
         return duckdb.connect(str(path), read_only=True)
+
+    def operations(self) -> duckdb.DuckDBPyConnection:
+        path = self.home / "published" / "operations.duckdb"
+        return duckdb.connect(str(path), read_only=True)

@@ -83,7 +83,9 @@ def quarantined(installation: Installation) -> str:
 def test_a_value_of_the_wrong_type_is_quarantined_and_the_good_rows_land(
     shop: Installation,
 ) -> None:
-    deliver(shop, "lines-2.csv", LINES.splitlines()[0] + "\n3,A1,SHOE,zweimal,500000\n4,A2,SHOE,1,1\n")
+    deliver(
+        shop, "lines-2.csv", LINES.splitlines()[0] + "\n3,A1,SHOE,zweimal,500000\n4,A2,SHOE,1,1\n"
+    )
     ingest(shop, expect=0)
     assert landed(shop, "order_lines") == 3
     assert '"lines-2.csv"' in quarantined(shop)
