@@ -42,11 +42,10 @@ def run(  # noqa: PLR0917 (options of the contract)
     as_json: AsJson = False,
 ) -> int:
     """Run the main job once: ingest, build, check, publish, sync."""
-    from orchestration.run import run_job
-
     from khach.cli.servers import sandbox_servers, simulated_people
     from khach.cli.summary import draw_overview
     from khach.overview import overview
+    from orchestration.run import run_job
 
     if known_at or from_ or to:
         raise ConfigError("--known-at, --from and --to come with a later release; nothing was run")

@@ -163,7 +163,8 @@ def receipts(
         "order by attempted_at, receipt_id"
         if one
         else "select plan_id, sync_id, action, status, count(*) as receipts, "
-        "max(attempted_at) as newest from sync_receipts group by all order by newest, all"
+        "max(attempted_at) as newest from sync_receipts group by all "
+        "order by newest, plan_id, sync_id, action, status"
     )
     with read_only_session(load_environment()) as connection:
         columns, rows = run_query(connection, sql, {"plan": plan_id} if one else None)
