@@ -68,13 +68,24 @@ def stop(root: Path) -> bool:
     if running:
         process = psutil.Process(running["pid"])
         process.terminate()
-        try:
-            process.wait(timeout=5)
-        except psutil.TimeoutExpired:
+        if not _ended(process, seconds=5):
             process.kill()
-            process.wait(timeout=5)
+            _ended(process, seconds=5)
     _pid_file(root).unlink(missing_ok=True)
     return running is not None
+
+
+def _ended(process: psutil.Process, *, seconds: float) -> bool:
+    """Whether a process ends in time; one that only its parent has yet to reap has ended."""
+    deadline = time.monotonic() + seconds
+    try:
+        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+    except psutil.NoSuchProcess:
+        pass
+    return True
 
 
 def _pid_file(root: Path) -> Path:
