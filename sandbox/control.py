@@ -17,11 +17,10 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from sandbox import mailchimp, postgres, tills
 from sandbox.errors import SandboxError
 from sandbox.files import read_json, write_json, write_private
+from sandbox.processes import is_alive
 from sandbox.sizes import DEFAULT_SEED, MAILING_LIST, SIZES, Size
 
 _SAVE_EVERY_SECONDS = 20
@@ -52,21 +51,8 @@ def is_up(root: Path) -> bool:
     return (
         found is not None
         and endpoints.get("tills", {}).get("port") == found[1]
-        and _is_platform(endpoints.get("mailchimp", {}).get("pid"))
+        and is_alive(endpoints.get("mailchimp", {}).get("pid", 0), "sandbox.mailchimp")
     )
-
-
-def _is_platform(pid: int | None) -> bool:
-    """Whether that process is an e-mail platform of ours (numbers are used again)."""
-    try:
-        process = psutil.Process(pid) if pid else None
-        return (
-            process is not None
-            and process.status() != psutil.STATUS_ZOMBIE
-            and "sandbox.mailchimp" in process.cmdline()
-        )
-    except psutil.Error:
-        return False
 
 
 def status(root: Path) -> dict[str, Any]:

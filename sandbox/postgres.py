@@ -13,7 +13,7 @@ import warnings
 from pathlib import Path
 from types import ModuleType
 
-import psutil
+from sandbox.processes import is_alive
 
 DATABASE_USER = "tills"
 _ROOTS_DEPUTY = "pgserver"
@@ -55,11 +55,10 @@ def running(root: Path) -> tuple[int, int] | None:
     try:
         lines = (data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
         pid, port = int(lines[0]), int(lines[3])
-        command = psutil.Process(pid).cmdline()
         ready = lines[7].strip() == "ready"
-    except (OSError, ValueError, IndexError, psutil.Error):
+    except (OSError, ValueError, IndexError):
         return None
-    return (pid, port) if ready and str(data) in command else None
+    return (pid, port) if ready and is_alive(pid, str(data)) else None
 
 
 def _create(data: Path, password: str) -> None:

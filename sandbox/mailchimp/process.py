@@ -3,17 +3,18 @@
 import base64
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import TypedDict
 
-import psutil
-
 from sandbox.mailchimp import store
+from sandbox.processes import has_ended, is_alive
 
 KEY_VARIABLE = "SANDBOX_MAILCHIMP_KEY"
 _PATIENCE_SECONDS = 30
@@ -65,27 +66,13 @@ def start(root: Path, api_key: str, port: int | None = None) -> Running:
 def stop(root: Path) -> bool:
     """End the platform of `root`; returns whether one was running. Its state stays."""
     running = _running(root)
-    if running:
-        process = psutil.Process(running["pid"])
-        process.terminate()
-        if not _ended(process, seconds=5):
-            process.kill()
-            _ended(process, seconds=5)
+    for ending in (signal.SIGTERM, signal.SIGKILL):
+        if running and is_alive(running["pid"]):
+            with suppress(ProcessLookupError):
+                os.kill(running["pid"], ending)
+            has_ended(running["pid"], seconds=5)
     _pid_file(root).unlink(missing_ok=True)
     return running is not None
-
-
-def _ended(process: psutil.Process, *, seconds: float) -> bool:
-    """Whether a process ends in time; one that only its parent has yet to reap has ended."""
-    deadline = time.monotonic() + seconds
-    try:
-        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.02)
-    except psutil.NoSuchProcess:
-        pass
-    return True
 
 
 def _pid_file(root: Path) -> Path:
@@ -96,12 +83,9 @@ def _running(root: Path) -> Running | None:
     """What the pid file says, when that process is still this platform (pids are reused)."""
     try:
         running: Running = json.loads(_pid_file(root).read_text(encoding="utf-8"))
-        process = psutil.Process(running["pid"])
-        command = process.cmdline()
-        is_ours = process.status() != psutil.STATUS_ZOMBIE and "sandbox.mailchimp" in command
-        return running if is_ours and str(root) in command else None
-    except (OSError, ValueError, psutil.Error):
+    except (OSError, ValueError):
         return None
+    return running if is_alive(running["pid"], "sandbox.mailchimp", str(root)) else None
 
 
 def _free_port() -> int:

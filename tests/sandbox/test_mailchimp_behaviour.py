@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 import requests
 from mail_contract import ContractClient
@@ -18,6 +17,7 @@ from mail_platform import FIRST, KEY, LIST, effects, fill, member, rows, write_d
 from sandbox import mailchimp
 from sandbox.mailchimp.app import SIMULTANEOUS, ConnectionLimit
 from sandbox.mailchimp.store import subscriber_hash
+from sandbox.processes import has_ended, is_alive
 
 MEMBERS = f"/lists/{LIST}/members"
 LATER = datetime(2024, 3, 5, tzinfo=UTC)
@@ -212,7 +212,7 @@ def test_a_killed_platform_comes_back_with_its_state(
     mine = ContractClient(first["url"], KEY, client.contract)
     put(mine, "survivor@example.com")
     os.kill(first["pid"], signal.SIGKILL)
-    psutil.Process(first["pid"]).wait(5)
+    assert has_ended(first["pid"], seconds=5)
     second = mailchimp.start(tmp_path, KEY)
     try:
         mine = ContractClient(second["url"], KEY, client.contract)
@@ -224,7 +224,7 @@ def test_a_killed_platform_comes_back_with_its_state(
     finally:
         assert mailchimp.stop(tmp_path)
     assert not mailchimp.stop(tmp_path)
-    assert not psutil.pid_exists(second["pid"])
+    assert not is_alive(second["pid"])
 
 
 def test_changes_lie_on_the_simulated_time_line(tmp_path: Path, client: ContractClient) -> None:

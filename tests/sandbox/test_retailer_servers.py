@@ -1,6 +1,8 @@
 """The tills' PostgreSQL and the hand-over to clients: started, loaded once, restarted."""
 
+import os
 import shutil
+import signal
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 from retailer import query
 
 from sandbox import control, postgres
+from sandbox.processes import has_ended
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +93,8 @@ def test_a_database_that_died_or_vanished_is_there_again_after_start(shop: Path)
     before = counts(shop)
     found = postgres.running(shop)
     assert found
-    control.psutil.Process(found[0]).kill()
+    os.kill(found[0], signal.SIGKILL)
+    assert has_ended(found[0], seconds=5)
     assert not control.is_up(shop)
     control.start(shop)
     assert counts(shop) == before
