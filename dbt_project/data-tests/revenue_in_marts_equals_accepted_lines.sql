@@ -2,7 +2,7 @@
 with accepted as (
     select
         coalesce(line_amount, units * unit_price - coalesce(discount, 0)) as amount
-    from {{ ref('stg_entities__order_lines') }}
+    from {{ entity_rows('order_lines') }} as lines
     where order_id is not null
 ),
 

@@ -64,7 +64,7 @@ lifecycle_stage = recovery_ends_at = _call
 as_of_at = as_of_on = last_observed_on = _constant
 threshold = identifier_limit = _number
 latest_rows = not_yet_filled = last_links = table_account = kpi_rows = _query
-vocabulary = _relation
+vocabulary = entity_rows = _relation
 dbt = SimpleNamespace(dateadd=_call, datediff=_call, date_trunc=_call, concat=_call)
 
 

@@ -11,7 +11,7 @@ with told as (
         coalesce(is_granted, false) as is_granted,
         occurred_at,
         text_version
-    from {{ ref('stg_entities__consents') }}
+    from {{ entity_rows('consents') }} as consents
     union all
     select
         source,

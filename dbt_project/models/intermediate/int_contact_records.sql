@@ -90,7 +90,7 @@ mailchimp_members as (
         anonymous_id,
         cast({{ name }} as varchar) as full_name,
         cast({{ country }} as varchar) as country
-    from {{ ref('stg_entities__' ~ entity) }}
+    from {{ entity_rows(entity) }} as delivered
 ),
 
 {% endfor -%}

@@ -20,7 +20,7 @@ with described as (
         records.first_seen_at as created_at,
         records.last_seen_at as updated_at
     from {{ ref('int_contact_records') }} as records
-    left join {{ ref('stg_entities__customers') }} as customers
+    left join {{ entity_rows('customers') }} as customers
         on records.record_kind = 'customers'
         and records.source = customers.source
         and records.record_id = customers.record_id

@@ -7,7 +7,7 @@ with ranked as (
             partition by products.product_id
             order by products.updated_at desc nulls last, products.source asc
         ) as version_rank
-    from {{ ref('stg_entities__products') }} as products
+    from {{ entity_rows('products') }} as products
     left join {{ ref('int_sources') }} as sources on products.source = sources.source
 )
 

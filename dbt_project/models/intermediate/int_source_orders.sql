@@ -10,7 +10,7 @@ with ordered_lines as (
         min(ordered_at) over (partition by source, order_id) as first_ordered_at,
         min(updated_at) over (partition by source, order_id) as first_updated_at,
         max(updated_at) over (partition by source, order_id) as last_updated_at
-    from {{ ref('stg_entities__order_lines') }}
+    from {{ entity_rows('order_lines') }} as delivered
     where order_id is not null
 ),
 
@@ -42,7 +42,7 @@ from_lines as (
     where lines.line_rank = 1
         and not exists (
             select 1
-            from {{ ref('stg_entities__orders') }} as orders
+            from {{ entity_rows('orders') }} as orders
             where orders.namespace = lines.namespace and orders.order_id = lines.order_id
         )
 ),
@@ -70,7 +70,7 @@ told as (
         currency,
         updated_at,
         false as is_from_lines
-    from {{ ref('stg_entities__orders') }}
+    from {{ entity_rows('orders') }} as delivered
     union all
     select * from from_lines
 ),

@@ -13,7 +13,7 @@ with drawn as (
                 experiments.experiment_group asc,
                 experiments.experiment_id asc
         ) as draw_rank
-    from {{ ref('stg_entities__experiments') }} as experiments
+    from {{ entity_rows('experiments') }} as experiments
     inner join {{ ref('int_record_customers') }} as record_customers
         on experiments.source = record_customers.source
         and record_customers.record_kind = 'experiments'

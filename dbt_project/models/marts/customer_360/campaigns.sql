@@ -1,7 +1,7 @@
 -- Campaigns the retailer declares, and those only the e-mail platform knows.
 with costed as (
     select campaigns.*, rates.rate
-    from {{ ref('stg_entities__campaigns') }} as campaigns
+    from {{ entity_rows('campaigns') }} as campaigns
     inner join {{ ref('int_sources') }} as sources on campaigns.source = sources.source
     left join {{ ref('int_exchange_rates') }} as rates
         on coalesce(campaigns.currency, sources.currency) = rates.currency

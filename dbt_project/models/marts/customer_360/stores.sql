@@ -4,7 +4,7 @@ with versions as (
         row_number() over (
             partition by store_id order by updated_at desc nulls last, source asc
         ) as version_rank
-    from {{ ref('stg_entities__stores') }}
+    from {{ entity_rows('stores') }} as stores
 ),
 
 sold as (

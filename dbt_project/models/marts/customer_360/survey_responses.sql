@@ -8,7 +8,7 @@ select
     responses.score,
     responses.scale_max,
     responses.answered_at
-from {{ ref('stg_entities__survey_responses') }} as responses
+from {{ entity_rows('survey_responses') }} as responses
 left join {{ ref('int_record_customers') }} as record_customers
     on responses.source = record_customers.source
     and record_customers.record_kind = 'survey_responses'
