@@ -1,6 +1,7 @@
 """The dbt project in Dagster: one op for all of it, streamed, judged by its results."""
 
 import io
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
@@ -21,7 +22,7 @@ from orchestration.dbt_results import (
     runtime_problem,
     safe,
 )
-from orchestration.manifest import DBT_MODULE, dbt_arguments
+from orchestration.manifest import DBT_MODULE, dbt_arguments, run_values
 from orchestration.session import Session, StepFailed
 
 # Which raw tables a staging folder serves: kinds of sources by the middle of `stg_<kind>__<table>`.
@@ -107,6 +108,7 @@ def _build(
     session.attempt("build", session.write_vars)
     session.progress.step("build the models", len(manifest["nodes"]))
     forget_results(env)
+    os.environ.update(run_values(env))
     arguments = [*dbt_arguments(env, "build"), "--exclude-resource-type", "unit_test"]
     dbt = QuietDbt(
         project_dir=str(env.dbt_project),

@@ -19,6 +19,9 @@ from khach.redact import redact
 
 # dbt of this very environment, whatever PATH says, as arguments of its own interpreter.
 DBT_MODULE = ("-m", "orchestration.dbt_child")
+# Vars that differ with each run. dbt parses the whole project again when any of `--vars` moves, so
+# a run hands these over in the environment (the macro `run_value` reads them there).
+_OF_A_RUN = ("as_of", "run_id")
 
 
 def dbt_arguments(env: Environment, command: str) -> list[str]:
@@ -26,16 +29,24 @@ def dbt_arguments(env: Environment, command: str) -> list[str]:
 
     dbt's own log repeats the database's errors, which quote values of rows.
     """
+    settled = {key: value for key, value in _vars(env).items() if key not in _OF_A_RUN}
     return [
         "--log-level-file", "none", "--no-use-colors", "--no-version-check", command,
-        "--vars", env.dbt_vars.read_text(encoding="utf-8"),
+        "--vars", yaml.safe_dump(settled, allow_unicode=True, sort_keys=False),
     ]  # fmt: skip
+
+
+def run_values(env: Environment) -> dict[str, str]:
+    """What dbt must know of this run, as environment variables."""
+    found = _vars(env)
+    return {f"KHACH_DBT_{key.upper()}": str(found[key]) for key in _OF_A_RUN}
 
 
 def dbt_environment(env: Environment) -> dict[str, str]:
     """Environment variables of a dbt process."""
     return {
         **os.environ,
+        **run_values(env),
         "KHACH_HOME": str(env.home),
         "DBT_PROJECT_DIR": str(env.dbt_project),
         "DBT_PROFILES_DIR": str(env.dbt_project),
@@ -88,6 +99,9 @@ def _fingerprint(env: Environment) -> str:
         if path.is_file():
             stat = path.stat()
             digest.update(f"{path} {stat.st_mtime_ns} {stat.st_size}\n".encode())
-    sources = yaml.safe_load(env.dbt_vars.read_text(encoding="utf-8"))["sources"]
-    digest.update(json.dumps(sources, sort_keys=True, default=str).encode())
+    digest.update(json.dumps(_vars(env)["sources"], sort_keys=True, default=str).encode())
     return digest.hexdigest()
+
+
+def _vars(env: Environment) -> dict[str, Any]:
+    return yaml.safe_load(env.dbt_vars.read_text(encoding="utf-8"))

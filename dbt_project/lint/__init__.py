@@ -61,7 +61,7 @@ rx_like = gender_word = salutation = salutation_name = age_band = age_on = quint
 ) = _value
 seconds_between = plus_minutes = days_after = days_between = source_key = _call
 lifecycle_stage = recovery_ends_at = _call
-as_of_at = as_of_on = last_observed_on = _constant
+as_of_at = as_of_on = run_value = last_observed_on = _constant
 threshold = identifier_limit = _number
 latest_rows = not_yet_filled = last_links = table_account = kpi_rows = _query
 vocabulary = entity_rows = _relation

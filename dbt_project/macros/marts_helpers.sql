@@ -1,6 +1,6 @@
 {# The end of the observed period, a UTC timestamp. #}
 {% macro as_of_at() -%}
-cast('{{ var("as_of") | string | replace("Z", "") | replace("+00:00", "") }}' as timestamp)
+cast('{{ run_value("as_of") | string | replace("Z", "") | replace("+00:00", "") }}' as timestamp)
 {%- endmacro %}
 
 {# Each result of money arithmetic is cast once, to decimal(18,4). #}

@@ -1,5 +1,14 @@
 {# Typed access to the vars of a run. #}
 
+{#
+    A value that differs with each run (`as_of`, `run_id`): from the environment, where a run puts
+    it, else from the vars. Asked for only in execution, because dbt parses again every file whose
+    environment variables or vars have moved.
+#}
+{% macro run_value(name) -%}
+    {{ return(env_var('KHACH_DBT_' ~ name | upper, var(name)) if execute else var(name)) }}
+{%- endmacro %}
+
 {% macro threshold(name) -%}
     {%- set defaults = {
         'loyal_order_days': 3,

@@ -1,6 +1,7 @@
 """The code location: every asset by name, and an unbroken line from source table to channel."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from dagster import AssetCheckKey, AssetKey, Definitions
 from khach.configuration import write_dbt_vars
 from khach.environment import PROJECT, Environment
 from orchestration.graph import JOB, build_definitions
+from orchestration.manifest import dbt_arguments, run_values
 
 RAW = {"raw_shop/orders", "raw_shop/customers", "raw_desk/survey_responses"}
 PLANS = {"plan/cart_email", "plan/cart_file"}
@@ -111,6 +113,21 @@ def test_the_check_stage_alone_runs_the_gate_and_builds_nothing(
 ) -> None:
     job = build_definitions(shop, manifest, stages=["check"]).resolve_job_def(JOB)
     assert [node.name for node in job.nodes] == ["marts_gate"]
+
+
+def test_two_runs_have_the_same_dbt_vars_so_that_the_project_is_not_parsed_again(
+    shop: Environment,
+) -> None:
+    said = []
+    for day in (1, 2):
+        moment = datetime(2026, 6, day, 17, tzinfo=UTC)
+        write_dbt_vars(shop, as_of=moment, run_id=f"run{day}")
+        said.append(dbt_arguments(shop, "build"))
+        assert run_values(shop) == {
+            "KHACH_DBT_AS_OF": f"2026-06-0{day} 17:00:00",
+            "KHACH_DBT_RUN_ID": f"run{day}",
+        }
+    assert said[0] == said[1]
 
 
 def test_the_code_location_loads_and_stays_short(

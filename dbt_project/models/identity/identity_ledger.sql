@@ -11,7 +11,7 @@
 select
     events.event_number,
     'E' || lpad(cast(events.event_number as varchar), 9, '0') as event_id,
-    '{{ var("run_id") }}' as run_id,
+    '{{ run_value("run_id") }}' as run_id,
     {{ as_of_at() }} as happened_at,
     events.event,
     events.customer_id,

@@ -3,38 +3,61 @@
     'birth_date', 'birth_year', 'gender', 'marital_status', 'occupation', 'income_band', 'ward',
     'address', 'loyalty_tier', 'loyalty_enrolled_at', 'preferred_size'
 ] -%}
-with described as (
+with records as (
+    select
+        *,
+        email as raw_email,
+        phone as raw_phone,
+        first_seen_at as created_at,
+        last_seen_at as updated_at
+    from {{ ref('int_contact_records') }}
+),
+
+-- Two branches, not one join on the kind: a condition on the left side alone would turn a left
+-- join into a nested loop.
+described as (
     select
         records.source,
         records.namespace,
         records.record_kind,
         records.record_id,
-        records.email as raw_email,
-        records.phone as raw_phone,
+        records.raw_email,
+        records.raw_phone,
         records.full_name,
         coalesce(customers.country, records.country) as country,
-        coalesce(customers.province, orders.province) as province,
+        customers.province,
         {% for attribute in attributes -%}
         customers.{{ attribute }},
         {% endfor -%}
-        records.first_seen_at as created_at,
-        records.last_seen_at as updated_at
-    from {{ ref('int_contact_records') }} as records
+        records.created_at,
+        records.updated_at
+    from records
     left join {{ entity_rows('customers') }} as customers
-        on records.record_kind = 'customers'
-        and records.source = customers.source
-        and records.record_id = customers.record_id
-    left join {{ ref('int_source_orders') }} as orders
-        on records.record_kind = 'orders'
-        and records.source = orders.source
-        and records.record_id = orders.source_order_id
-    -- An account's own record describes its owner; an order placed without one is all there is.
+        on records.source = customers.source and records.record_id = customers.record_id
     where records.record_kind = 'customers'
-        or (
-            records.record_kind = 'orders'
-            and records.user_id is null
-            and records.member_number is null
-        )
+    union all
+    select
+        records.source,
+        records.namespace,
+        records.record_kind,
+        records.record_id,
+        records.raw_email,
+        records.raw_phone,
+        records.full_name,
+        records.country,
+        orders.province,
+        {% for attribute in attributes -%}
+        null as {{ attribute }},
+        {% endfor -%}
+        records.created_at,
+        records.updated_at
+    from records
+    left join {{ ref('int_source_orders') }} as orders
+        on records.source = orders.source and records.record_id = orders.source_order_id
+    -- An account's own record describes its owner; an order placed without one is all there is.
+    where records.record_kind = 'orders'
+        and records.user_id is null
+        and records.member_number is null
 ),
 
 keyed as (
