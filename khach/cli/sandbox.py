@@ -79,7 +79,10 @@ def advance(
             document = {**control.status(env.sandbox), "advanced": False}
         else:
             document = {**control.advance(env.sandbox, size=wanted), "advanced": True}
-    emit(as_json, document, facts(document))
+    done = "was simulated" if document["advanced"] else "is not finished yet: no new day"
+    emit(as_json, document, lambda console: console.print(
+        f"the retailer's day {document['today']} {done} "
+        f"(sandbox {document['size']}, its first day was {document['first_day']})"))  # fmt: skip
 
 
 @sandbox_app.command(epilog="Example: KHACH_ENV=sandbox khach sandbox report")
