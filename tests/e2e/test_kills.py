@@ -58,9 +58,12 @@ STAGES: dict[str, tuple[Callable[[Path], bool], float]] = {
 }
 
 
+@pytest.mark.parametrize(
+    "attempt", [1, *(pytest.param(n, marks=pytest.mark.nightly) for n in range(2, 7))]
+)
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_killed_run_leaves_no_trace_after_the_next(
-    stage: str, twin: Installation, settled: Installation, victim: Installation
+    stage: str, attempt: int, twin: Installation, settled: Installation, victim: Installation
 ) -> None:
     seed = int(os.environ.get("KHACH_SEED", random.SystemRandom().randrange(10**6)))
     print(f"KHACH_SEED={seed}")  # noqa: T201 (pytest shows it when the test fails)
