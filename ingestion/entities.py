@@ -14,8 +14,9 @@ def _columns(text: str) -> dict[str, str]:
 
 
 REFERENCES = "user_id member_number external_id email phone anonymous_id"
-# What every landed row carries besides: where it stood, and what the declared filter says.
-TRAILER: Mapping[str, str] = {"_file": "v", "_row": "i", "_is_kept": "b"}
+# What every landed row carries besides: where it stood, what the declared filter says, and
+# whether it is a tombstone: the word that its key is deleted, with `updated_at` and nothing else.
+TRAILER: Mapping[str, str] = {"_file": "v", "_row": "i", "_is_kept": "b", "_is_deleted": "b"}
 
 ENTITIES: Mapping[str, Mapping[str, str]] = {
     "customers": _columns(

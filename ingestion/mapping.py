@@ -56,11 +56,12 @@ class TableMapping(BaseModel):
     columns: dict[str, Expression]
     constants: dict[str, Text] = Field(default_factory=dict)
     filter: Expression | None = None
+    deleted_when: Expression | None = None  # true: this row says that its key is deleted
     values: dict[str, dict[Text, Text]] = Field(default_factory=dict)
 
     def source_columns(self) -> list[str]:
         """Every delivered column that the mapping reads."""
-        texts = [*self.columns.values(), *([self.filter] if self.filter else [])]
+        texts = [*self.columns.values(), *filter(None, (self.filter, self.deleted_when))]
         return list(dict.fromkeys(name for text in texts for name in expression_columns(text)))
 
 
@@ -93,10 +94,11 @@ def check_tables(config: SourceConfig, tables: Mapping[str, TableMapping]) -> No
 
 def targets(
     config: SourceConfig, entity: str, mapping: TableMapping, columns: Mapping[str, str], where: str
-) -> tuple[list[Target], Compiled]:
-    """Targets in the entity's order, and the filter, over a delivery's columns (name to type).
+) -> tuple[list[Target], Compiled, Compiled | None]:
+    """Targets in the entity's order, the filter, and what says that a row is a tombstone.
 
-    ConfigError names file, line and key when the delivery `where` lacks a column.
+    All over a delivery's columns (name to type). ConfigError names file, line and key when the
+    delivery `where` lacks one.
     """
     found = []
     for name, letter in ENTITIES[entity].items():
@@ -115,7 +117,10 @@ def targets(
         else:
             found.append(Target(name, letter, "null"))
     kept = _compiled(config, mapping.filter or "true", columns, where, ("tables", entity, "filter"))
-    return found, kept
+    if mapping.deleted_when is None:
+        return found, kept, None
+    place = ("tables", entity, "deleted_when")
+    return found, kept, _compiled(config, mapping.deleted_when, columns, where, place)
 
 
 def entity_query(
@@ -126,8 +131,9 @@ def entity_query(
     reading: Reading,
 ) -> Callable[[Sequence[str], Path | None], str]:
     """A `landing.TypedQuery`: SQL of the entity's typed rows, `_problem` and `_original`."""
-    found, kept = targets(config, entity, mapping, reading.columns, mapping.from_)
-    found[0] = replace(found[0], failures=(*found[0].failures, *kept.failures))
+    found, kept, deleted = targets(config, entity, mapping, reading.columns, mapping.from_)
+    flags = (*kept.failures, *(deleted.failures if deleted else ()))
+    found[0] = replace(found[0], failures=(*found[0].failures, *flags))
 
     def query(files: Sequence[str], landed: Path | None) -> str:
         return typed_query(
@@ -138,6 +144,7 @@ def entity_query(
             is_kept=kept.sql,
             carried=("_file", "_row", "_malformed", "_original"),
             time_zone=config.time_zone,
+            is_deleted=deleted.sql if deleted else None,
         )
 
     return query

@@ -37,38 +37,59 @@ def typed_query(
     is_kept: str,
     carried: Sequence[str],
     time_zone: str,
+    is_deleted: str | None = None,
 ) -> str:
-    """A query of the typed targets, `carried` columns, `_is_kept`, and `_problem` (null = good).
+    """A query of the typed targets, `carried` columns, flags, and `_problem` (null = good).
 
-    `relation` is SQL in parentheses or a table, with `_malformed`, which is carried; `is_kept` is
-    a boolean expression over it.
+    `relation` is SQL in parentheses or a table, with `_malformed`, which is carried; `is_kept` and
+    `is_deleted` are boolean expressions over it. A tombstone keeps its key (the first target) and
+    `updated_at`, which it must have where the column is filled; no filter refuses it.
     """
     raw = ", ".join(f"({target.sql}) as {quote(target.name)}" for target in targets)
+    dropped = {t.name for t in targets[1:] if t.name != "updated_at"} if is_deleted else set()
+    deleted = f"coalesce(({is_deleted}), false)" if is_deleted else "cast(null as boolean)"
     failed = " ".join(
-        f"when {test} then {literal(f'{target.name}: a cast inside the expression fails')}"
+        f"when {test}{f' and not {deleted}' if target.name in dropped else ''} "
+        f"then {literal(f'{target.name}: a cast inside the expression fails')}"
         for target in targets
         for test in target.failures
     )
     own = f"case {failed} end" if failed else "cast(null as varchar)"
     kept = ", ".join(quote(column) for column in carried)
+    is_kept = f"{deleted} or coalesce(({is_kept}), false)" if is_deleted else f"({is_kept})"
     inner = (
-        f"select {raw}, {kept}, coalesce(({is_kept}), false) as _is_kept, {own} as _cast_problem "
-        f"from {relation}"
+        f"select {raw}, {kept}, coalesce({is_kept}, false) as _is_kept, "
+        f"{deleted} as _is_deleted, {own} as _cast_problem from {relation}"
     )
     types = _types(connection, inner)
     values = ", ".join(
-        f"{_value(target, types[target.name], time_zone)} as {quote(target.name)}"
+        f"{_unless_deleted(_value(target, types[target.name], time_zone), target.name in dropped)}"
+        f" as {quote(target.name)}"
         for target in targets
     )
-    problems = [_problem(target, types[target.name], time_zone) for target in targets]
+    problems = [
+        _unless_deleted(problem, target.name in dropped)
+        for target in targets
+        if (problem := _problem(target, types[target.name], time_zone))
+    ]
     missing = [
         f"case when raw.{quote(name)} is null then {literal(f'{name} is missing')} end"
         for name in required
     ]
-    reasons = ", ".join(["_malformed", "_cast_problem", *filter(None, problems), *missing])
+    if is_deleted and any(t.name == "updated_at" and t.sql != "null" for t in targets):
+        missing.append(
+            "case when raw._is_deleted and raw.updated_at is null "
+            "then 'updated_at is missing: when was this deleted?' end"
+        )
+    reasons = ", ".join(["_malformed", "_cast_problem", *problems, *missing])
     return (
-        f"select {values}, {kept}, _is_kept, coalesce({reasons}) as _problem from ({inner}) as raw"
+        f"select {values}, {kept}, _is_kept, _is_deleted, coalesce({reasons}) as _problem "
+        f"from ({inner}) as raw"
     )
+
+
+def _unless_deleted(sql: str, is_dropped: bool) -> str:
+    return f"case when not raw._is_deleted then {sql} end" if is_dropped else sql
 
 
 def _types(connection: duckdb.DuckDBPyConnection, query: str) -> Mapping[str, str]:

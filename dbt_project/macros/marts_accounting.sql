@@ -39,22 +39,30 @@
 {#
   The account of one raw table per load. `found` is SQL that yields the staged keys (source, k1..)
   which the marts hold. A key is one row of the marts, credited to the load whose version won;
-  every other delivery of it is a duplicate. A key that staging or the marts lost is neither, so
-  that the account does not balance.
+  every other delivery of it is a duplicate. Where the version that won is a tombstone, it is no
+  row of the marts by declaration: filtered. A key that staging or the marts lost is none of these,
+  so that the account does not balance.
 #}
 {% macro table_account(table, keys, staged, found, staged_keys=none) -%}
     select
         counts.source,
         counts.load_id,
         '{{ table.split(".")[-1] }}' as table_name,
-        sum(case when found.source is not null and counts.load_id = counts.owner then 1 else 0 end)
-        as rows_in_marts,
+        sum(case
+            when counts.load_id = counts.owner and not counts.is_tombstone
+                and found.source is not null then 1
+            else 0
+        end) as rows_in_marts,
         sum(counts.kept - case when counts.load_id = counts.owner then 1 else 0 end)
         as rows_duplicate,
-        sum(counts.filtered) as rows_filtered
+        sum(counts.filtered + case
+            when counts.load_id = counts.owner and counts.is_tombstone then 1 else 0
+        end) as rows_filtered
     from (
         select
             delivered.*,
+            {{ 'coalesce(staged._is_deleted, false)' if '_is_deleted' in raw_columns(table)
+                else 'false' }} as is_tombstone,
             case
                 when delivered.kept > 0 then coalesce(
                     staged._load_id,

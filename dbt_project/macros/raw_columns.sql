@@ -11,7 +11,7 @@
     } -%}
     {%- set shared = {
         'REF': 'user_id v, member_number v, external_id v, email v, phone v, anonymous_id v',
-        'ROW': '_file v, _row l, _is_kept b',
+        'ROW': '_file v, _row l, _is_kept b, _is_deleted b',
     } -%}
     {%- set tables = {
         'customers': 'record_id v, REF, full_name v, birth_date d, birth_year i, gender v,'

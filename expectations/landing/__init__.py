@@ -91,7 +91,7 @@ class _Load:
 
 
 def _kept(relation: str, columns: set[str]) -> str:
-    """Rows that the declared filter refuses are landed and counted, not judged."""
-    if "_is_kept" not in columns:
-        return relation
-    return f"(select * from {relation} where coalesce(_is_kept, true))"
+    """Rows that the declared filter refuses, and tombstones, are landed and counted, not judged."""
+    judged = {"_is_kept": "coalesce(_is_kept, true)", "_is_deleted": "_is_deleted is not true"}
+    tests = [test for column, test in judged.items() if column in columns]
+    return f"(select * from {relation} where {' and '.join(tests)})" if tests else relation

@@ -56,6 +56,25 @@ class Story:
         for (source, table), rows in self.rows.items():
             lake.land(source, table, load_id, rows, "accepted")
 
+    def land_deleted(self, lake: TinyLake) -> None:
+        """A customer, her order and a product that were there and are deleted: as if never told."""
+        at = {"updated_at": AS_OF - timedelta(days=2)}
+        order = {"order_id": "GONE", "ordered_at": at["updated_at"], "status": "completed"}
+        line = {"order_line_id": "GONE-0", "order_id": "GONE", "product_id": "PX"}
+        rows: dict[str, Row] = {
+            "customers": {"record_id": "GONE", "user_id": "GONE", "email": "gone@hoa.example"},
+            "products": {"product_id": "PX", "product_name": "Giày"},
+            "orders": {**order, "user_id": "GONE", "channel": "web"},
+            "order_lines": {**line, "units": Decimal(1), "line_amount": Decimal(10**9)},
+            "payments": {"payment_id": "GONE-P", "order_id": "GONE", "amount": Decimal(10**9)},
+        }
+        for table, row in rows.items():
+            time = {} if table == "payments" else at
+            key = next(iter(row))
+            deleted = {key: row[key], **time, "_is_deleted": True}
+            lake.land("shop", table, "2", [row | time, row | time], "accepted")
+            lake.land("shop", table, "3", [deleted], "accepted")
+
     @property
     def completed(self) -> list[Order]:
         return [order for order in self.orders if order.is_completed]

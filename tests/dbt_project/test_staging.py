@@ -4,6 +4,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from tiny_lake import SHOP, TinyLake
 
@@ -22,7 +23,10 @@ def lake(env: Environment, staging_project: Path) -> TinyLake:
 
 
 def stores(lake: TinyLake) -> list[tuple[Any, ...]]:
-    return lake.rows("select store_id, store_name, _load_id from staging.stg_entities__stores")
+    return lake.rows(
+        "select store_id, store_name, _load_id from staging.stg_entities__stores "
+        "where not coalesce(_is_deleted, false)"
+    )
 
 
 def test_verdicts_that_change_or_come_late_leave_what_one_rebuild_would(lake: TinyLake) -> None:
@@ -62,6 +66,44 @@ def test_a_column_that_older_files_lack_is_null(lake: TinyLake) -> None:
     lake.land("shop", "stores", "1.5", [{"store_id": "S1"}], "accepted")
     lake.build(*ONE)
     assert stores(lake) == [("S1", None, "1.5")]
+
+
+def test_a_deleted_key_stays_gone_until_it_is_created_again(lake: TinyLake) -> None:
+    deletion = {"store_id": "S1", "updated_at": datetime.fromisoformat("2026-01-05")}
+    lake.land("shop", "stores", "1.5", [store("first", "2026-01-01")], "accepted")
+    lake.land("shop", "stores", "2.5", [deletion | {"_is_deleted": True}], "accepted")
+    lake.build(*ONE)
+    assert stores(lake) == []
+
+    # Late and older: the table remembers that the key is deleted since.
+    lake.land("shop", "stores", "3.5", [store("late", "2026-01-03")], "accepted")
+    lake.build(*ONE)
+    assert stores(lake) == []
+
+    lake.land("shop", "stores", "4.5", [store("again", "2026-01-07")], "accepted")
+    lake.build(*ONE)
+    assert stores(lake) == [("S1", "again", "4.5")]
+
+    # The same deletion told once more is as old as it was.
+    lake.land("shop", "stores", "5.5", [deletion | {"_is_deleted": True}], "accepted")
+    lake.build(*ONE)
+    assert stores(lake) == [("S1", "again", "4.5")]
+
+
+def test_a_column_that_a_release_adds_needs_no_rebuild(lake: TinyLake) -> None:
+    lake.land("shop", "stores", "1.5", [store("first", "2026-01-01")], "accepted")
+    lake.build(*ONE)
+    with duckdb.connect(str(lake.env.warehouse)) as warehouse:  # as the older release left it
+        for column in ("_is_deleted", "province"):
+            warehouse.execute(f"alter table staging.stg_entities__stores drop column {column}")
+    older = store("older", "2025-12-01") | {"province": "Hue"}
+    other = store("other", "2026-01-02") | {"store_id": "S2", "province": "Hue"}
+    lake.land("shop", "stores", "2.5", [older, other], "accepted")
+    lake.build(*ONE)
+    assert sorted(stores(lake)) == [("S1", "first", "1.5"), ("S2", "other", "2.5")]
+    assert lake.rows("select province from staging.stg_entities__stores order by store_id") == [
+        (None,), ("Hue",)
+    ]  # fmt: skip
 
 
 def test_order_lines_alone_are_a_business(env: Environment, modelling_project: Path) -> None:

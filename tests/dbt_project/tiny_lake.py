@@ -41,6 +41,11 @@ class TinyLake:
         ]
         pq.write_table(pa.Table.from_pylist(numbered), folder / f"{load_id}.0.parquet")
         self.judge(source, load_id, verdict)
+        with open_state(self.env) as state:
+            state.execute(
+                "insert or replace into load_tables values (?, ?, ?, ?, ?, 0)",
+                [source, load_id, table, len(rows), len(rows)],
+            )
 
     def judge(self, source: str, load_id: str, verdict: str) -> None:
         """Record a verdict, or change it."""

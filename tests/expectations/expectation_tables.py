@@ -20,6 +20,7 @@ GOOD_BY_NAME = {
     "phone": "'0912 000 ' || (100 + i)",
     "type": "'track'",
     "score": "5.0::decimal(18,4)",
+    "_is_deleted": "null",
 }
 
 

@@ -30,6 +30,21 @@ from khach.errors import ConfigError, KhachError
 from khach.progress import Silent
 
 HEADER = "id,order_id,amount,paid_at\n"
+STORES = """sources:
+  shop:
+    kind: files
+    area: web
+    folder: FOLDER
+    tables:
+      stores:
+        from: "stores*"
+        filter: size > 0
+        deleted_when: gone = 'true'
+        columns:
+          store_id: id
+          store_name: name || cast(size as integer)
+          updated_at: changed
+"""
 LANDED = "payment_id, amount, paid_at, _is_kept, _file, _row"
 
 
@@ -65,6 +80,35 @@ def test_good_rows_land_exactly_and_bad_ones_are_quarantined_with_their_bytes(
     for line, (original, reason) in bad.items():
         assert reason in refused[line]["reason"]
         assert base64.b64decode(refused[line]["original"]).rstrip(b"\n") == original.rstrip(b"\n")
+
+
+def test_a_row_that_says_deleted_lands_as_a_tombstone(
+    env: Environment, configure: Configure, folder: Path
+) -> None:
+    configure(STORES)
+    rows = [
+        "1,A,9,2026-01-01 10:00:00,",
+        "2,B,9,2026-01-02 10:00:00,true",
+        "3,C,,2026-01-02 10:00:00,true",  # no filter and no bad value of it matters any more
+        "4,D,x,2026-01-02 10:00:00,true",
+        "5,E,9,,true",  # when?
+        "6,F,x,2026-01-02 10:00:00,false",
+    ]
+    header = "id,name,size,changed,gone\n"
+    (folder / "stores-1.csv").write_text(header + "\n".join(rows) + "\n")
+    load = ingest(env, "shop")
+    assert load is not None
+    assert (load.tables["stores"].rows_landed, load.tables["stores"].rows_quarantined) == (4, 2)
+    moment = datetime.fromisoformat("2026-01-02 10:00:00")
+    columns = "store_id, store_name, updated_at, _is_kept, _is_deleted"
+    assert rows_of(env, "shop", "stores", columns)[1:] == [
+        (key, None, moment, True, True) for key in "234"
+    ]
+    refused = quarantined(env, "shop", "stores", "stores-1.csv")
+    assert {row["line"]: row["reason"] for row in refused} == {
+        5: "updated_at is missing: when was this deleted?",
+        6: "store_name: a cast inside the expression fails",
+    }
 
 
 def test_a_file_that_was_loaded_is_not_offered_again_but_changed_content_is(
