@@ -11,11 +11,12 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, PrivateAttr, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints
 
 from khach.config_files import ConfigFile
 from khach.errors import ConfigError
@@ -121,6 +122,8 @@ class SourceConfig(BaseModel):
     namespace: Name = ""  # default: the source's name
     time_zone: TimeZone = "UTC"  # of local timestamps in the delivered data
     currency: Currency | None = None
+    # A load of which a table has a larger share in the quarantine is rejected (gate 1).
+    max_quarantine_share: Annotated[float, Field(ge=0, le=1)] = 0.01
 
     _yaml: ConfigFile | None = PrivateAttr(default=None)
 
@@ -146,14 +149,39 @@ class SourceConfig(BaseModel):
 
 
 @dataclass(frozen=True)
+class Backfill:
+    """A part of `khach run --from --to`: days (inclusive) to read again, although seen.
+
+    Days are those of the source's time zone. One part becomes one load. `range_first` is the first
+    day of the whole range, for what spans several parts and must be read in only one of them.
+    """
+
+    first: date
+    last: date
+    range_first: date
+
+    def instants(self, time_zone: str) -> tuple[datetime, datetime]:
+        """The first instant and the first one after the last day, both aware, UTC."""
+        zone = ZoneInfo(time_zone)
+        ends = (self.first, self.last + timedelta(days=1))
+        first, after = (datetime.combine(day, time(), zone).astimezone(UTC) for day in ends)
+        return first, after
+
+
+@dataclass(frozen=True)
 class FetchContext:
-    """Everything `fetch` may use; `staging` is an empty folder on the lake's own disk."""
+    """Everything `fetch` may use; `staging` is an empty folder on the lake's own disk.
+
+    With `backfill`, exactly the days of that part are read again, whatever `seen` says; deliveries
+    then carry no cursor, so that the next ordinary read starts where it would have started anyway.
+    """
 
     env: Environment
     config: Any  # the kind's own SourceConfig subclass
     seen: Seen
     staging: Path
     progress: Reporter
+    backfill: Backfill | None = None
 
 
 @dataclass(frozen=True)
@@ -174,6 +202,7 @@ class SourceSpec:
     `tables(config)` declares every raw table, all of which exist after the first load.
     `fetch(context)` returns what is new, or None when nothing is (then dlt is not started).
     `check(env, config)` reaches the source without loading anything.
+    `can_backfill`: `fetch` honours `FetchContext.backfill`; otherwise --from/--to is refused.
     Errors: ConfigError (wrong password, absent file or variable), BusyError (unreachable),
     KhachError (anything else).
     """
@@ -183,6 +212,7 @@ class SourceSpec:
     tables: Callable[[Any], list[TableSpec]]
     fetch: Callable[[FetchContext], Extract | None]
     check: Callable[[Environment, Any], list[CheckedItem]]
+    can_backfill: bool = False
 
 
 def secret(name: str, *, source: str) -> str:
