@@ -40,13 +40,21 @@ def judge_landing(session: Session, source: str) -> Verdict:
     """Gate 1: every load of the source without a verdict, also one that a killed run left."""
     from expectations import landing
     from ingestion import verdicts
+    from ingestion.config import find_source
     from ingestion.run import pending_loads
 
     session.progress.step(f"check {source}")
+    share = find_source(session.env, source).max_quarantine_share
     results: list[CheckResult] = []
     problems: list[GateError] = []
     for load in pending_loads(session.env, source=source):
-        found = landing.check(session.env, source, load.load_id, as_of=session.present())
+        found = landing.check(
+            session.env,
+            source,
+            load.load_id,
+            as_of=session.present(),
+            max_quarantine_share=share,
+        )
         problem = session.record(found)
         results += found
         if problem is None:
