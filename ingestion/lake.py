@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from ingestion.parquet import copy_to_parquet, duckdb_session
+from ingestion.quarantine import QuarantinedRow
 from ingestion.spec import Delivery, Extract, TableSpec
 from khach.errors import KhachError
 
@@ -39,6 +40,8 @@ DELIVERIES = TableSpec(
         "cursor": "v",
     },
 )
+# Only loads of a replay have it: what came out of the quarantine, in case the load is rejected.
+REPLAYED = TableSpec("_replayed", {"table_name": "v", "record": "j"})
 # dlt reads these late; the working folder must not grow, and the Parquet must not be rewritten.
 _SETTINGS = {
     "LOAD__DELETE_COMPLETED_JOBS": "true",
@@ -101,6 +104,25 @@ def deliveries(env: Environment, source: str, load_ids: list[str]) -> list[tuple
     return [(row[0].rpartition(".")[0], Delivery(*row[1:])) for row in rows]
 
 
+def replayed(
+    env: Environment, source: str, load_ids: list[str]
+) -> list[tuple[str, QuarantinedRow]]:
+    """The rows that some loads took out of the quarantine, each with its load id."""
+    files = [str(f) for load in load_ids for f in load_files(env, source, REPLAYED.name, load)]
+    if not files:
+        return []
+    with duckdb.connect() as connection:
+        rows = connection.execute(
+            "select split_part(parse_filename(filename), '.parquet', 1), table_name, record "
+            "from read_parquet(?, filename=true) order by all",
+            [files],
+        ).fetchall()
+    return [
+        (name.rpartition(".")[0], QuarantinedRow.from_record(table, json.loads(record)))
+        for name, table, record in rows
+    ]
+
+
 def tables_present(env: Environment, source: str) -> set[str]:
     """The tables that committed loads have written."""
     folder = raw_folder(env, source)
@@ -142,6 +164,7 @@ def land(
     column would change its type.
     """
     files = dict(extract.files)
+    own = [DELIVERIES, REPLAYED] if extract.replayed else [DELIVERIES]
     with duckdb_session(staging) as connection:
         for table in tables:
             if table.name not in files:
@@ -150,9 +173,16 @@ def land(
         files[DELIVERIES.name] = staging / "_deliveries.parquet"
         rows = [asdict(delivery) for delivery in extract.deliveries]
         _write_rows(connection, DELIVERIES, rows, files[DELIVERIES.name])
+        if extract.replayed:
+            files[REPLAYED.name] = staging / "_replayed.parquet"
+            rows = [
+                {"table_name": row.table, "record": json.dumps(row.record(), ensure_ascii=False)}
+                for row in extract.replayed
+            ]
+            _write_rows(connection, REPLAYED, rows, files[REPLAYED.name])
     pipeline = _pipeline(env, source)
     try:
-        info = pipeline.run(_resources(source, [*tables, DELIVERIES], files))
+        info = pipeline.run(_resources(source, [*tables, *own], files))
     except Exception as problem:
         if changed := _type_change(problem):
             raise KhachError(

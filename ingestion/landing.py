@@ -83,7 +83,14 @@ def write_deliveries(
     deliveries = []
     for file in files:
         refused = landed.refused.get(file.name, [])
-        write_quarantine(context.env, context.config.name, table, file.name, refused)
+        write_quarantine(
+            context.env,
+            context.config.name,
+            table,
+            file.name,
+            refused,
+            columns=reading.original_columns(file.name),
+        )
         deliveries.append(
             Delivery(
                 table,

@@ -39,14 +39,59 @@ class LandedLoad:
     tables: Mapping[str, TableCounts]
 
 
-def ingest(env: Environment, source: str, *, progress: Reporter | None = None) -> LandedLoad | None:
+def ingest(
+    env: Environment,
+    source: str,
+    *,
+    again: str | None = None,
+    progress: Reporter | None = None,
+) -> LandedLoad | None:
     """Land what is new of one source; None when nothing is (then dlt is not started).
+
+    `again` is a rejected load whose deliveries count as new once more.
 
     A load that an earlier, killed run left behind is finished first and stays listed by
     `pending_loads`. Raises ConfigError (absent file, wrong password), BusyError (unreachable, or
     another run of this source), KhachError (a type that changes, a full disk).
     """
     config = find_source(env, source)
+    with opened(env, source) as staging:
+        seen = read_seen(env, source, forget=again)
+        context = FetchContext(env, config, seen, staging, progress or Silent())
+        load_id = _land_new(context)
+        return landed(env, source, load_id) if load_id else None
+
+
+def ingest_again(
+    env: Environment, source: str, load_id: str, *, progress: Reporter | None = None
+) -> LandedLoad:
+    """Read the deliveries of a rejected load again, with what else is new, as a load of its own.
+
+    KhachError when there is no such load, it is not rejected, or its files are gone.
+    """
+    config = find_source(env, source)
+    verdict = verdicts.verdict(env, source, load_id)
+    if verdict != "rejected":
+        state = f"is {verdict}, not rejected" if verdict else "does not exist"
+        raise KhachError(
+            f"source {config.name}: load {load_id} {state}", fix="`khach loads` lists the loads"
+        )
+    load = ingest(env, source, again=load_id, progress=progress)
+    if load is None:
+        raise KhachError(
+            f"source {source}: nothing of load {load_id} can be read again: another load has it "
+            "by now, or it is not there any more",
+            fix="`khach loads` lists the loads; what is delivered again is read by khach run",
+        )
+    return load
+
+
+@contextmanager
+def opened(env: Environment, source: str) -> Iterator[Path]:
+    """Have a source and its lake for oneself; an empty folder for what is to be landed.
+
+    What an interrupted run left is finished first.
+    """
     with _only_one(env, source), _clear_disk_errors(env, source):
         staging = env.scratch / f"ingest-{source}"
         shutil.rmtree(staging, ignore_errors=True)
@@ -56,13 +101,15 @@ def ingest(env: Environment, source: str, *, progress: Reporter | None = None) -
         verdicts.record_landed(env, source)
         staging.mkdir(parents=True)
         try:
-            load_id = _land_new(env, config, staging, progress or Silent())
+            yield staging
         finally:
             shutil.rmtree(staging, ignore_errors=True)
-        if load_id is None:
-            return None
-        verdicts.record_landed(env, source)
-        return _landed(env, source, load_id)
+
+
+def landed(env: Environment, source: str, load_id: str) -> LandedLoad:
+    """Take a load that has just been committed into the state; its counts."""
+    verdicts.record_landed(env, source)
+    return _landed(env, source, load_id)
 
 
 def pending_loads(env: Environment, *, source: str | None = None) -> list[LandedLoad]:
@@ -77,14 +124,18 @@ def check_source(env: Environment, config: SourceConfig) -> list[CheckedItem]:
     return source_spec(config.kind).check(env, config)
 
 
-def read_seen(env: Environment, source: str) -> Seen:
-    """What committed loads have taken in; cursors of rejected loads do not count."""
+def read_seen(env: Environment, source: str, *, forget: str | None = None) -> Seen:
+    """What committed loads have taken in; cursors of rejected loads do not count.
+
+    Their files do, or every run would offer them again and be stopped by them: they come again
+    with new content, or when a person says so (`forget` is such a load).
+    """
     loads = [load.load_id for load in lake.committed_loads(env, source)]
     rejected = verdicts.rejected(env, source)
     fingerprints: dict[tuple[str, str], set[str]] = {}
     cursors: dict[str, tuple[float, str]] = {}
     for load_id, delivery in lake.deliveries(env, source, loads):
-        if delivery.fingerprint:
+        if delivery.fingerprint and load_id != forget:
             place = (delivery.table_name, delivery.file)
             fingerprints.setdefault(place, set()).add(delivery.fingerprint)
         if delivery.cursor and load_id not in rejected:
@@ -96,11 +147,9 @@ def read_seen(env: Environment, source: str) -> Seen:
     )
 
 
-def _land_new(
-    env: Environment, config: SourceConfig, staging: Path, progress: Reporter
-) -> str | None:
+def _land_new(context: FetchContext) -> str | None:
+    env, config = context.env, context.config
     spec = source_spec(config.kind)
-    context = FetchContext(env, config, read_seen(env, config.name), staging, progress)
     extract = spec.fetch(context)
     tables = spec.tables(config)
     if extract is None:
@@ -108,8 +157,8 @@ def _land_new(
         if {table.name for table in tables} <= lake.tables_present(env, config.name):
             return None
         extract = Extract({}, [])
-    progress.step(f"{config.name}: landing", total=None)
-    return lake.land(env, config.name, tables, extract, staging)
+    context.progress.step(f"{config.name}: landing", total=None)
+    return lake.land(env, config.name, tables, extract, context.staging)
 
 
 def _landed(env: Environment, source: str, load_id: str) -> LandedLoad:

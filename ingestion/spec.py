@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -22,6 +22,9 @@ from khach.config_files import ConfigFile
 from khach.errors import ConfigError
 
 if TYPE_CHECKING:
+    from ingestion.delivered import LocalFile
+    from ingestion.landing import Landed
+    from ingestion.quarantine import QuarantinedRow
     from khach.environment import Environment
     from khach.progress import Reporter
 
@@ -57,6 +60,9 @@ class Delivery:
     rows_quarantined`; `filtered` are the landed rows with `_is_kept` false. `fingerprint`
     recognises a file that was loaded before; `cursor` is any text that the next read of the table
     starts from. Both become visible to the next read exactly when the load is committed.
+
+    Rows that a replay takes out of the quarantine were offered before: they count as landed here
+    and as minus quarantined, with none offered, so that the sums over all loads stay true.
     """
 
     table_name: str
@@ -74,11 +80,13 @@ class Extract:
     """What `fetch` hands to the lake: at most one Parquet file per table, and the counts.
 
     A file has all columns of its `TableSpec`; a table without a file lands with zero rows. The
-    files lie in `FetchContext.staging`; the lake hard-links them.
+    files lie in `FetchContext.staging`; the lake hard-links them. `replayed` are the rows that
+    came out of the quarantine (`ingestion.replay`).
     """
 
     files: Mapping[str, Path]
     deliveries: list[Delivery]
+    replayed: Sequence[QuarantinedRow] = ()
 
 
 @dataclass(frozen=True)
@@ -202,6 +210,8 @@ class SourceSpec:
     `tables(config)` declares every raw table, all of which exist after the first load.
     `fetch(context)` returns what is new, or None when nothing is (then dlt is not started).
     `check(env, config)` reaches the source without loading anything.
+    `replay(context, table, file, path)` writes the good rows of a file of quarantined ones to
+    `path` as `fetch` would; None: the kind has no way to do that.
     `can_backfill`: `fetch` honours `FetchContext.backfill`; otherwise --from/--to is refused.
     Errors: ConfigError (wrong password, absent file or variable), BusyError (unreachable),
     KhachError (anything else).
@@ -213,6 +223,7 @@ class SourceSpec:
     fetch: Callable[[FetchContext], Extract | None]
     check: Callable[[Environment, Any], list[CheckedItem]]
     can_backfill: bool = False
+    replay: Callable[[FetchContext, str, LocalFile, Path], Landed] | None = None
 
 
 def secret(name: str, *, source: str) -> str:

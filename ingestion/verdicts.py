@@ -66,6 +66,15 @@ def without_verdict(env: Environment, source: str | None = None) -> list[tuple[s
         ).fetchall()
 
 
+def verdict(env: Environment, source: str, load_id: str) -> str | None:
+    """What was said of a load; None when there is no such load."""
+    with open_state(env) as state:
+        row = state.execute(
+            "select verdict from loads where source = ? and load_id = ?", [source, load_id]
+        ).fetchone()
+    return str(row[0]) if row else None
+
+
 def rejected(env: Environment, source: str) -> set[str]:
     """The rejected loads of a source."""
     with open_state(env) as state:

@@ -36,9 +36,7 @@ def check(
     for table, offered, landed, quarantined in tables:
         share = quarantined / offered if offered else 0.0
         is_accident = quarantined < (MINIMUM_ROWS if max_share else 1)
-        is_too_much = quarantined > 0 and (
-            landed == 0 or (share > max_share and not is_accident)
-        )
+        is_too_much = quarantined > 0 and (landed == 0 or (share > max_share and not is_accident))
         is_much = share > max_share / 2 and not is_accident
         counted = f"{quarantined:,} of {offered:,} rows ({share:.1%}) are in the quarantine"
         for name, is_failed, severity in (

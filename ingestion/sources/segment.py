@@ -112,6 +112,11 @@ def fetch(context: FetchContext) -> Extract | None:
     return Extract({EVENTS.name: path}, deliveries)
 
 
+def replay(context: FetchContext, _table: str, file: LocalFile, path: Path) -> Landed:
+    """The events of a file of quarantined lines."""
+    return _land_events([file], context.staging, path)[0]
+
+
 def check(_env: Environment, config: SegmentConfig) -> list[CheckedItem]:
     """How many files match."""
     found = find_files(config, config.folder, config.from_, "from")
@@ -147,7 +152,8 @@ def _reading(new: list[LocalFile], staging: Path, *, scrub_all: bool) -> Reading
             f"(select *, coalesce(json_valid(line), false) as is_json from {lines})))"
         )
 
-    return Reading({}, offered, relation, originals=original_lines(new), reasons=reasons)
+    originals = original_lines(new)
+    return Reading({}, offered, relation, originals=originals, reasons=reasons, original="line")
 
 
 def _typed(connection: duckdb.DuckDBPyConnection, reading: Reading) -> TypedQuery:
@@ -176,4 +182,4 @@ def _field(field: str, type_: str) -> str:
     return quote(field)
 
 
-SPEC = SourceSpec("segment", SegmentConfig, tables, fetch, check)
+SPEC = SourceSpec("segment", SegmentConfig, tables, fetch, check, replay=replay)

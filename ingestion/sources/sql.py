@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
+from ingestion.delivered import LocalFile
 from ingestion.entities import entity_table
-from ingestion.landing import UnreadableError, count_mismatch, land
+from ingestion.landing import Landed, UnreadableError, count_mismatch, land
 from ingestion.mapping import TableMapping, check_tables, entity_query, targets
 from ingestion.parquet import duckdb_session
 from ingestion.quarantine import write_quarantine
+from ingestion.readers import read_parquet_files
 from ingestion.sources.sql_reading import base_query, describe_columns, read_copy
 from ingestion.sources.sql_window import Window, count_rows, read_window
 from ingestion.spec import (
@@ -95,6 +97,15 @@ def fetch(context: FetchContext) -> Extract | None:
     return Extract(files, deliveries) if deliveries else None
 
 
+def replay(context: FetchContext, table: str, file: LocalFile, path: Path) -> Landed:
+    """The good rows of a file of quarantined ones; the database is not asked."""
+    config: SqlConfig = context.config
+    with duckdb_session(context.staging) as connection:
+        reading = read_parquet_files(connection, [file])
+        query = entity_query(connection, config, table, config.tables[table], reading)
+        return land(connection, entity_table(table), reading, query, path)
+
+
 def check(_env: Environment, config: SqlConfig) -> list[CheckedItem]:
     """For each entity: the rows there are, after the mapping was held against the columns."""
     items = []
@@ -138,7 +149,8 @@ def _land(
         raise count_mismatch(entity_table(entity))
     copy.unlink()
     refused = landed.refused.get(file, [])
-    write_quarantine(context.env, config.name, entity, file, refused)
+    types = reading.original_columns(file)
+    write_quarantine(context.env, config.name, entity, file, refused, columns=types)
     return Delivery(
         entity,
         file,
@@ -222,4 +234,4 @@ def _table_errors(config: SqlConfig, entity: str, mapping: SqlTable) -> Iterator
         ) from None
 
 
-SPEC = SourceSpec("sql", SqlConfig, tables, fetch, check)
+SPEC = SourceSpec("sql", SqlConfig, tables, fetch, check, replay=replay)

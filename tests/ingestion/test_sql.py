@@ -11,6 +11,7 @@ import pytest
 from landed_data import Configure, quarantined, rows_of
 
 from ingestion.config import load_sources
+from ingestion.replay import replay
 from ingestion.run import check_source, ingest
 from khach.environment import Environment
 from khach.errors import BusyError, ConfigError
@@ -128,6 +129,16 @@ def test_a_number_that_we_cannot_hold_exactly_is_quarantined(
     assert load.tables["payments"].rows_quarantined == 1
     (refused,) = quarantined(env, "tills", "payments", "payments")
     assert re.search(r"amount: 9\.9+ is not a number with at most 4 decimals", refused["reason"])
+    tills.execute("drop table receipts")  # the database is not needed to read the row again
+    configure(
+        TILLS.replace("payment_id: id, amount: amount", "payment_id: id, amount: \"round("
+                      "cast(amount as decimal(38,20)), 4)\"")
+    )  # fmt: skip
+    assert replay(env, "tills").load is not None
+    assert rows_of(env, "tills", "payments", "payment_id, amount, _file, _row") == [
+        ("1", Decimal("0.0333"), "payments", 1)
+    ]
+    assert not quarantined(env, "tills", "payments", "payments")
 
 
 def test_sources_check_counts_rows_and_names_an_unknown_column(

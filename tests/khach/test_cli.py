@@ -37,7 +37,7 @@ COMMANDS = [
     "publish", "backup", "restore",
 ]  # fmt: skip
 LATER = [
-    ("sources", "replay", "tills"), ("identity", "block", "phone", "+84900000000"),
+    ("identity", "block", "phone", "+84900000000"),
     ("identity", "unblock", "phone", "+84900000000"), ("identity", "review"),
     ("reconcile", "cart_email", "--repair"), ("why", "c1", "cart_abandoners", "--at", "2026-01-01"),
     ("run", "--from", "2026-01-01", "--to", "2026-01-02"),
