@@ -11,13 +11,14 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from ingestion.contract import Stopped
 from ingestion.parquet import copy_to_parquet, duckdb_session
 from ingestion.quarantine import QuarantinedRow
 from ingestion.spec import Delivery, Extract, TableSpec
@@ -38,6 +39,7 @@ DELIVERIES = TableSpec(
         "filtered": "i",
         "fingerprint": "v",
         "cursor": "v",
+        "columns": "j",
     },
 )
 # Only loads of a replay have it: what came out of the quarantine, in case the load is rejected.
@@ -94,10 +96,13 @@ def deliveries(env: Environment, source: str, load_ids: list[str]) -> list[tuple
     if not files:
         return []
     columns = ", ".join(DELIVERIES.columns)
+    # The typed empty side gives a column that the files of an older release do not have.
+    typed = ", ".join(f"null::{type_} as {n}" for n, type_ in DELIVERIES.duckdb_columns().items())
     with duckdb.connect() as connection:
         rows = connection.execute(
             f"select split_part(parse_filename(filename), '.parquet', 1), {columns} "
-            "from read_parquet(?, union_by_name=true, filename=true) order by all",
+            f"from (select {typed} where false union all by name "
+            "select * from read_parquet(?, union_by_name=true, filename=true)) order by all",
             [files],
         ).fetchall()
     # The name is <load_id>.<file_id>, and a load id has a dot in it.
@@ -156,12 +161,19 @@ def remove_leftovers(env: Environment, source: str) -> None:
 
 
 def land(
-    env: Environment, source: str, tables: list[TableSpec], extract: Extract, staging: Path
+    env: Environment,
+    source: str,
+    tables: list[TableSpec],
+    extract: Extract,
+    staging: Path,
+    *,
+    stopped: list[Stopped] | None = None,
 ) -> str:
     """Land one load and commit it; returns its id.
 
-    Every table lands, with zero rows when nothing was delivered for it. Raises KhachError when a
-    column would change its type.
+    Every table lands, with zero rows when nothing was delivered for it. A table of which a column
+    would change its type is left out and added to `stopped`; KhachError without such a list, or
+    when no table is left.
     """
     files = dict(extract.files)
     own = [DELIVERIES, REPLAYED] if extract.replayed else [DELIVERIES]
@@ -184,13 +196,29 @@ def land(
     try:
         info = pipeline.run(_resources(source, [*tables, *own], files))
     except Exception as problem:
-        if changed := _type_change(problem):
-            raise KhachError(
-                f"source {source}: {changed}; nothing of this delivery was landed",
-                fix="map the column to its old type, or give the table another source name",
-            ) from None
-        raise
-    return str(info.loads_ids[0])
+        changed = _type_change(problem)
+        if changed is None:
+            raise
+    else:
+        return str(info.loads_ids[0])
+    rest = [table for table in tables if table.name != changed.table]
+    if stopped is None or not rest:
+        raise KhachError(
+            f"source {source}: {changed.sentence()}; nothing of this delivery was landed",
+            fix="map the column to its old type, or give the table another source name",
+        )
+    stopped.append(changed)
+    return land(env, source, rest, _without(extract, changed.table), staging, stopped=stopped)
+
+
+def _without(extract: Extract, table: str) -> Extract:
+    """The extract without one table."""
+    return replace(
+        extract,
+        files={name: path for name, path in extract.files.items() if name != table},
+        deliveries=[one for one in extract.deliveries if one.table_name != table],
+        replayed=[row for row in extract.replayed if row.table != table],
+    )
 
 
 def disk_error(problem: BaseException) -> bool:
@@ -269,7 +297,7 @@ def _resources(source: str, tables: list[TableSpec], files: Mapping[str, Path]) 
     return delivered()
 
 
-def _type_change(problem: BaseException) -> str | None:
+def _type_change(problem: BaseException) -> Stopped | None:
     from dlt.common.schema.exceptions import DataValidationError
 
     seen: BaseException | None = problem
@@ -277,6 +305,5 @@ def _type_change(problem: BaseException) -> str | None:
         seen = seen.__cause__ or seen.__context__
     if seen is None:
         return None
-    types = re.findall(r"'data_type': '(\w+)'", str(seen))
-    change = f" from {types[0]} to {types[1]}" if len(types) > 1 else ""
-    return f"table {seen.table_name}: column {seen.column_name} changes its type{change}"
+    old, new, *_ = [*re.findall(r"'data_type': '(\w+)'", str(seen)), "its old type", "another"]
+    return Stopped(str(seen.table_name), str(seen.column_name), old, new)

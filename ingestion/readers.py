@@ -197,6 +197,18 @@ def read_parquet_files(connection: duckdb.DuckDBPyConnection, files: list[LocalF
     return Reading(columns, offered, relation, file_columns)
 
 
+def columns_without_values(
+    connection: duckdb.DuckDBPyConnection, files: Sequence[LocalFile]
+) -> set[str]:
+    """Columns that are null throughout: some writers then give them any type."""
+    paths = ", ".join(literal(file.path) for file in files)
+    rows = connection.execute(
+        f"select path_in_schema from parquet_metadata([{paths}]) group by all "
+        "having bool_and(coalesce(stats_null_count = num_values, false))"
+    ).fetchall()
+    return {str(row[0]) for row in rows}
+
+
 def _exact(types: Mapping[str, str]) -> str:
     """SQL: the row `r` as a struct whose JSON loses nothing; JSON numbers are doubles."""
     fields = (

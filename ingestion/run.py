@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ingestion import lake, verdicts
 from ingestion.config import find_source
+from ingestion.contract import ContractError, Stopped, read_contract
 from ingestion.registry import source_spec
 from ingestion.spec import CheckedItem, Extract, FetchContext, Seen, SourceConfig
 from khach.errors import BusyError, KhachError
@@ -50,16 +51,21 @@ def ingest(
 
     `again` is a rejected load whose deliveries count as new once more.
 
-    A load that an earlier, killed run left behind is finished first and stays listed by
-    `pending_loads`. Raises ConfigError (absent file, wrong password), BusyError (unreachable, or
-    another run of this source), KhachError (a type that changes, a full disk).
+    A table whose contract is broken is left out: ContractError, with the load of the others, which
+    has landed all the same. A load that an earlier, killed run left behind is finished first and
+    stays listed by `pending_loads`. Raises ConfigError (absent file, wrong password), BusyError
+    (unreachable, or another run of this source), KhachError (a full disk).
     """
     config = find_source(env, source)
     with opened(env, source) as staging:
         seen = read_seen(env, source, forget=again)
         context = FetchContext(env, config, seen, staging, progress or Silent())
-        load_id = _land_new(context)
-        return landed(env, source, load_id) if load_id else None
+        stopped: list[Stopped] = []
+        load_id = _land_new(context, stopped)
+        load = landed(env, source, load_id) if load_id else None
+        if stopped:
+            raise ContractError(config, stopped, load)
+        return load
 
 
 def ingest_again(
@@ -134,31 +140,38 @@ def read_seen(env: Environment, source: str, *, forget: str | None = None) -> Se
     rejected = verdicts.rejected(env, source)
     fingerprints: dict[tuple[str, str], set[str]] = {}
     cursors: dict[str, tuple[float, str]] = {}
+    contracts: dict[str, tuple[float, str]] = {}
     for load_id, delivery in lake.deliveries(env, source, loads):
         if delivery.fingerprint and load_id != forget:
             place = (delivery.table_name, delivery.file)
             fingerprints.setdefault(place, set()).add(delivery.fingerprint)
-        if delivery.cursor and load_id not in rejected:
-            newest = cursors.get(delivery.table_name, (0.0, ""))
-            cursors[delivery.table_name] = max(newest, (float(load_id), delivery.cursor))
+        if load_id in rejected:
+            continue
+        for text, newest in ((delivery.cursor, cursors), (delivery.columns, contracts)):
+            if text:
+                known = newest.get(delivery.table_name, (0.0, ""))
+                newest[delivery.table_name] = max(known, (float(load_id), text))
     return Seen(
         {place: frozenset(marks) for place, marks in fingerprints.items()},
         {table: cursor for table, (_, cursor) in cursors.items()},
+        {table: read_contract(columns) for table, (_, columns) in contracts.items()},
     )
 
 
-def _land_new(context: FetchContext) -> str | None:
+def _land_new(context: FetchContext, stopped: list[Stopped]) -> str | None:
+    """Fetch and commit; None when there is nothing to commit. Adds what the contract stopped."""
     env, config = context.env, context.config
     spec = source_spec(config.kind)
     extract = spec.fetch(context)
+    stopped += extract.stopped if extract else ()
     tables = spec.tables(config)
-    if extract is None:
+    if extract is None or not extract.deliveries:
         # Every declared table exists after the first load, also one that was declared later.
         if {table.name for table in tables} <= lake.tables_present(env, config.name):
             return None
         extract = Extract({}, [])
     context.progress.step(f"{config.name}: landing", total=None)
-    return lake.land(env, config.name, tables, extract, context.staging)
+    return lake.land(env, config.name, tables, extract, context.staging, stopped=stopped)
 
 
 def _landed(env: Environment, source: str, load_id: str) -> LandedLoad:

@@ -22,6 +22,7 @@ from khach.config_files import ConfigFile
 from khach.errors import ConfigError
 
 if TYPE_CHECKING:
+    from ingestion.contract import Contract, Stopped
     from ingestion.delivered import LocalFile
     from ingestion.landing import Landed
     from ingestion.quarantine import QuarantinedRow
@@ -61,6 +62,8 @@ class Delivery:
     recognises a file that was loaded before; `cursor` is any text that the next read of the table
     starts from. Both become visible to the next read exactly when the load is committed.
 
+    `columns` is what the schema contract keeps of the table (`ingestion.contract`).
+
     Rows that a replay takes out of the quarantine were offered before: they count as landed here
     and as minus quarantined, with none offered, so that the sums over all loads stay true.
     """
@@ -73,6 +76,7 @@ class Delivery:
     filtered: int = 0
     fingerprint: str | None = None
     cursor: str | None = None
+    columns: str | None = None
 
 
 @dataclass(frozen=True)
@@ -81,12 +85,13 @@ class Extract:
 
     A file has all columns of its `TableSpec`; a table without a file lands with zero rows. The
     files lie in `FetchContext.staging`; the lake hard-links them. `replayed` are the rows that
-    came out of the quarantine (`ingestion.replay`).
+    came out of the quarantine (`ingestion.replay`), `stopped` the tables that were not read.
     """
 
     files: Mapping[str, Path]
     deliveries: list[Delivery]
     replayed: Sequence[QuarantinedRow] = ()
+    stopped: Sequence[Stopped] = ()
 
 
 @dataclass(frozen=True)
@@ -95,10 +100,12 @@ class Seen:
 
     `fingerprints`: (table, file) to the fingerprints in committed loads. `cursors`: table to its
     latest cursor, rejected loads left out, so that a rejected load's rows are read again.
+    `contracts`: table to the columns and types it had so far.
     """
 
     fingerprints: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     cursors: Mapping[str, str] = field(default_factory=dict)
+    contracts: Mapping[str, Contract] = field(default_factory=dict)
 
 
 def _environment_name(value: str) -> str:

@@ -25,6 +25,7 @@ from khach.state import open_state
 
 if TYPE_CHECKING:
     from activation.plan import PlanSummary
+    from ingestion.contract import ContractError
 
 STAGES = ("ingest", "build", "check", "publish", "sync")
 T = TypeVar("T")
@@ -46,6 +47,7 @@ class Session:
     progress: Reporter = field(default_factory=Silent)
     errors: list[KhachError] = field(default_factory=list)
     plans: dict[str, PlanSummary] = field(default_factory=dict)
+    stopped: dict[str, ContractError] = field(default_factory=dict)
     _current: str | None = None
     _problems: dict[str, KhachError] = field(default_factory=dict)
     _seen: set[str] = field(default_factory=set)

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from khach import clock
+from khach.checks import CheckResult
 from khach.errors import GateError, KhachError
 from orchestration.session import Session
 
 if TYPE_CHECKING:
     from activation.apply import ApplySummary
     from activation.plan import PlanSummary
+    from ingestion.contract import ContractError
     from ingestion.run import LandedLoad
-    from khach.checks import CheckResult
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,14 @@ class Verdict:
 
 def ingest_source(session: Session, source: str) -> LandedLoad | None:
     """Land what is new of a source; None when nothing is."""
+    from ingestion.contract import ContractError
     from ingestion.run import ingest
 
-    session.progress.step(f"ingest {source}")
-    return ingest(session.env, source, progress=session.progress)
+    try:
+        return ingest(session.env, source, progress=session.progress)
+    except ContractError as stopped:  # its other tables have landed and are judged
+        session.stopped[source] = stopped
+        return stopped.load
 
 
 def judge_landing(session: Session, source: str) -> Verdict:
@@ -63,7 +68,27 @@ def judge_landing(session: Session, source: str) -> Verdict:
         problems.append(problem)
         reason = ", ".join(result.check_name for result in found if result.is_blocking)
         verdicts.reject(session.env, source, load.load_id, by=session.run_id, reason=reason)
+    if source in session.stopped:
+        results += _broken_contract(session, session.stopped[source])
+        problems.append(session.stopped[source])
     return Verdict(results, _one(problems))
+
+
+def _broken_contract(session: Session, problem: ContractError) -> list[CheckResult]:
+    """Recorded results, one for each table that the schema contract stopped."""
+    results = [
+        CheckResult(
+            check_name=f"landing.{problem.source}.{stopped.table}.contract",
+            stage="landing",
+            rule=stopped.sentence(),
+            is_success=False,
+            source=problem.source,
+            table_name=stopped.table,
+        )
+        for stopped in problem.stopped
+    ]
+    session.record(results)
+    return results
 
 
 def judge_marts(session: Session) -> Verdict:

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
+from ingestion.contract import Stopped, judge, mapping_digest
 from ingestion.delivered import LocalFile
 from ingestion.entities import entity_table
 from ingestion.landing import Landed, UnreadableError, count_mismatch, land
@@ -23,7 +25,12 @@ from ingestion.mapping import TableMapping, check_tables, entity_query, targets
 from ingestion.parquet import duckdb_session
 from ingestion.quarantine import write_quarantine
 from ingestion.readers import read_parquet_files
-from ingestion.sources.sql_reading import base_query, describe_columns, read_copy
+from ingestion.sources.sql_reading import (
+    base_query,
+    describe_columns,
+    read_copy,
+    sample_value,
+)
 from ingestion.sources.sql_window import Window, count_rows, read_window
 from ingestion.spec import (
     CheckedItem,
@@ -76,6 +83,7 @@ def fetch(context: FetchContext) -> Extract | None:
     config: SqlConfig = context.config
     files: dict[str, Path] = {}
     deliveries: list[Delivery] = []
+    stopped: list[Stopped] = []
     with _snapshot(config) as connection:
         for entity, mapping in config.tables.items():
             with _table_errors(config, entity, mapping):
@@ -90,11 +98,23 @@ def fetch(context: FetchContext) -> Extract | None:
                 )
             if window is None:
                 continue
+            held, flip = judge(
+                entity,
+                context.seen.contracts.get(entity),
+                mapping_digest(mapping),
+                columns.duckdb_types(),
+                mapping.source_columns(),
+            )
+            if flip:
+                values = sample_value(connection, base_query(mapping.from_), flip.column)
+                stopped.append(replace(flip, values=values))
+                continue
             context.progress.step(f"{config.name}: {entity}, {window.rows:,} rows", total=None)
             path = context.staging / f"{entity}.parquet"
-            deliveries.append(_land(context, connection, entity, mapping, window=window, path=path))
+            delivery = _land(context, connection, entity, mapping, window=window, path=path)
+            deliveries.append(replace(delivery, columns=held))
             files[entity] = path
-    return Extract(files, deliveries) if deliveries else None
+    return Extract(files, deliveries, stopped=stopped) if deliveries or stopped else None
 
 
 def replay(context: FetchContext, table: str, file: LocalFile, path: Path) -> Landed:
