@@ -14,6 +14,7 @@ from ingestion.contract import Contract, ContractError, judge, read_changes, rea
 from ingestion.lake import committed_loads, deliveries
 from ingestion.run import ingest, pending_loads
 from khach.environment import Environment
+from khach.overview import overview
 from orchestration import stages
 from orchestration.session import open_session
 
@@ -152,6 +153,11 @@ def test_the_run_is_stopped_at_gate_1_after_the_others_were_judged(
     assert stopped.check_name == "landing.shop.payments.contract"
     assert stopped.is_blocking
     assert verdicts.verdict(env, "shop", landed.load_id) == "accepted"
+    ndjson(folder, "campaigns-3.ndjson", {"id": "c", "cost": 5, "colour": "đỏ"})
+    with open_session(env, stages=("ingest",)) as session:
+        stages.ingest_source(session, "shop")
+    (change,) = overview(env)["schema_changes"]
+    assert (change["column_name"], change["new_type"]) == ("colour", "TEXT")
 
 
 @given(
