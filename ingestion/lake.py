@@ -40,6 +40,7 @@ DELIVERIES = TableSpec(
         "fingerprint": "v",
         "cursor": "v",
         "columns": "j",
+        "backfill": "v",
     },
 )
 # Only loads of a replay have it: what came out of the quarantine, in case the load is rejected.

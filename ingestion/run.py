@@ -6,7 +6,7 @@ import fcntl
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from ingestion import lake, verdicts
 from ingestion.config import find_source
 from ingestion.contract import ContractError, Stopped, read_contract
 from ingestion.registry import source_spec
-from ingestion.spec import CheckedItem, Extract, FetchContext, Seen, SourceConfig
+from ingestion.spec import Backfill, CheckedItem, Extract, FetchContext, Seen, SourceConfig
 from khach.errors import BusyError, KhachError
 from khach.progress import Reporter, Silent
 
@@ -45,11 +45,14 @@ def ingest(
     source: str,
     *,
     again: str | None = None,
+    part: Backfill | None = None,
+    mark: str | None = None,
     progress: Reporter | None = None,
 ) -> LandedLoad | None:
     """Land what is new of one source; None when nothing is (then dlt is not started).
 
-    `again` is a rejected load whose deliveries count as new once more.
+    `again` is a rejected load whose deliveries count as new once more. With `part`, its days are
+    read again instead, and `mark` is left in what lands (`ingestion.backfills`).
 
     A table whose contract is broken is left out: ContractError, with the load of the others, which
     has landed all the same. A load that an earlier, killed run left behind is finished first and
@@ -59,9 +62,9 @@ def ingest(
     config = find_source(env, source)
     with opened(env, source) as staging:
         seen = read_seen(env, source, forget=again)
-        context = FetchContext(env, config, seen, staging, progress or Silent())
+        context = FetchContext(env, config, seen, staging, progress or Silent(), part)
         stopped: list[Stopped] = []
-        load_id = _land_new(context, stopped)
+        load_id = _land_new(context, stopped, mark)
         load = landed(env, source, load_id) if load_id else None
         if stopped:
             raise ContractError(config, stopped, load)
@@ -158,7 +161,7 @@ def read_seen(env: Environment, source: str, *, forget: str | None = None) -> Se
     )
 
 
-def _land_new(context: FetchContext, stopped: list[Stopped]) -> str | None:
+def _land_new(context: FetchContext, stopped: list[Stopped], mark: str | None) -> str | None:
     """Fetch and commit; None when there is nothing to commit. Adds what the contract stopped."""
     env, config = context.env, context.config
     spec = source_spec(config.kind)
@@ -170,6 +173,9 @@ def _land_new(context: FetchContext, stopped: list[Stopped]) -> str | None:
         if {table.name for table in tables} <= lake.tables_present(env, config.name):
             return None
         extract = Extract({}, [])
+    if mark and not stopped:  # a part of which a table was stopped is not done
+        marked = [replace(one, backfill=mark) for one in extract.deliveries]
+        extract = replace(extract, deliveries=marked)
     context.progress.step(f"{config.name}: landing", total=None)
     return lake.land(env, config.name, tables, extract, context.staging, stopped=stopped)
 

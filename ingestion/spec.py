@@ -62,7 +62,8 @@ class Delivery:
     recognises a file that was loaded before; `cursor` is any text that the next read of the table
     starts from. Both become visible to the next read exactly when the load is committed.
 
-    `columns` is what the schema contract keeps of the table (`ingestion.contract`).
+    `columns` is what the schema contract keeps of the table (`ingestion.contract`), `backfill`
+    the mark of the part that a load of a backfill is (`ingestion.backfills`).
 
     Rows that a replay takes out of the quarantine were offered before: they count as landed here
     and as minus quarantined, with none offered, so that the sums over all loads stay true.
@@ -77,6 +78,7 @@ class Delivery:
     fingerprint: str | None = None
     cursor: str | None = None
     columns: str | None = None
+    backfill: str | None = None
 
 
 @dataclass(frozen=True)

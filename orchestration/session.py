@@ -31,6 +31,15 @@ STAGES = ("ingest", "build", "check", "publish", "sync")
 T = TypeVar("T")
 
 
+@dataclass(frozen=True)
+class Days:
+    """`--from --to`: days (inclusive) that `sources` read again, in place of what is new."""
+
+    first: date
+    last: date
+    sources: Sequence[str]
+
+
 class StepFailed(Exception):  # noqa: N818 (the error itself is a KhachError in the session)
     """Ends a step; its message is safe to store, and nothing is chained to it."""
 
@@ -44,6 +53,7 @@ class Session:
     stages: Sequence[str] = STAGES
     day: date | None = None
     full_refresh: bool = False
+    days: Days | None = None
     progress: Reporter = field(default_factory=Silent)
     errors: list[KhachError] = field(default_factory=list)
     plans: dict[str, PlanSummary] = field(default_factory=dict)
@@ -107,12 +117,16 @@ class Session:
 
     def close(self) -> None:
         """End the journal and bring everything that readers see of this run up to date."""
+        from ingestion.backfills import finish
         from khach.operations import publish_operations
         from khach.quality import record_quality
         from khach.report import write_report
 
         self._leave()
         self._at_the_end(lambda: record_quality(self.env, self.run_id))
+        if self.days and not self.errors:
+            days = self.days
+            self._at_the_end(lambda: finish(self.env, days.sources, days.first, days.last))
         self._end("run", next(iter(self.errors), None))
         publish_operations(self.env)
         if not self._at_the_end(lambda: write_report(self.env)):
@@ -147,6 +161,7 @@ def open_session(
     stages: Sequence[str] = STAGES,
     day: date | None = None,
     full_refresh: bool = False,
+    days: Days | None = None,
     progress: Reporter | None = None,
 ) -> Iterator[Session]:
     """Hold the run lock, settle what a killed run left, journal the run.
@@ -161,6 +176,7 @@ def open_session(
             stages=complete(stages),
             day=day,
             full_refresh=full_refresh,
+            days=days,
             progress=progress or Silent(),
         )
         _refuse_replay(session)

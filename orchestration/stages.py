@@ -30,11 +30,18 @@ class Verdict:
 
 
 def ingest_source(session: Session, source: str) -> LandedLoad | None:
-    """Land what is new of a source; None when nothing is."""
+    """Land what is new of a source, or the days of a backfill; None when there is nothing."""
+    from ingestion.backfills import backfill
     from ingestion.contract import ContractError
     from ingestion.run import ingest
 
+    days = session.days
+    if days and source not in days.sources:
+        return None
     try:
+        if days:
+            loads = backfill(session.env, source, days.first, days.last, progress=session.progress)
+            return loads[-1] if loads else None
         return ingest(session.env, source, progress=session.progress)
     except ContractError as stopped:  # its other tables have landed and are judged
         session.stopped[source] = stopped

@@ -18,6 +18,7 @@ from ingestion.contract import Stopped, TableStoppedError
 from ingestion.delivered import LocalFile, assert_unchanged, bring_new, find_files
 from ingestion.entities import entity_table
 from ingestion.file_contract import hold
+from ingestion.file_days import files_of_days
 from ingestion.landing import Landed, UnreadableError, count_mismatch, land, write_deliveries
 from ingestion.mapping import TableMapping, check_tables, entity_query, targets
 from ingestion.parquet import duckdb_session
@@ -73,6 +74,7 @@ def fetch(context: FetchContext) -> Extract | None:
     stopped: list[Stopped] = []
     for entity, mapping in config.tables.items():
         found = find_files(config, config.folder, mapping.from_, "tables", entity, "from")
+        found = files_of_days(context, entity_table(entity), found)
         new = bring_new(context, entity, found)
         if not new:
             continue
@@ -184,4 +186,4 @@ def _check_columns(config: FilesConfig, entity: str, mapping: FileTable, reading
             targets(config, entity, mapping, dict.fromkeys(columns, "VARCHAR"), name)
 
 
-SPEC = SourceSpec("files", FilesConfig, tables, fetch, check, replay=replay)
+SPEC = SourceSpec("files", FilesConfig, tables, fetch, check, can_backfill=True, replay=replay)

@@ -13,6 +13,7 @@ import duckdb
 from pydantic import ConfigDict, Field
 
 from ingestion.delivered import LocalFile, assert_unchanged, bring_new, find_files
+from ingestion.file_days import files_of_days
 from ingestion.landing import (
     Landed,
     TypedQuery,
@@ -101,6 +102,7 @@ def fetch(context: FetchContext) -> Extract | None:
     """The events of every file that no committed load has."""
     config: SegmentConfig = context.config
     found = find_files(config, config.folder, config.from_, "from")
+    found = files_of_days(context, EVENTS, found)
     new = bring_new(context, EVENTS.name, found)
     if not new:
         return None
@@ -182,4 +184,4 @@ def _field(field: str, type_: str) -> str:
     return quote(field)
 
 
-SPEC = SourceSpec("segment", SegmentConfig, tables, fetch, check, replay=replay)
+SPEC = SourceSpec("segment", SegmentConfig, tables, fetch, check, can_backfill=True, replay=replay)

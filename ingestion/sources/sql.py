@@ -31,7 +31,13 @@ from ingestion.sources.sql_reading import (
     read_copy,
     sample_value,
 )
-from ingestion.sources.sql_window import Window, count_rows, read_window
+from ingestion.sources.sql_window import (
+    NoTimeError,
+    Window,
+    count_rows,
+    days_window,
+    read_window,
+)
 from ingestion.spec import (
     CheckedItem,
     Delivery,
@@ -89,13 +95,8 @@ def fetch(context: FetchContext) -> Extract | None:
             with _table_errors(config, entity, mapping):
                 columns = describe_columns(connection, mapping.from_)
                 targets(config, entity, mapping, columns.duckdb_types(), mapping.from_)
-                window = read_window(
-                    connection,
-                    base_query(mapping.from_),
-                    _cursor(config, entity, mapping, columns.names()),
-                    mapping.overlap_minutes,
-                    context.seen.cursors.get(entity),
-                )
+                cursor = _cursor(config, entity, mapping, columns.names())
+                window = _window(context, connection, entity, mapping, cursor)
             if window is None:
                 continue
             held, flip = judge(
@@ -138,6 +139,28 @@ def check(_env: Environment, config: SqlConfig) -> list[CheckedItem]:
                 rows = count_rows(connection, base_query(mapping.from_))
             items.append(CheckedItem(config.name, f"{entity} from {mapping.from_}", f"{rows} rows"))
     return items
+
+
+def _window(
+    context: FetchContext,
+    connection: psycopg.Connection[Any],
+    entity: str,
+    mapping: SqlTable,
+    cursor: str | None,
+) -> Window | None:
+    base, part = base_query(mapping.from_), context.backfill
+    if part is None:
+        seen = context.seen.cursors.get(entity)
+        return read_window(connection, base, cursor, mapping.overlap_minutes, seen)
+    if cursor is None and part.first > part.range_first:
+        return None  # a table without a cursor is read whole, with the first part
+    try:
+        return days_window(connection, base, cursor, part, context.config.time_zone)
+    except NoTimeError as problem:
+        raise context.config.problem(
+            f"the cursor {cursor} is {problem}, no time: {entity} cannot be read again by date",
+            *("tables", entity, "cursor"),
+        ) from None
 
 
 def _land(
@@ -254,4 +277,4 @@ def _table_errors(config: SqlConfig, entity: str, mapping: SqlTable) -> Iterator
         ) from None
 
 
-SPEC = SourceSpec("sql", SqlConfig, tables, fetch, check, replay=replay)
+SPEC = SourceSpec("sql", SqlConfig, tables, fetch, check, can_backfill=True, replay=replay)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import psycopg
 import pytest
 from landed_data import Configure, quarantined, rows_of
 
+from ingestion.backfills import backfill
 from ingestion.config import load_sources
 from ingestion.replay import replay
 from ingestion.run import check_source, ingest
@@ -115,6 +117,33 @@ def test_only_what_is_new_changed_or_committed_late_is_read_again(
     assert ingest(env, "tills") is not None
     assert set(orders(env)) == {"1", "2", "3", "4", "5"}
     assert ingest(env, "tills") is None
+
+
+def test_days_are_read_again_by_the_cursor_and_the_cursor_stays(
+    env: Environment, configure: Configure, tills: psycopg.Connection[Any]
+) -> None:
+    configure(TILLS)
+    for number, at in enumerate(("2026-01-31 23:59+07", "2026-02-01 00:00+07",
+                                 "2026-02-28 23:59+07", "2026-03-01 00:00+07")):  # fmt: skip
+        insert(tills, number, at)
+    ingest(env, "tills")
+    tills.execute("update receipts set note = 'restated' where id < 2")  # the cursor does not move
+    assert len(backfill(env, "tills", date(2026, 2, 1), date(2026, 2, 28))) == 1
+    again = rows_of(env, "tills", "orders", "order_id, full_name")
+    assert again == [("0", "n"), ("1", "n"), ("1", "restated"), ("2", "n"), ("2", "n"), ("3", "n")]
+    assert len(rows_of(env, "tills", "payments", "_row")) == 8  # no cursor: read whole, once
+    insert(tills, 4, "2026-03-02 00:00+07")
+    ingest(env, "tills")
+    assert orders(env)[-1] == "4"
+    assert len(orders(env)) == 7
+    configure(TILLS.replace("cursor: updated_at", "cursor: id"))
+    with pytest.raises(ConfigError, match="the cursor id is bigint, no time"):
+        backfill(env, "tills", date(2026, 2, 1), date(2026, 2, 28))
+    configure(TILLS.replace("cursor: updated_at", "cursor: local_at"))  # a local time
+    assert len(backfill(env, "tills", date(2026, 1, 1), date(2026, 1, 1))) == 1
+    assert len(orders(env)) == 12
+    assert len(backfill(env, "tills", date(2026, 1, 2), date(2026, 1, 2))) == 1
+    assert len(orders(env)) == 12
 
 
 def test_a_number_that_we_cannot_hold_exactly_is_quarantined(
