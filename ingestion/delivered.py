@@ -65,10 +65,14 @@ def find_files(config: SourceConfig, folder: str, pattern: str, *keys: str) -> l
 
 
 def bring_new(context: FetchContext, table: str, files: list[Delivered]) -> list[LocalFile]:
-    """The files whose content no committed load of the table has, on the local disk."""
+    """The files whose content no committed load of the table has, on the local disk.
+
+    In a backfill all of them: the caller has chosen those that are read again.
+    """
     new: list[LocalFile] = []
     for file in files:
         known = context.seen.fingerprints.get((table, file.name), frozenset())
+        known = frozenset() if context.backfill else known
         if any(mark.rpartition(":")[0] == file.stamp for mark in known):
             continue
         local = _download(context, file) if file.is_remote else Path(file.path)

@@ -11,14 +11,16 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from ingestion.contract import Stopped
 from ingestion.parquet import copy_to_parquet, duckdb_session
+from ingestion.quarantine import QuarantinedRow
 from ingestion.spec import Delivery, Extract, TableSpec
 from khach.errors import KhachError
 
@@ -37,8 +39,12 @@ DELIVERIES = TableSpec(
         "filtered": "i",
         "fingerprint": "v",
         "cursor": "v",
+        "columns": "j",
+        "backfill": "v",
     },
 )
+# Only loads of a replay have it: what came out of the quarantine, in case the load is rejected.
+REPLAYED = TableSpec("_replayed", {"table_name": "v", "record": "j"})
 # dlt reads these late; the working folder must not grow, and the Parquet must not be rewritten.
 _SETTINGS = {
     "LOAD__DELETE_COMPLETED_JOBS": "true",
@@ -91,14 +97,36 @@ def deliveries(env: Environment, source: str, load_ids: list[str]) -> list[tuple
     if not files:
         return []
     columns = ", ".join(DELIVERIES.columns)
+    # The typed empty side gives a column that the files of an older release do not have.
+    typed = ", ".join(f"null::{type_} as {n}" for n, type_ in DELIVERIES.duckdb_columns().items())
     with duckdb.connect() as connection:
         rows = connection.execute(
             f"select split_part(parse_filename(filename), '.parquet', 1), {columns} "
-            "from read_parquet(?, union_by_name=true, filename=true) order by all",
+            f"from (select {typed} where false union all by name "
+            "select * from read_parquet(?, union_by_name=true, filename=true)) order by all",
             [files],
         ).fetchall()
     # The name is <load_id>.<file_id>, and a load id has a dot in it.
     return [(row[0].rpartition(".")[0], Delivery(*row[1:])) for row in rows]
+
+
+def replayed(
+    env: Environment, source: str, load_ids: list[str]
+) -> list[tuple[str, QuarantinedRow]]:
+    """The rows that some loads took out of the quarantine, each with its load id."""
+    files = [str(f) for load in load_ids for f in load_files(env, source, REPLAYED.name, load)]
+    if not files:
+        return []
+    with duckdb.connect() as connection:
+        rows = connection.execute(
+            "select split_part(parse_filename(filename), '.parquet', 1), table_name, record "
+            "from read_parquet(?, filename=true) order by all",
+            [files],
+        ).fetchall()
+    return [
+        (name.rpartition(".")[0], QuarantinedRow.from_record(table, json.loads(record)))
+        for name, table, record in rows
+    ]
 
 
 def tables_present(env: Environment, source: str) -> set[str]:
@@ -134,14 +162,22 @@ def remove_leftovers(env: Environment, source: str) -> None:
 
 
 def land(
-    env: Environment, source: str, tables: list[TableSpec], extract: Extract, staging: Path
+    env: Environment,
+    source: str,
+    tables: list[TableSpec],
+    extract: Extract,
+    staging: Path,
+    *,
+    stopped: list[Stopped] | None = None,
 ) -> str:
     """Land one load and commit it; returns its id.
 
-    Every table lands, with zero rows when nothing was delivered for it. Raises KhachError when a
-    column would change its type.
+    Every table lands, with zero rows when nothing was delivered for it. A table of which a column
+    would change its type is left out and added to `stopped`; KhachError without such a list, or
+    when no table is left.
     """
     files = dict(extract.files)
+    own = [DELIVERIES, REPLAYED] if extract.replayed else [DELIVERIES]
     with duckdb_session(staging) as connection:
         for table in tables:
             if table.name not in files:
@@ -150,17 +186,40 @@ def land(
         files[DELIVERIES.name] = staging / "_deliveries.parquet"
         rows = [asdict(delivery) for delivery in extract.deliveries]
         _write_rows(connection, DELIVERIES, rows, files[DELIVERIES.name])
+        if extract.replayed:
+            files[REPLAYED.name] = staging / "_replayed.parquet"
+            rows = [
+                {"table_name": row.table, "record": json.dumps(row.record(), ensure_ascii=False)}
+                for row in extract.replayed
+            ]
+            _write_rows(connection, REPLAYED, rows, files[REPLAYED.name])
     pipeline = _pipeline(env, source)
     try:
-        info = pipeline.run(_resources(source, [*tables, DELIVERIES], files))
+        info = pipeline.run(_resources(source, [*tables, *own], files))
     except Exception as problem:
-        if changed := _type_change(problem):
-            raise KhachError(
-                f"source {source}: {changed}; nothing of this delivery was landed",
-                fix="map the column to its old type, or give the table another source name",
-            ) from None
-        raise
-    return str(info.loads_ids[0])
+        changed = _type_change(problem)
+        if changed is None:
+            raise
+    else:
+        return str(info.loads_ids[0])
+    rest = [table for table in tables if table.name != changed.table]
+    if stopped is None or not rest:
+        raise KhachError(
+            f"source {source}: {changed.sentence()}; nothing of this delivery was landed",
+            fix="map the column to its old type, or give the table another source name",
+        )
+    stopped.append(changed)
+    return land(env, source, rest, _without(extract, changed.table), staging, stopped=stopped)
+
+
+def _without(extract: Extract, table: str) -> Extract:
+    """The extract without one table."""
+    return replace(
+        extract,
+        files={name: path for name, path in extract.files.items() if name != table},
+        deliveries=[one for one in extract.deliveries if one.table_name != table],
+        replayed=[row for row in extract.replayed if row.table != table],
+    )
 
 
 def disk_error(problem: BaseException) -> bool:
@@ -239,7 +298,7 @@ def _resources(source: str, tables: list[TableSpec], files: Mapping[str, Path]) 
     return delivered()
 
 
-def _type_change(problem: BaseException) -> str | None:
+def _type_change(problem: BaseException) -> Stopped | None:
     from dlt.common.schema.exceptions import DataValidationError
 
     seen: BaseException | None = problem
@@ -247,6 +306,5 @@ def _type_change(problem: BaseException) -> str | None:
         seen = seen.__cause__ or seen.__context__
     if seen is None:
         return None
-    types = re.findall(r"'data_type': '(\w+)'", str(seen))
-    change = f" from {types[0]} to {types[1]}" if len(types) > 1 else ""
-    return f"table {seen.table_name}: column {seen.column_name} changes its type{change}"
+    old, new, *_ = [*re.findall(r"'data_type': '(\w+)'", str(seen)), "its old type", "another"]
+    return Stopped(str(seen.table_name), str(seen.column_name), old, new)

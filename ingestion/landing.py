@@ -78,12 +78,24 @@ def write_deliveries(
     files: list[LocalFile],
     landed: Landed,
     reading: Reading,
+    *,
+    columns: str | None = None,
 ) -> list[Delivery]:
-    """One row of `_deliveries` per file; the refused rows are written to the quarantine."""
+    """One row of `_deliveries` per file; the refused rows are written to the quarantine.
+
+    The last row carries what the contract keeps of the table.
+    """
     deliveries = []
     for file in files:
         refused = landed.refused.get(file.name, [])
-        write_quarantine(context.env, context.config.name, table, file.name, refused)
+        write_quarantine(
+            context.env,
+            context.config.name,
+            table,
+            file.name,
+            refused,
+            columns=reading.original_columns(file.name),
+        )
         deliveries.append(
             Delivery(
                 table,
@@ -93,6 +105,7 @@ def write_deliveries(
                 rows_quarantined=len(refused),
                 filtered=landed.filtered.get(file.name, 0),
                 fingerprint=file.fingerprint,
+                columns=columns if file is files[-1] else None,
             )
         )
     return deliveries

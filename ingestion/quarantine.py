@@ -1,6 +1,7 @@
 """Rows that could not be landed: `quarantine/<source>/<table>/<delivered file>.ndjson`.
 
-A file is rewritten whole when its delivery is read again, so that nothing is counted twice.
+A file is rewritten whole when its delivery is read again, so that nothing is counted twice. Each
+record can be read again by itself (`ingestion.replay`), also when the delivery is long gone.
 """
 
 from __future__ import annotations
@@ -8,13 +9,17 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from khach.environment import Environment
+
+# What the original bytes are: names = a CSV record under this header; names with DuckDB types = a
+# JSON object of typed values; None = a line, or an item of a page, that says itself what it is.
+Columns = Sequence[str] | Mapping[str, str] | None
 
 
 @dataclass(frozen=True)
@@ -26,17 +31,62 @@ class BadRow:
     original: bytes
 
 
+@dataclass(frozen=True)
+class QuarantinedRow:
+    """A refused row as it is kept; two rows are the same when all but the reason is."""
+
+    table: str
+    file: str
+    bad: BadRow
+    columns: Columns = None
+
+    @property
+    def key(self) -> tuple[str, str, int, bytes]:
+        """Table, file, line and bytes: what the row is known by."""
+        return self.table, self.file, self.bad.line, self.bad.original
+
+    def record(self) -> dict[str, Any]:
+        """The row as a JSON object, without its table."""
+        found = {
+            "file": self.file,
+            "line": self.bad.line,
+            "reason": self.bad.reason,
+            "original": base64.b64encode(self.bad.original).decode("ascii"),
+        }
+        return found if self.columns is None else found | {"columns": self.columns}
+
+    @classmethod
+    def from_record(cls, table: str, record: Mapping[str, Any]) -> QuarantinedRow:
+        """The row of a JSON object."""
+        bad = BadRow(record["line"], record["reason"], base64.b64decode(record["original"]))
+        return cls(table, record["file"], bad, record.get("columns"))
+
+
 def quarantine_path(env: Environment, source: str, table: str, file: str) -> Path:
     """Where the refused rows of one delivered file of one table are kept."""
     return env.quarantine / source / table / f"{file}.ndjson"
 
 
 def write_quarantine(
-    env: Environment, source: str, table: str, file: str, rows: Iterable[BadRow]
+    env: Environment,
+    source: str,
+    table: str,
+    file: str,
+    rows: Iterable[BadRow],
+    *,
+    columns: Columns = None,
 ) -> None:
     """Replace the quarantine of one delivered file; no rows removes it."""
+    kept = [QuarantinedRow(table, file, row, columns) for row in rows]
+    replace_quarantine(env, source, table, file, kept)
+
+
+def replace_quarantine(
+    env: Environment, source: str, table: str, file: str, rows: Iterable[QuarantinedRow]
+) -> None:
+    """The same for rows that were in a quarantine before."""
     path = quarantine_path(env, source, table, file)
-    found: Sequence[BadRow] = sorted(rows, key=lambda row: row.line)
+    found = sorted(rows, key=lambda row: row.bad.line)
     if not found:
         path.unlink(missing_ok=True)
         return
@@ -44,13 +94,18 @@ def write_quarantine(
     partial = path.with_suffix(".partial")
     with partial.open("w", encoding="utf-8") as out:
         for row in found:
-            record = {
-                "file": file,
-                "line": row.line,
-                "reason": row.reason,
-                "original": base64.b64encode(row.original).decode("ascii"),
-            }
-            out.write(json.dumps(record, ensure_ascii=False) + "\n")
+            out.write(json.dumps(row.record(), ensure_ascii=False) + "\n")
         out.flush()
         os.fsync(out.fileno())
     partial.replace(path)
+
+
+def read_quarantine(env: Environment, source: str) -> list[QuarantinedRow]:
+    """Everything in the quarantine of a source, by table, file and line."""
+    folder = env.quarantine / source
+    return [
+        QuarantinedRow.from_record(path.relative_to(folder).parts[0], json.loads(line))
+        for path in sorted(folder.rglob("*.ndjson"))
+        for line in path.read_text(encoding="utf-8").split("\n")
+        if line
+    ]

@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 
 import duckdb
 
 from ingestion import textfiles
 from ingestion.delivered import LocalFile
-from ingestion.parquet import literal
-from ingestion.quarantine import BadRow
+from ingestion.parquet import literal, quote
+from ingestion.quarantine import BadRow, Columns
 from khach.errors import KhachError
 
 SUFFIXES = {
@@ -32,6 +33,7 @@ SUFFIXES = {
     ".jsonl.gz": "ndjson",
     ".xlsx": "xlsx",
 }
+_LONG = ("DECIMAL", "HUGEINT", "UHUGEINT")
 # DuckDB's reader of one text column per line; PITFALLS: read_json with ignore_errors loses rows.
 LINE_OPTIONS = (
     "delim='\x01', quote='', escape='', header=false, auto_detect=false, "
@@ -58,6 +60,14 @@ class Reading:
     originals: Callable[[str, set[int]], Mapping[int, bytes]] | None = None
     # Lines that were blanked because DuckDB cannot read their bytes, and why.
     reasons: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+    # What the original of a row is (`ingestion.quarantine.Columns`).
+    original: Literal["csv", "json", "line"] = "json"
+
+    def original_columns(self, file: str) -> Columns:
+        """What is needed to read the original of a file's row again."""
+        if self.original == "csv":
+            return list(self.file_columns[file])
+        return dict(self.columns) if self.original == "json" else None
 
 
 @dataclass(frozen=True)
@@ -153,6 +163,7 @@ def original_lines(files: Iterable[LocalFile]) -> Callable[[str, set[int]], Mapp
 def read_parquet_files(connection: duckdb.DuckDBPyConnection, files: list[LocalFile]) -> Reading:
     """Parquet: typed columns; a row has no bytes of its own, its original is its JSON."""
     names = {file.name: file for file in files}
+    types: dict[str, str] = {}  # lower case: DuckDB unites names whatever their case
     file_columns, offered = {}, {}
     for file in files:
         try:
@@ -165,6 +176,7 @@ def read_parquet_files(connection: duckdb.DuckDBPyConnection, files: list[LocalF
         except duckdb.Error:
             raise KhachError(f"{file.name} is not a readable Parquet file") from None
         file_columns[file.name] = [str(row[0]) for row in rows]
+        types |= {str(row[0]).lower(): str(row[1]) for row in rows}
         offered[file.name] = int(count[0]) if count else 0
 
     def relation(wanted: Sequence[str], landed: Path | None) -> str:
@@ -173,7 +185,7 @@ def read_parquet_files(connection: duckdb.DuckDBPyConnection, files: list[LocalF
         rows = (
             "(select r.* exclude (_khach_file, file_row_number), _khach_name as _file, "
             "r.file_row_number + 1 as _row, cast(null as varchar) as _malformed, "
-            f"cast(to_json(r) as varchar) as _original from read_parquet([{paths}], "
+            f"cast(to_json({_exact(types)}) as varchar) as _original from read_parquet([{paths}], "
             "union_by_name=true, filename='_khach_file', file_row_number=true) as r "
             f"join (values {pairs}) as names(_khach_path, _khach_name) "
             "on _khach_file = _khach_path)"
@@ -183,6 +195,28 @@ def read_parquet_files(connection: duckdb.DuckDBPyConnection, files: list[LocalF
     described = connection.execute(f"describe from {relation(list(names), None)}").fetchall()
     columns = {str(row[0]): str(row[1]) for row in described if not str(row[0]).startswith("_")}
     return Reading(columns, offered, relation, file_columns)
+
+
+def columns_without_values(
+    connection: duckdb.DuckDBPyConnection, files: Sequence[LocalFile]
+) -> set[str]:
+    """Columns that are null throughout: some writers then give them any type."""
+    paths = ", ".join(literal(file.path) for file in files)
+    rows = connection.execute(
+        f"select path_in_schema from parquet_metadata([{paths}]) group by all "
+        "having bool_and(coalesce(stats_null_count = num_values, false))"
+    ).fetchall()
+    return {str(row[0]) for row in rows}
+
+
+def _exact(types: Mapping[str, str]) -> str:
+    """SQL: the row `r` as a struct whose JSON loses nothing; JSON numbers are doubles."""
+    fields = (
+        f"{quote(name)} := " + (f"cast(r.{quote(name)} as varchar)" if type_.startswith(_LONG) else
+                                f"r.{quote(name)}")
+        for name, type_ in types.items()
+    )  # fmt: skip
+    return f"struct_pack({', '.join(fields)})"
 
 
 def load_excel(connection: duckdb.DuckDBPyConnection) -> None:

@@ -6,14 +6,15 @@ import fcntl
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingestion import lake, verdicts
 from ingestion.config import find_source
+from ingestion.contract import ContractError, Stopped, read_contract
 from ingestion.registry import source_spec
-from ingestion.spec import CheckedItem, Extract, FetchContext, Seen, SourceConfig
+from ingestion.spec import Backfill, CheckedItem, Extract, FetchContext, Seen, SourceConfig
 from khach.errors import BusyError, KhachError
 from khach.progress import Reporter, Silent
 
@@ -39,14 +40,67 @@ class LandedLoad:
     tables: Mapping[str, TableCounts]
 
 
-def ingest(env: Environment, source: str, *, progress: Reporter | None = None) -> LandedLoad | None:
+def ingest(
+    env: Environment,
+    source: str,
+    *,
+    again: str | None = None,
+    part: Backfill | None = None,
+    mark: str | None = None,
+    progress: Reporter | None = None,
+) -> LandedLoad | None:
     """Land what is new of one source; None when nothing is (then dlt is not started).
 
-    A load that an earlier, killed run left behind is finished first and stays listed by
-    `pending_loads`. Raises ConfigError (absent file, wrong password), BusyError (unreachable, or
-    another run of this source), KhachError (a type that changes, a full disk).
+    `again` is a rejected load whose deliveries count as new once more. With `part`, its days are
+    read again instead, and `mark` is left in what lands (`ingestion.backfills`).
+
+    A table whose contract is broken is left out: ContractError, with the load of the others, which
+    has landed all the same. A load that an earlier, killed run left behind is finished first and
+    stays listed by `pending_loads`. Raises ConfigError (absent file, wrong password), BusyError
+    (unreachable, or another run of this source), KhachError (a full disk).
     """
     config = find_source(env, source)
+    with opened(env, source) as staging:
+        seen = read_seen(env, source, forget=again)
+        context = FetchContext(env, config, seen, staging, progress or Silent(), part)
+        stopped: list[Stopped] = []
+        load_id = _land_new(context, stopped, mark)
+        load = landed(env, source, load_id) if load_id else None
+        if stopped:
+            raise ContractError(config, stopped, load)
+        return load
+
+
+def ingest_again(
+    env: Environment, source: str, load_id: str, *, progress: Reporter | None = None
+) -> LandedLoad:
+    """Read the deliveries of a rejected load again, with what else is new, as a load of its own.
+
+    KhachError when there is no such load, it is not rejected, or its files are gone.
+    """
+    config = find_source(env, source)
+    verdict = verdicts.verdict(env, source, load_id)
+    if verdict != "rejected":
+        state = f"is {verdict}, not rejected" if verdict else "does not exist"
+        raise KhachError(
+            f"source {config.name}: load {load_id} {state}", fix="`khach loads` lists the loads"
+        )
+    load = ingest(env, source, again=load_id, progress=progress)
+    if load is None:
+        raise KhachError(
+            f"source {source}: nothing of load {load_id} can be read again: another load has it "
+            "by now, or it is not there any more",
+            fix="`khach loads` lists the loads; what is delivered again is read by khach run",
+        )
+    return load
+
+
+@contextmanager
+def opened(env: Environment, source: str) -> Iterator[Path]:
+    """Have a source and its lake for oneself; an empty folder for what is to be landed.
+
+    What an interrupted run left is finished first.
+    """
     with _only_one(env, source), _clear_disk_errors(env, source):
         staging = env.scratch / f"ingest-{source}"
         shutil.rmtree(staging, ignore_errors=True)
@@ -56,13 +110,15 @@ def ingest(env: Environment, source: str, *, progress: Reporter | None = None) -
         verdicts.record_landed(env, source)
         staging.mkdir(parents=True)
         try:
-            load_id = _land_new(env, config, staging, progress or Silent())
+            yield staging
         finally:
             shutil.rmtree(staging, ignore_errors=True)
-        if load_id is None:
-            return None
-        verdicts.record_landed(env, source)
-        return _landed(env, source, load_id)
+
+
+def landed(env: Environment, source: str, load_id: str) -> LandedLoad:
+    """Take a load that has just been committed into the state; its counts."""
+    verdicts.record_landed(env, source)
+    return _landed(env, source, load_id)
 
 
 def pending_loads(env: Environment, *, source: str | None = None) -> list[LandedLoad]:
@@ -77,39 +133,51 @@ def check_source(env: Environment, config: SourceConfig) -> list[CheckedItem]:
     return source_spec(config.kind).check(env, config)
 
 
-def read_seen(env: Environment, source: str) -> Seen:
-    """What committed loads have taken in; cursors of rejected loads do not count."""
+def read_seen(env: Environment, source: str, *, forget: str | None = None) -> Seen:
+    """What committed loads have taken in; cursors of rejected loads do not count.
+
+    Their files do, or every run would offer them again and be stopped by them: they come again
+    with new content, or when a person says so (`forget` is such a load).
+    """
     loads = [load.load_id for load in lake.committed_loads(env, source)]
     rejected = verdicts.rejected(env, source)
     fingerprints: dict[tuple[str, str], set[str]] = {}
     cursors: dict[str, tuple[float, str]] = {}
+    contracts: dict[str, tuple[float, str]] = {}
     for load_id, delivery in lake.deliveries(env, source, loads):
-        if delivery.fingerprint:
+        if delivery.fingerprint and load_id != forget:
             place = (delivery.table_name, delivery.file)
             fingerprints.setdefault(place, set()).add(delivery.fingerprint)
-        if delivery.cursor and load_id not in rejected:
-            newest = cursors.get(delivery.table_name, (0.0, ""))
-            cursors[delivery.table_name] = max(newest, (float(load_id), delivery.cursor))
+        if load_id in rejected:
+            continue
+        for text, newest in ((delivery.cursor, cursors), (delivery.columns, contracts)):
+            if text:
+                known = newest.get(delivery.table_name, (0.0, ""))
+                newest[delivery.table_name] = max(known, (float(load_id), text))
     return Seen(
         {place: frozenset(marks) for place, marks in fingerprints.items()},
         {table: cursor for table, (_, cursor) in cursors.items()},
+        {table: read_contract(columns) for table, (_, columns) in contracts.items()},
     )
 
 
-def _land_new(
-    env: Environment, config: SourceConfig, staging: Path, progress: Reporter
-) -> str | None:
+def _land_new(context: FetchContext, stopped: list[Stopped], mark: str | None) -> str | None:
+    """Fetch and commit; None when there is nothing to commit. Adds what the contract stopped."""
+    env, config = context.env, context.config
     spec = source_spec(config.kind)
-    context = FetchContext(env, config, read_seen(env, config.name), staging, progress)
     extract = spec.fetch(context)
+    stopped += extract.stopped if extract else ()
     tables = spec.tables(config)
-    if extract is None:
+    if extract is None or not extract.deliveries:
         # Every declared table exists after the first load, also one that was declared later.
         if {table.name for table in tables} <= lake.tables_present(env, config.name):
             return None
         extract = Extract({}, [])
-    progress.step(f"{config.name}: landing", total=None)
-    return lake.land(env, config.name, tables, extract, staging)
+    if mark and not stopped:  # a part of which a table was stopped is not done
+        marked = [replace(one, backfill=mark) for one in extract.deliveries]
+        extract = replace(extract, deliveries=marked)
+    context.progress.step(f"{config.name}: landing", total=None)
+    return lake.land(env, config.name, tables, extract, context.staging, stopped=stopped)
 
 
 def _landed(env: Environment, source: str, load_id: str) -> LandedLoad:

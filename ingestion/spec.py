@@ -9,18 +9,23 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, PrivateAttr, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints
 
 from khach.config_files import ConfigFile
 from khach.errors import ConfigError
 
 if TYPE_CHECKING:
+    from ingestion.contract import Contract, Stopped
+    from ingestion.delivered import LocalFile
+    from ingestion.landing import Landed
+    from ingestion.quarantine import QuarantinedRow
     from khach.environment import Environment
     from khach.progress import Reporter
 
@@ -56,6 +61,12 @@ class Delivery:
     rows_quarantined`; `filtered` are the landed rows with `_is_kept` false. `fingerprint`
     recognises a file that was loaded before; `cursor` is any text that the next read of the table
     starts from. Both become visible to the next read exactly when the load is committed.
+
+    `columns` is what the schema contract keeps of the table (`ingestion.contract`), `backfill`
+    the mark of the part that a load of a backfill is (`ingestion.backfills`).
+
+    Rows that a replay takes out of the quarantine were offered before: they count as landed here
+    and as minus quarantined, with none offered, so that the sums over all loads stay true.
     """
 
     table_name: str
@@ -66,6 +77,8 @@ class Delivery:
     filtered: int = 0
     fingerprint: str | None = None
     cursor: str | None = None
+    columns: str | None = None
+    backfill: str | None = None
 
 
 @dataclass(frozen=True)
@@ -73,11 +86,14 @@ class Extract:
     """What `fetch` hands to the lake: at most one Parquet file per table, and the counts.
 
     A file has all columns of its `TableSpec`; a table without a file lands with zero rows. The
-    files lie in `FetchContext.staging`; the lake hard-links them.
+    files lie in `FetchContext.staging`; the lake hard-links them. `replayed` are the rows that
+    came out of the quarantine (`ingestion.replay`), `stopped` the tables that were not read.
     """
 
     files: Mapping[str, Path]
     deliveries: list[Delivery]
+    replayed: Sequence[QuarantinedRow] = ()
+    stopped: Sequence[Stopped] = ()
 
 
 @dataclass(frozen=True)
@@ -86,10 +102,12 @@ class Seen:
 
     `fingerprints`: (table, file) to the fingerprints in committed loads. `cursors`: table to its
     latest cursor, rejected loads left out, so that a rejected load's rows are read again.
+    `contracts`: table to the columns and types it had so far.
     """
 
     fingerprints: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     cursors: Mapping[str, str] = field(default_factory=dict)
+    contracts: Mapping[str, Contract] = field(default_factory=dict)
 
 
 def _environment_name(value: str) -> str:
@@ -121,6 +139,8 @@ class SourceConfig(BaseModel):
     namespace: Name = ""  # default: the source's name
     time_zone: TimeZone = "UTC"  # of local timestamps in the delivered data
     currency: Currency | None = None
+    # A load of which a table has a larger share in the quarantine is rejected (gate 1).
+    max_quarantine_share: Annotated[float, Field(ge=0, le=1)] = 0.01
 
     _yaml: ConfigFile | None = PrivateAttr(default=None)
 
@@ -146,14 +166,39 @@ class SourceConfig(BaseModel):
 
 
 @dataclass(frozen=True)
+class Backfill:
+    """A part of `khach run --from --to`: days (inclusive) to read again, although seen.
+
+    Days are those of the source's time zone. One part becomes one load. `range_first` is the first
+    day of the whole range, for what spans several parts and must be read in only one of them.
+    """
+
+    first: date
+    last: date
+    range_first: date
+
+    def instants(self, time_zone: str) -> tuple[datetime, datetime]:
+        """The first instant and the first one after the last day, both aware, UTC."""
+        zone = ZoneInfo(time_zone)
+        ends = (self.first, self.last + timedelta(days=1))
+        first, after = (datetime.combine(day, time(), zone).astimezone(UTC) for day in ends)
+        return first, after
+
+
+@dataclass(frozen=True)
 class FetchContext:
-    """Everything `fetch` may use; `staging` is an empty folder on the lake's own disk."""
+    """Everything `fetch` may use; `staging` is an empty folder on the lake's own disk.
+
+    With `backfill`, exactly the days of that part are read again, whatever `seen` says; deliveries
+    then carry no cursor, so that the next ordinary read starts where it would have started anyway.
+    """
 
     env: Environment
     config: Any  # the kind's own SourceConfig subclass
     seen: Seen
     staging: Path
     progress: Reporter
+    backfill: Backfill | None = None
 
 
 @dataclass(frozen=True)
@@ -174,6 +219,9 @@ class SourceSpec:
     `tables(config)` declares every raw table, all of which exist after the first load.
     `fetch(context)` returns what is new, or None when nothing is (then dlt is not started).
     `check(env, config)` reaches the source without loading anything.
+    `replay(context, table, file, path)` writes the good rows of a file of quarantined ones to
+    `path` as `fetch` would; None: the kind has no way to do that.
+    `can_backfill`: `fetch` honours `FetchContext.backfill`; otherwise --from/--to is refused.
     Errors: ConfigError (wrong password, absent file or variable), BusyError (unreachable),
     KhachError (anything else).
     """
@@ -183,6 +231,8 @@ class SourceSpec:
     tables: Callable[[Any], list[TableSpec]]
     fetch: Callable[[FetchContext], Extract | None]
     check: Callable[[Environment, Any], list[CheckedItem]]
+    can_backfill: bool = False
+    replay: Callable[[FetchContext, str, LocalFile, Path], Landed] | None = None
 
 
 def secret(name: str, *, source: str) -> str:

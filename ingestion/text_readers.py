@@ -73,7 +73,7 @@ def read_csv_files(
         return {record.number: record.original for record in records if record.number in rows}
 
     headers = {name: part.header for name, part in parts.items()}
-    return Reading(columns, offered, relation, headers, refused, originals)
+    return Reading(columns, offered, relation, headers, refused, originals, original="csv")
 
 
 def read_ndjson_files(
@@ -104,6 +104,7 @@ def read_ndjson_files(
         dict.fromkeys(offered, tuple(keys)),
         originals=original_lines(files),
         reasons=reasons,
+        original="line",
     )
 
 

@@ -115,6 +115,18 @@ def csv_records(path: Path, delimiter: str, width: int) -> Iterator[Record]:
             yield Record(number, original, reason or _unreadable(original))
 
 
+def csv_fields(original: bytes, delimiter: str) -> list[str] | None:
+    """The fields of one record; None when the bytes are not exactly one readable record."""
+    if _unreadable(original):
+        return None
+    text = io.StringIO(original.decode("utf-8"), newline="")
+    try:
+        records = list(csv.reader(text, delimiter=delimiter, strict=True))
+    except csv.Error:
+        return None
+    return records[0] if len(records) == 1 else None
+
+
 def lines(path: Path) -> Iterator[Record]:
     """Every line without its end; one that is not readable text has a reason."""
     with open_bytes(path) as content:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ingestion import lake
+from ingestion.contract import read_changes
 from ingestion.spec import Delivery
 from khach.errors import KhachError
 from khach.runs import utc_now
@@ -41,7 +42,8 @@ def record_landed(env: Environment, source: str) -> None:
             .fetchall()
         }  # fmt: skip
         for load_id in sorted(set(committed) - known, key=float):
-            counts = table_counts(lake.deliveries(env, source, [load_id]))
+            found = lake.deliveries(env, source, [load_id])
+            counts = table_counts(found)
             state.execute("begin")
             state.execute(
                 "insert into loads (source, load_id, landed_at, verdict) values (?, ?, ?, ?)",
@@ -53,6 +55,13 @@ def record_landed(env: Environment, source: str) -> None:
                     "rows_landed, rows_quarantined) values (?, ?, ?, ?, ?, ?)",
                     [source, load_id, table, *numbers],
                 )
+            for _, one in found:
+                for change in read_changes(one.table_name, one.columns) if one.columns else ():
+                    state.execute(
+                        "insert into schema_changes values (?, ?, ?, ?, ?, ?)",
+                        [source, load_id, change.table, change.column, change.old_type,
+                         change.new_type],
+                    )  # fmt: skip
             state.execute("commit")
 
 
@@ -64,6 +73,15 @@ def without_verdict(env: Environment, source: str | None = None) -> list[tuple[s
             "and source = coalesce(?, source) order by source, landed_at, load_id",
             [source],
         ).fetchall()
+
+
+def verdict(env: Environment, source: str, load_id: str) -> str | None:
+    """What was said of a load; None when there is no such load."""
+    with open_state(env) as state:
+        row = state.execute(
+            "select verdict from loads where source = ? and load_id = ?", [source, load_id]
+        ).fetchone()
+    return str(row[0]) if row else None
 
 
 def rejected(env: Environment, source: str) -> set[str]:

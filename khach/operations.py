@@ -20,6 +20,8 @@ _TABLES: Mapping[str, str] = {
     "rows_filtered bigint, rows_in_marts bigint, gate varchar, status varchar, message varchar",
     "loads": "source varchar, load_id varchar, landed_at timestamp, verdict varchar, "
     "judged_at timestamp, judged_by varchar, reason varchar",
+    "schema_changes": "source varchar, load_id varchar, table_name varchar, column_name varchar, "
+    "old_type varchar, new_type varchar",
     "check_results": "run_id varchar, check_name varchar, stage varchar, source varchar, "
     "table_name varchar, rule varchar, load_id varchar, snapshot_id varchar, is_success boolean, "
     "severity varchar, failed_count bigint, checked_at timestamp",

@@ -36,6 +36,7 @@ def overview(env: Environment) -> Facts:
             )
             if has_operations
             else [],
+            "schema_changes": schema_changes(connection, run) if has_operations else [],
             "snapshot": snapshot(env, connection),
             "plans": latest_plans(connection) if has_operations else [],
         }
@@ -60,6 +61,18 @@ def last_run(connection: duckdb.DuckDBPyConnection) -> Facts | None:
             if row["stage"] != "run"
         ]
     }  # fmt: skip
+
+
+def schema_changes(connection: duckdb.DuckDBPyConnection, run: Facts | None) -> list[Facts]:
+    """Columns that the loads of the last run brought first, or with another type than before."""
+    if run is None or not _has(connection, "schema_changes"):
+        return []
+    return _records(
+        connection,
+        "select source, table_name, column_name, old_type, new_type, load_id from schema_changes "
+        "join loads using (source, load_id) "
+        f"where landed_at >= timestamp {_text(str(run['started_at']))} order by all",
+    )
 
 
 def gates(connection: duckdb.DuckDBPyConnection, run_id: str | None) -> Facts:

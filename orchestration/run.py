@@ -13,7 +13,7 @@ from khach.environment import Environment
 from khach.errors import KhachError
 from khach.progress import Reporter, reporter
 from orchestration.manifest import load_manifest
-from orchestration.session import STAGES, Session, open_session
+from orchestration.session import STAGES, Days, Session, open_session
 
 if TYPE_CHECKING:
     from dagster import ExecuteInProcessResult
@@ -26,11 +26,13 @@ def run_job(
     as_of: date | None = None,
     full_refresh: bool = False,
     dry_run: bool = False,
+    days: Days | None = None,
     progress: Reporter | None = None,
 ) -> int:
     """Run the stages (all, or `select`) once; the exit code of the command line.
 
-    `dry_run` leaves out publishing and syncing. What went wrong is told on stderr and journaled.
+    With `days`, sources read those again in place of what is new. `dry_run` leaves out publishing
+    and syncing. What went wrong is told on stderr and journaled.
     Raises ConfigError before anything is run, BusyError when another run goes on.
     """
     mistakes = check_configuration(env)
@@ -42,7 +44,12 @@ def run_job(
     with (
         reporter() as bars,
         open_session(
-            env, stages=stages, day=as_of, full_refresh=full_refresh, progress=progress or bars
+            env,
+            stages=stages,
+            day=as_of,
+            full_refresh=full_refresh,
+            days=days,
+            progress=progress or bars,
         ) as session,
     ):
         warm.start()

@@ -25,9 +25,19 @@ from khach.state import open_state
 
 if TYPE_CHECKING:
     from activation.plan import PlanSummary
+    from ingestion.contract import ContractError
 
 STAGES = ("ingest", "build", "check", "publish", "sync")
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Days:
+    """`--from --to`: days (inclusive) that `sources` read again, in place of what is new."""
+
+    first: date
+    last: date
+    sources: Sequence[str]
 
 
 class StepFailed(Exception):  # noqa: N818 (the error itself is a KhachError in the session)
@@ -43,9 +53,11 @@ class Session:
     stages: Sequence[str] = STAGES
     day: date | None = None
     full_refresh: bool = False
+    days: Days | None = None
     progress: Reporter = field(default_factory=Silent)
     errors: list[KhachError] = field(default_factory=list)
     plans: dict[str, PlanSummary] = field(default_factory=dict)
+    stopped: dict[str, ContractError] = field(default_factory=dict)
     _current: str | None = None
     _problems: dict[str, KhachError] = field(default_factory=dict)
     _seen: set[str] = field(default_factory=set)
@@ -105,12 +117,16 @@ class Session:
 
     def close(self) -> None:
         """End the journal and bring everything that readers see of this run up to date."""
+        from ingestion.backfills import finish
         from khach.operations import publish_operations
         from khach.quality import record_quality
         from khach.report import write_report
 
         self._leave()
         self._at_the_end(lambda: record_quality(self.env, self.run_id))
+        if self.days and not self.errors:
+            days = self.days
+            self._at_the_end(lambda: finish(self.env, days.sources, days.first, days.last))
         self._end("run", next(iter(self.errors), None))
         publish_operations(self.env)
         if not self._at_the_end(lambda: write_report(self.env)):
@@ -145,6 +161,7 @@ def open_session(
     stages: Sequence[str] = STAGES,
     day: date | None = None,
     full_refresh: bool = False,
+    days: Days | None = None,
     progress: Reporter | None = None,
 ) -> Iterator[Session]:
     """Hold the run lock, settle what a killed run left, journal the run.
@@ -159,6 +176,7 @@ def open_session(
             stages=complete(stages),
             day=day,
             full_refresh=full_refresh,
+            days=days,
             progress=progress or Silent(),
         )
         _refuse_replay(session)

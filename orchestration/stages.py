@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from khach import clock
+from khach.checks import CheckResult
 from khach.errors import GateError, KhachError
 from orchestration.session import Session
 
 if TYPE_CHECKING:
     from activation.apply import ApplySummary
     from activation.plan import PlanSummary
+    from ingestion.contract import ContractError
     from ingestion.run import LandedLoad
-    from khach.checks import CheckResult
 
 
 @dataclass(frozen=True)
@@ -29,24 +30,43 @@ class Verdict:
 
 
 def ingest_source(session: Session, source: str) -> LandedLoad | None:
-    """Land what is new of a source; None when nothing is."""
+    """Land what is new of a source, or the days of a backfill; None when there is nothing."""
+    from ingestion.backfills import backfill
+    from ingestion.contract import ContractError
     from ingestion.run import ingest
 
-    session.progress.step(f"ingest {source}")
-    return ingest(session.env, source, progress=session.progress)
+    days = session.days
+    if days and source not in days.sources:
+        return None
+    try:
+        if days:
+            loads = backfill(session.env, source, days.first, days.last, progress=session.progress)
+            return loads[-1] if loads else None
+        return ingest(session.env, source, progress=session.progress)
+    except ContractError as stopped:  # its other tables have landed and are judged
+        session.stopped[source] = stopped
+        return stopped.load
 
 
 def judge_landing(session: Session, source: str) -> Verdict:
     """Gate 1: every load of the source without a verdict, also one that a killed run left."""
     from expectations import landing
     from ingestion import verdicts
+    from ingestion.config import find_source
     from ingestion.run import pending_loads
 
     session.progress.step(f"check {source}")
+    share = find_source(session.env, source).max_quarantine_share
     results: list[CheckResult] = []
     problems: list[GateError] = []
     for load in pending_loads(session.env, source=source):
-        found = landing.check(session.env, source, load.load_id, as_of=session.present())
+        found = landing.check(
+            session.env,
+            source,
+            load.load_id,
+            as_of=session.present(),
+            max_quarantine_share=share,
+        )
         problem = session.record(found)
         results += found
         if problem is None:
@@ -55,7 +75,27 @@ def judge_landing(session: Session, source: str) -> Verdict:
         problems.append(problem)
         reason = ", ".join(result.check_name for result in found if result.is_blocking)
         verdicts.reject(session.env, source, load.load_id, by=session.run_id, reason=reason)
+    if source in session.stopped:
+        results += _broken_contract(session, session.stopped[source])
+        problems.append(session.stopped[source])
     return Verdict(results, _one(problems))
+
+
+def _broken_contract(session: Session, problem: ContractError) -> list[CheckResult]:
+    """Recorded results, one for each table that the schema contract stopped."""
+    results = [
+        CheckResult(
+            check_name=f"landing.{problem.source}.{stopped.table}.contract",
+            stage="landing",
+            rule=stopped.sentence(),
+            is_success=False,
+            source=problem.source,
+            table_name=stopped.table,
+        )
+        for stopped in problem.stopped
+    ]
+    session.record(results)
+    return results
 
 
 def judge_marts(session: Session) -> Verdict:

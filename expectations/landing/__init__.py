@@ -22,18 +22,31 @@ FUTURE = timedelta(days=2)
 
 
 def check(
-    env: Environment, source: str, load_id: str, *, as_of: datetime | None = None
+    env: Environment,
+    source: str,
+    load_id: str,
+    *,
+    as_of: datetime | None = None,
+    max_quarantine_share: float = 0.01,
 ) -> list[CheckResult]:
     """Judge every table of a landed load that has new rows.
 
     `as_of` (aware) is the present for freshness; without it (old data sets) a load may be of any
     age. Timestamps are never compared with anything later than two days from now.
+    `max_quarantine_share` is the source's own, from sources.yml.
     """
     history = read_history(env, source, load_id)
     folder = env.lake / f"raw_{source}"
     results: list[CheckResult] = []
     with open_gate() as gate:
-        results += deliveries.check(gate, source, load_id, _files(folder / "_deliveries", load_id))
+        results += deliveries.check(
+            gate,
+            env,
+            source,
+            load_id,
+            _files(folder / "_deliveries", load_id),
+            max_share=max_quarantine_share,
+        )
         for table in sorted(path.name for path in folder.glob("[!_]*") if path.is_dir()):
             files = _files(folder / table, load_id)
             earlier = [f for load in history.loads for f in _files(folder / table, load)]

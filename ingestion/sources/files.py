@@ -8,18 +8,26 @@ committed load is not offered again. Run alone: `khach run --select ingest`.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import duckdb
 from pydantic import Field, StringConstraints
 
+from ingestion.contract import Stopped, TableStoppedError
 from ingestion.delivered import LocalFile, assert_unchanged, bring_new, find_files
 from ingestion.entities import entity_table
+from ingestion.file_contract import hold
+from ingestion.file_days import files_of_days
 from ingestion.landing import Landed, UnreadableError, count_mismatch, land, write_deliveries
 from ingestion.mapping import TableMapping, check_tables, entity_query, targets
 from ingestion.parquet import duckdb_session
-from ingestion.readers import Reading, format_of, read_parquet_files
+from ingestion.readers import (
+    Reading,
+    format_of,
+    read_parquet_files,
+)
 from ingestion.spec import (
     CheckedItem,
     Delivery,
@@ -64,18 +72,34 @@ def fetch(context: FetchContext) -> Extract | None:
     config: FilesConfig = context.config
     files: dict[str, Path] = {}
     deliveries: list[Delivery] = []
+    stopped: list[Stopped] = []
     for entity, mapping in config.tables.items():
         found = find_files(config, config.folder, mapping.from_, "tables", entity, "from")
+        found = files_of_days(context, entity_table(entity), found)
         new = bring_new(context, entity, found)
         if not new:
             continue
         context.progress.step(f"{config.name}: {entity}", total=None)
         path = context.staging / f"{entity}.parquet"
-        landed, reading = _land_entity(context, entity, mapping, new, path)
+        try:
+            landed, reading, columns = _land_entity(context, entity, mapping, new, path)
+        except TableStoppedError as stop:
+            stopped.append(stop.stopped)
+            continue
         files[entity] = path
         assert_unchanged(new)
-        deliveries += write_deliveries(context, entity, new, landed, reading)
-    return Extract(files, deliveries) if deliveries else None
+        deliveries += write_deliveries(context, entity, new, landed, reading, columns=columns)
+    return Extract(files, deliveries, stopped=stopped) if deliveries or stopped else None
+
+
+def replay(context: FetchContext, table: str, file: LocalFile, path: Path) -> Landed:
+    """The good rows of a file of quarantined ones."""
+    mapping = context.config.tables[table]
+    if format_of(file.name) == "ndjson":
+        # A key that none of these few lines has is no missing column: one more line has them all.
+        with file.path.open("a", encoding="utf-8") as out:
+            out.write(json.dumps(dict.fromkeys(mapping.source_columns())) + "\n")
+    return _land_entity(context, table, mapping, [file], path, is_held=False)[0]
 
 
 def check(_env: Environment, config: FilesConfig) -> list[CheckedItem]:
@@ -104,17 +128,27 @@ def check(_env: Environment, config: FilesConfig) -> list[CheckedItem]:
 
 
 def _land_entity(
-    context: FetchContext, entity: str, mapping: FileTable, new: list[LocalFile], path: Path
-) -> tuple[Landed, Reading]:
+    context: FetchContext,
+    entity: str,
+    mapping: FileTable,
+    new: list[LocalFile],
+    path: Path,
+    *,
+    is_held: bool = True,
+) -> tuple[Landed, Reading, str | None]:
+    """Read and land; if `is_held`, under the contract, whose record is returned too."""
     config: FilesConfig = context.config
     table = entity_table(entity)
     for scrub_all in (False, True):
         with duckdb_session(context.staging) as connection:
             reading = _reading(connection, mapping, new, context.staging, scrub_all=scrub_all)
             _check_columns(config, entity, mapping, reading)
+            columns = None
+            if is_held:
+                columns = hold(context, connection, entity, reading, new)
             try:
                 typed = entity_query(connection, config, entity, mapping, reading)
-                return land(connection, table, reading, typed, path), reading
+                return land(connection, table, reading, typed, path), reading, columns
             except UnreadableError:
                 continue
             except duckdb.ConversionException:
@@ -153,4 +187,4 @@ def _check_columns(config: FilesConfig, entity: str, mapping: FileTable, reading
             targets(config, entity, mapping, dict.fromkeys(columns, "VARCHAR"), name)
 
 
-SPEC = SourceSpec("files", FilesConfig, tables, fetch, check)
+SPEC = SourceSpec("files", FilesConfig, tables, fetch, check, can_backfill=True, replay=replay)

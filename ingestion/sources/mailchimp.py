@@ -8,7 +8,8 @@
 
 What the next run starts from lies in the cursors of `_deliveries`, so it commits with the load.
 Settings: `api_url`, `api_key`, `list_id` (NAMES of environment variables; without `list_id` every
-list is read), `refresh_days`. Run alone: `khach run --select ingest`.
+list is read), `refresh_days`. A backfill reads members that changed and campaigns that were sent in
+its days. Run alone: `khach run --select ingest`.
 """
 
 from __future__ import annotations
@@ -108,6 +109,10 @@ class _Reading:
         self._files: dict[str, Path] = {}
         self._deliveries: list[Delivery] = []
         self._list_ids: list[str] = []
+        self._days: tuple[datetime, datetime] | None = None
+        if context.backfill:
+            first, after = context.backfill.instants(context.config.time_zone)
+            self._days = first - timedelta(seconds=1), after  # the API's bounds are exclusive
 
     def extract(self) -> Extract | None:
         """Everything kept, or None."""
@@ -140,10 +145,16 @@ class _Reading:
         for list_id in self._list_ids:
             since = seen.get(list_id, {}).get("since")
             params = {"since_last_changed": since} if since else {}
+            if self._days:
+                first, after = (str(end.isoformat()) for end in self._days)
+                params = {"since_last_changed": first, "before_last_changed": after}
             self._read(reader, f"lists/{list_id}/members", params)
         if not self._list_ids:
             return
         file = reader.close()
+        if self._days:
+            self._keep(reader, file, {})
+            return
         marks = {one: self._members_mark(file, one, seen.get(one, {})) for one in self._list_ids}
         if any(mark != seen.get(list_id) for list_id, mark in marks.items()):
             self._keep(reader, file, seen | marks)
@@ -177,6 +188,10 @@ class _Reading:
                 != cursor.get(campaign)
                 and (campaign not in cursor or report["send_time"] >= oldest)
             }
+            if self._days:
+                first, after = self._days
+                sent = {c: report["send_time"] for c, report in totals.items()}
+                due = {campaign: "" for campaign, at in sent.items() if first < at < after}
             for campaign in due:
                 self._read(reader, f"reports/{campaign}/{path}")
             if due:
@@ -218,7 +233,8 @@ class _Reading:
 
     def _keep(self, reader: TableReader, file: Path, cursor: dict[str, Any]) -> None:
         *others, last = reader.deliveries
-        self._deliveries += [*others, replace(last, cursor=json.dumps(cursor, sort_keys=True))]
+        text = None if self._days else json.dumps(cursor, sort_keys=True)
+        self._deliveries += [*others, replace(last, cursor=text)]
         self._files[reader.table.name] = file
 
     def _digest(self, table: str, rows: str) -> str:
@@ -259,4 +275,4 @@ def _connect(env: Environment, config: MailchimpConfig) -> Api:
     return Api(config.name, url or secret(config.api_url, source=config.name), config.api_key, key)
 
 
-SPEC = SourceSpec("mailchimp", MailchimpConfig, tables, fetch, check)
+SPEC = SourceSpec("mailchimp", MailchimpConfig, tables, fetch, check, can_backfill=True)

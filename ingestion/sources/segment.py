@@ -13,6 +13,7 @@ import duckdb
 from pydantic import ConfigDict, Field
 
 from ingestion.delivered import LocalFile, assert_unchanged, bring_new, find_files
+from ingestion.file_days import files_of_days
 from ingestion.landing import (
     Landed,
     TypedQuery,
@@ -101,6 +102,7 @@ def fetch(context: FetchContext) -> Extract | None:
     """The events of every file that no committed load has."""
     config: SegmentConfig = context.config
     found = find_files(config, config.folder, config.from_, "from")
+    found = files_of_days(context, EVENTS, found)
     new = bring_new(context, EVENTS.name, found)
     if not new:
         return None
@@ -110,6 +112,11 @@ def fetch(context: FetchContext) -> Extract | None:
     assert_unchanged(new)
     deliveries = write_deliveries(context, EVENTS.name, new, landed, reading)
     return Extract({EVENTS.name: path}, deliveries)
+
+
+def replay(context: FetchContext, _table: str, file: LocalFile, path: Path) -> Landed:
+    """The events of a file of quarantined lines."""
+    return _land_events([file], context.staging, path)[0]
 
 
 def check(_env: Environment, config: SegmentConfig) -> list[CheckedItem]:
@@ -147,7 +154,8 @@ def _reading(new: list[LocalFile], staging: Path, *, scrub_all: bool) -> Reading
             f"(select *, coalesce(json_valid(line), false) as is_json from {lines})))"
         )
 
-    return Reading({}, offered, relation, originals=original_lines(new), reasons=reasons)
+    originals = original_lines(new)
+    return Reading({}, offered, relation, originals=originals, reasons=reasons, original="line")
 
 
 def _typed(connection: duckdb.DuckDBPyConnection, reading: Reading) -> TypedQuery:
@@ -176,4 +184,4 @@ def _field(field: str, type_: str) -> str:
     return quote(field)
 
 
-SPEC = SourceSpec("segment", SegmentConfig, tables, fetch, check)
+SPEC = SourceSpec("segment", SegmentConfig, tables, fetch, check, can_backfill=True, replay=replay)

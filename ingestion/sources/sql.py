@@ -11,18 +11,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
+from ingestion.contract import Stopped, judge, mapping_digest
+from ingestion.delivered import LocalFile
 from ingestion.entities import entity_table
-from ingestion.landing import UnreadableError, count_mismatch, land
+from ingestion.landing import Landed, UnreadableError, count_mismatch, land
 from ingestion.mapping import TableMapping, check_tables, entity_query, targets
 from ingestion.parquet import duckdb_session
 from ingestion.quarantine import write_quarantine
-from ingestion.sources.sql_reading import base_query, describe_columns, read_copy
-from ingestion.sources.sql_window import Window, count_rows, read_window
+from ingestion.readers import read_parquet_files
+from ingestion.sources.sql_reading import (
+    base_query,
+    describe_columns,
+    read_copy,
+    sample_value,
+)
+from ingestion.sources.sql_window import (
+    NoTimeError,
+    Window,
+    count_rows,
+    days_window,
+    read_window,
+)
 from ingestion.spec import (
     CheckedItem,
     Delivery,
@@ -74,25 +89,42 @@ def fetch(context: FetchContext) -> Extract | None:
     config: SqlConfig = context.config
     files: dict[str, Path] = {}
     deliveries: list[Delivery] = []
+    stopped: list[Stopped] = []
     with _snapshot(config) as connection:
         for entity, mapping in config.tables.items():
             with _table_errors(config, entity, mapping):
                 columns = describe_columns(connection, mapping.from_)
                 targets(config, entity, mapping, columns.duckdb_types(), mapping.from_)
-                window = read_window(
-                    connection,
-                    base_query(mapping.from_),
-                    _cursor(config, entity, mapping, columns.names()),
-                    mapping.overlap_minutes,
-                    context.seen.cursors.get(entity),
-                )
+                cursor = _cursor(config, entity, mapping, columns.names())
+                window = _window(context, connection, entity, mapping, cursor)
             if window is None:
+                continue
+            held, flip = judge(
+                entity,
+                context.seen.contracts.get(entity),
+                mapping_digest(mapping),
+                columns.duckdb_types(),
+                mapping.source_columns(),
+            )
+            if flip:
+                values = sample_value(connection, base_query(mapping.from_), flip.column)
+                stopped.append(replace(flip, values=values))
                 continue
             context.progress.step(f"{config.name}: {entity}, {window.rows:,} rows", total=None)
             path = context.staging / f"{entity}.parquet"
-            deliveries.append(_land(context, connection, entity, mapping, window=window, path=path))
+            delivery = _land(context, connection, entity, mapping, window=window, path=path)
+            deliveries.append(replace(delivery, columns=held))
             files[entity] = path
-    return Extract(files, deliveries) if deliveries else None
+    return Extract(files, deliveries, stopped=stopped) if deliveries or stopped else None
+
+
+def replay(context: FetchContext, table: str, file: LocalFile, path: Path) -> Landed:
+    """The good rows of a file of quarantined ones; the database is not asked."""
+    config: SqlConfig = context.config
+    with duckdb_session(context.staging) as connection:
+        reading = read_parquet_files(connection, [file])
+        query = entity_query(connection, config, table, config.tables[table], reading)
+        return land(connection, entity_table(table), reading, query, path)
 
 
 def check(_env: Environment, config: SqlConfig) -> list[CheckedItem]:
@@ -107,6 +139,28 @@ def check(_env: Environment, config: SqlConfig) -> list[CheckedItem]:
                 rows = count_rows(connection, base_query(mapping.from_))
             items.append(CheckedItem(config.name, f"{entity} from {mapping.from_}", f"{rows} rows"))
     return items
+
+
+def _window(
+    context: FetchContext,
+    connection: psycopg.Connection[Any],
+    entity: str,
+    mapping: SqlTable,
+    cursor: str | None,
+) -> Window | None:
+    base, part = base_query(mapping.from_), context.backfill
+    if part is None:
+        seen = context.seen.cursors.get(entity)
+        return read_window(connection, base, cursor, mapping.overlap_minutes, seen)
+    if cursor is None and part.first > part.range_first:
+        return None  # a table without a cursor is read whole, with the first part
+    try:
+        return days_window(connection, base, cursor, part, context.config.time_zone)
+    except NoTimeError as problem:
+        raise context.config.problem(
+            f"the cursor {cursor} is {problem}, no time: {entity} cannot be read again by date",
+            *("tables", entity, "cursor"),
+        ) from None
 
 
 def _land(
@@ -138,7 +192,8 @@ def _land(
         raise count_mismatch(entity_table(entity))
     copy.unlink()
     refused = landed.refused.get(file, [])
-    write_quarantine(context.env, config.name, entity, file, refused)
+    types = reading.original_columns(file)
+    write_quarantine(context.env, config.name, entity, file, refused, columns=types)
     return Delivery(
         entity,
         file,
@@ -222,4 +277,4 @@ def _table_errors(config: SqlConfig, entity: str, mapping: SqlTable) -> Iterator
         ) from None
 
 
-SPEC = SourceSpec("sql", SqlConfig, tables, fetch, check)
+SPEC = SourceSpec("sql", SqlConfig, tables, fetch, check, can_backfill=True, replay=replay)

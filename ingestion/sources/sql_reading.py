@@ -14,6 +14,7 @@ from psycopg import sql
 
 from ingestion.parquet import literal, quote
 from ingestion.readers import Reading, not_landed
+from khach.redact import shape
 
 if TYPE_CHECKING:
     import psycopg
@@ -97,6 +98,18 @@ def describe_columns(connection: psycopg.Connection[Any], from_: str) -> SqlColu
             type_ = f"DECIMAL({column.precision},{column.scale or 0})"
         found.append((column.name, type_))
     return SqlColumns(tuple(found))
+
+
+def sample_value(
+    connection: psycopg.Connection[Any], base: sql.Composable, column: str
+) -> str | None:
+    """The shape of one value of a column (its name in lower case)."""
+    cursor = connection.execute(sql.SQL("select * from {} as t limit 0").format(base))
+    names = [found.name for found in cursor.description or [] if found.name.lower() == column]
+    field = sql.SQL("t.{}").format(sql.Identifier(names[0]))
+    query = sql.SQL("select {field}::text from {base} as t where {field} is not null limit 1")
+    row = connection.execute(query.format(field=field, base=base)).fetchone()
+    return shape(row[0]) if row else None
 
 
 def read_copy(

@@ -9,11 +9,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from psycopg import sql
 
 if TYPE_CHECKING:
     import psycopg
+
+    from ingestion.spec import Backfill
 
 
 _ALWAYS = sql.SQL("true")
@@ -25,7 +28,11 @@ class Window:
 
     predicate: sql.Composable
     rows: int
-    cursor: str
+    cursor: str | None
+
+
+class NoTimeError(Exception):
+    """A cursor's type, which is no date and no timestamp."""
 
 
 def read_window(
@@ -59,6 +66,35 @@ def read_window(
     if newest is None and digest == last["digest"]:
         return None
     return Window(predicate, rows, json.dumps({"max": newest, "digest": digest}))
+
+
+def days_window(
+    connection: psycopg.Connection[Any],
+    base: sql.Composable,
+    column: str | None,
+    part: Backfill,
+    time_zone: str,
+) -> Window | None:
+    """The rows whose cursor lies in the days of a backfill; the whole table without a cursor.
+
+    The window has no cursor of its own: the next ordinary read starts where it would have anyway.
+    """
+    predicate: sql.Composable = _ALWAYS
+    if column is not None:
+        field = sql.SQL("t.{}").format(sql.Identifier(column))
+        query = sql.SQL("select pg_typeof(max({}))::text from {} as t").format(field, base)
+        (type_,) = _row(connection, query)
+        if not str(type_).startswith(("timestamp", "date")):
+            raise NoTimeError(str(type_))
+        ends = list(part.instants(time_zone))
+        if type_ != "timestamp with time zone":  # local times of the source
+            ends = [end.astimezone(ZoneInfo(time_zone)).replace(tzinfo=None) for end in ends]
+        first, after = (_moment(end.isoformat(), str(type_)) for end in ends)
+        predicate = sql.SQL("({field} >= {first} and {field} < {after})").format(
+            field=field, first=first, after=after
+        )
+    rows = count_rows(connection, base, predicate)
+    return Window(predicate, rows, None) if rows else None
 
 
 def _newest(

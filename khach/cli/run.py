@@ -1,14 +1,17 @@
 """`khach run`: the main job once; in the sandbox with its servers. `khach dev`: Dagster's UI."""
 
 from datetime import date
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from khach.cli.output import AsJson, emit, say
-from khach.environment import load_environment
+from khach.environment import Environment, load_environment
 from khach.errors import ConfigError
 from khach.lock import run_lock
+
+if TYPE_CHECKING:
+    from orchestration.session import Days
 
 STAGES = ("ingest", "build", "check", "publish", "sync")
 
@@ -30,9 +33,14 @@ def run(  # noqa: PLR0917 (options of the contract)
         str | None, typer.Option(metavar="TIME", help="With --as-of: what was known then. Later.")
     ] = None,
     from_: Annotated[
-        str | None, typer.Option("--from", metavar="DATE", help="First day of a range. Later.")
+        str | None, typer.Option("--from", metavar="DATE", help="Read these days again: the first.")
     ] = None,
-    to: Annotated[str | None, typer.Option(metavar="DATE", help="Last day. Later.")] = None,
+    to: Annotated[
+        str | None, typer.Option(metavar="DATE", help="The last, in the source's time zone.")
+    ] = None,
+    source: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="With --from: of this source only.")
+    ] = None,
     full_refresh: Annotated[
         bool, typer.Option("--full-refresh", help="Rebuild the warehouse from the lake.")
     ] = False,
@@ -47,13 +55,18 @@ def run(  # noqa: PLR0917 (options of the contract)
     from khach.overview import overview
     from orchestration.run import run_job
 
-    if known_at or from_ or to:
-        raise ConfigError("--known-at, --from and --to come with a later release; nothing was run")
+    if known_at:
+        raise ConfigError("--known-at comes with a later release; nothing was run")
     stages = _stages(select)
     day = parse_day(as_of) if as_of else None
     env = load_environment()
+    days = _days(env, from_, to, source)
+    if days and stages and "ingest" not in stages:
+        raise ConfigError("--from reads days again, but --select leaves out ingest")
     with run_lock(env, "khach run"), sandbox_servers(env):
-        code = run_job(env, select=stages, as_of=day, full_refresh=full_refresh, dry_run=dry_run)
+        code = run_job(
+            env, select=stages, as_of=day, full_refresh=full_refresh, dry_run=dry_run, days=days
+        )
     facts = overview(env)
     people = simulated_people(env)
     document = facts | {"simulated": people, "exit_code": code}
@@ -86,6 +99,24 @@ def parse_day(value: str) -> date:
         return date.fromisoformat(value)
     except ValueError:
         raise ConfigError(f"{value!r} is no date", fix="write it as YYYY-MM-DD") from None
+
+
+def _days(
+    env: Environment, first: str | None, last: str | None, sources: list[str] | None
+) -> "Days | None":
+    """The days to read again; ConfigError when they make no range or a source cannot."""
+    if not first and not last and not sources:
+        return None
+    from ingestion.backfills import parts, require_sources
+    from orchestration.session import Days
+
+    if not first or not last:
+        raise ConfigError(
+            "--from, --to and --source belong together", fix="khach run --from DATE --to DATE"
+        )
+    days = parse_day(first), parse_day(last)
+    parts(*days)
+    return Days(*days, require_sources(env, sources))
 
 
 def _stages(select: str | None) -> tuple[str, ...] | None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from khach.cli.output import AsJson, emit, later, table
+from khach.cli.output import AsJson, emit, table
 from khach.environment import load_environment
 from khach.errors import KhachError
 
@@ -29,23 +29,58 @@ def register(app: typer.Typer) -> None:
 def sources_check(as_json: AsJson = False) -> int:
     """Reach every configured source and read its shape; loads nothing."""
     from ingestion.config import load_sources
+    from ingestion.replay import check_quarantine
     from ingestion.run import check_source
     from khach.cli.servers import sandbox_servers
 
     env = load_environment()
     with sandbox_servers(env):
-        rows = [asdict(item) for source in load_sources(env) for item in check_source(env, source)]
+        rows = [
+            asdict(item)
+            for source in load_sources(env)
+            for item in (*check_source(env, source), *check_quarantine(env, source.name))
+        ]
     columns = ("source", "item", "found", "problem")
     emit(as_json, {"sources": rows}, lambda console: console.print(_records(rows, columns)))
     return 2 if any(row["problem"] for row in rows) else 0
 
 
-later(
-    sources_app,
-    "replay",
-    "Read quarantined lines again after a fix.",
-    fix="the quarantined lines stay in $KHACH_HOME/lake/quarantine until then",
-)
+@sources_app.command("replay", epilog="Example: khach sources replay web_shop")
+def sources_replay(
+    source: Annotated[str, typer.Argument(metavar="SOURCE")],
+    load: Annotated[
+        str | None, typer.Option(metavar="ID", help="A rejected load to read again as a whole.")
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Read quarantined rows again after a fix; with --load, the files of a rejected load."""
+    from khach.cli.servers import sandbox_servers
+    from khach.lock import run_lock
+    from khach.progress import reporter
+
+    env = load_environment()
+    with run_lock(env, "khach sources replay"), sandbox_servers(env), reporter() as progress:
+        if load is None:
+            from ingestion.replay import replay
+
+            found = replay(env, source, progress=progress)
+            rows = [asdict(one) for one in found.tables]
+            landed = found.load
+        else:
+            from ingestion.run import ingest_again
+
+            landed = ingest_again(env, source, load, progress=progress)
+            rows = [{"table": name, **asdict(counts)} for name, counts in landed.tables.items()]
+    load_id = landed.load_id if landed else None
+    what = f"load {load_id} waits for its gate: khach run" if load_id else "no row passes now"
+
+    def render(console: Any) -> None:
+        if rows:
+            console.print(_records(rows, list(rows[0])))
+        console.print(what if rows else "nothing is in the quarantine", markup=False)
+
+    emit(as_json, {"source": source, "load_id": load_id, "tables": rows}, render)
+    return 0
 
 
 @loads_app.callback(invoke_without_command=True)

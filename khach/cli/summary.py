@@ -56,6 +56,19 @@ def draw_rows(console: Console, facts: Mapping[str, Any]) -> None:
     console.print(drawn)
 
 
+def draw_schema_changes(console: Console, facts: Mapping[str, Any]) -> None:
+    """Columns that are new, or typed otherwise, in what was delivered last."""
+    if not facts.get("schema_changes"):
+        return
+    console.print("\n[bold]Columns[/bold] that were not delivered like this before")
+    for row in facts["schema_changes"]:
+        what = f"is new ({row['new_type'] or 'text'})"
+        if row["old_type"]:
+            what = f"was {row['old_type']} and is {row['new_type']}; no mapping reads it"
+        console.print(f"  {row['source']}.{row['table_name']}: {row['column_name']} {what}",
+                      markup=False)  # fmt: skip
+
+
 def draw_gates(console: Console, facts: Mapping[str, Any]) -> None:
     """Checks passed and failed, with the command that lists the failing keys."""
     gates = facts.get("gates")
@@ -145,6 +158,7 @@ def draw_overview(
     """All of it, in the order in which a tired person asks."""
     draw_run(console, facts)
     draw_rows(console, facts)
+    draw_schema_changes(console, facts)
     draw_gates(console, facts)
     draw_people(console, facts, people)
     draw_plans(console, facts)

@@ -8,6 +8,7 @@ from expectation_tables import ALL_ENTITIES, DELIVERIES, land, raw_table, select
 
 from expectations import landing
 from expectations.landing import SUITES, deliveries
+from ingestion.quarantine import BadRow, write_quarantine
 from khach.environment import Environment
 from khach.state import open_state
 
@@ -108,8 +109,8 @@ def test_a_missing_column_fails_instead_of_being_skipped(env: Environment) -> No
 
 @pytest.mark.parametrize(
     ("offered", "quarantined", "blocks", "warns"),
-    [(1000, 1, False, False), (1000, 30, False, True), (1000, 300, True, True),
-     (4, 1, False, False), (2, 2, True, False)],
+    [(1000, 1, False, False), (1000, 8, False, True), (1000, 10, False, True),
+     (1000, 11, True, False), (4, 1, False, False), (2, 2, True, False), (40, 5, True, False)],
 )  # fmt: skip
 def test_the_share_of_quarantined_rows_blocks_only_when_it_is_no_accident(
     env: Environment, offered: int, quarantined: int, blocks: bool, warns: bool
@@ -123,6 +124,30 @@ def test_the_share_of_quarantined_rows_blocks_only_when_it_is_no_accident(
     assert len(results) == len(deliveries.RULES)
     assert any(r.is_blocking for r in results) == blocks
     assert any(not r.is_success and r.severity == "warning" for r in results) == warns
+    assert {r.table_name for r in results} == {"orders"}
+    if blocks:
+        (blocking,) = (r for r in results if r.is_blocking)
+        assert blocking.failed_count == quarantined
+        assert f"{quarantined} of {offered:,} rows" in blocking.rule
+        assert "at most 1.0%" in blocking.rule
+
+
+def test_the_share_is_the_sources_own(env: Environment) -> None:
+    counts = {"table_name": "'orders'", "rows_offered": "100", "rows_landed": "94",
+              "rows_quarantined": "6"}  # fmt: skip
+    land(env, "shop", DELIVERIES, LOAD, select(DELIVERIES, counts, rows=1))
+    for share, blocks in ((0.06, False), (0.05, True), (0.0, True)):
+        results = landing.check(env, "shop", LOAD, max_quarantine_share=share)
+        assert any(r.is_blocking for r in results) == blocks
+
+
+def test_the_keys_of_a_share_are_the_quarantined_rows(env: Environment) -> None:
+    counts = {"table_name": "'orders'", "file": "'o''1.csv'", "rows_offered": "1",
+              "rows_landed": "0", "rows_quarantined": "1"}  # fmt: skip
+    land(env, "shop", DELIVERIES, LOAD, select(DELIVERIES, counts, rows=1))
+    write_quarantine(env, "shop", "orders", "o'1.csv", [BadRow(7, "a is missing", b"x")])
+    (blocking,) = (r for r in landing.check(env, "shop", LOAD) if r.is_blocking)
+    assert duckdb.sql(blocking.failing_sql).fetchall() == [("o'1.csv", 7, "a is missing")]
 
 
 def _accept(env: Environment, loads: list[str], table: str, rows: int) -> None:

@@ -1,7 +1,11 @@
 """A payments source, and what is in the lake and the quarantine after it was read."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import duckdb
 
@@ -42,3 +46,13 @@ def quarantined(env: Environment, source: str, table: str, file: str) -> list[di
     """The quarantine of one delivered file."""
     path = quarantine_path(env, source, table, file)
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def kill_children(folder: Path, seed: int, kills: int, work: str, **environ: str) -> None:
+    """Ingest or replay what `kill_child.py` delivers, killing it at drawn calls."""
+    child = Path(__file__).parent / "kill_child.py"
+    path = f"{Path.cwd()}:{os.environ.get('PYTHONPATH', '')}"
+    subprocess.run(
+        [sys.executable, str(child), str(seed), str(kills), work], check=True,
+        env={**os.environ, **environ, "DELIVERED": str(folder), "PYTHONPATH": path},
+    )  # fmt: skip

@@ -294,8 +294,9 @@ def _land(env: Environment, config: Any, staging: Path, path: Path) -> tuple[Any
     context = FetchContext(env, config, Seen(), staging, Silent())
     new = [LocalFile(path.name, path, "x:y")]
     target = staging / "payments.parquet"
-    result = files._land_entity(context, "payments", config.tables["payments"], new, target)
+    mapping = config.tables["payments"]
+    landed, reading, _ = files._land_entity(context, "payments", mapping, new, target)
     assert entity_table("payments").columns.keys() == set(
         duckdb.sql(f"select * from '{target}' limit 0").columns
     )
-    return result
+    return landed, reading

@@ -1,6 +1,5 @@
 """Loads: committed once or not at all, with verdicts and counts that survive a kill."""
 
-import os
 import random
 import resource
 import shutil
@@ -10,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from landed_data import PAYMENTS, Configure, rows_of
+from landed_data import PAYMENTS, Configure, kill_children, rows_of
 
 from ingestion import lake, run, verdicts
 from ingestion.entities import entity_table
@@ -22,7 +21,6 @@ from khach.errors import BusyError, KhachError
 from khach.state import open_state
 
 ROW = "id,order_id,amount,paid_at\n1,o,1,2026-01-01 10:00:00\n"
-CHILD = Path(__file__).parent / "kill_child.py"
 
 
 def test_a_changed_type_is_refused_by_name_and_the_next_load_still_works(
@@ -154,7 +152,7 @@ def test_killed_at_drawn_calls_the_lake_ends_like_its_undisturbed_twin(
     configure(PAYMENTS)
     seed = random.SystemRandom().randrange(10**6)
     print(f"seed {seed}")  # noqa: T201
-    _child(folder, seed, kills)
+    kill_children(folder, seed, kills, "ingest")
     twin = replace(env, home=tmp_path / "twin")
     twin.home.mkdir()
     ingest(twin, "shop")
@@ -174,14 +172,6 @@ def test_killed_at_drawn_calls_the_lake_ends_like_its_undisturbed_twin(
     present = {path.name[: path.name.rindex(".", 0, -8)] for path in
                lake.raw_folder(env, "shop").glob("*/*.parquet")}  # fmt: skip
     assert present == committed
-
-
-def _child(folder: Path, seed: int, kills: int) -> None:
-    environ = {**os.environ, "DELIVERED": str(folder)}
-    subprocess.run(
-        [sys.executable, str(CHILD), str(seed), str(kills)], check=True,
-        env={**environ, "PYTHONPATH": f"{Path.cwd()}:{environ.get('PYTHONPATH', '')}"},
-    )  # fmt: skip
 
 
 def _quarantine(env: Environment) -> dict[str, str]:

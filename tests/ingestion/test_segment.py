@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from landed_data import Configure, quarantined, rows_of
 
 from ingestion.delivered import LocalFile
+from ingestion.quarantine import quarantine_path
+from ingestion.replay import replay
 from ingestion.run import ingest
 from ingestion.sources.segment import _land_events
 from khach.environment import Environment
@@ -59,6 +61,15 @@ def test_events_land_typed_and_bad_lines_are_quarantined_with_line_and_bytes(
     for line, (original, reason) in bad.items():
         assert reason in refused[line]["reason"]
         assert base64.b64decode(refused[line]["original"]) == original
+    # Nothing was fixed, so nothing passes; a release that reads line 7 lands it as line 7.
+    assert replay(env, "web").load is None
+    assert quarantined(env, "web", "events", "a.ndjson.gz") == list(refused.values())
+    path = quarantine_path(env, "web", "events", "a.ndjson.gz")
+    was, repaired = (base64.b64encode(line).decode() for line in (bad[7][0], event(7)))
+    path.write_text(path.read_text().replace(was, repaired))
+    assert replay(env, "web").load is not None
+    assert rows_of(env, "web", "events", "message_id, _file, _row")[-1] == ("m7", "a.ndjson.gz", 7)
+    assert 7 not in {row["line"] for row in quarantined(env, "web", "events", "a.ndjson.gz")}
 
 
 def test_lines_keep_their_numbers_across_many_files_read_at_once(tmp_path: Path) -> None:

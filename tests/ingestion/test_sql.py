@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ import psycopg
 import pytest
 from landed_data import Configure, quarantined, rows_of
 
+from ingestion.backfills import backfill
 from ingestion.config import load_sources
+from ingestion.replay import replay
 from ingestion.run import check_source, ingest
 from khach.environment import Environment
 from khach.errors import BusyError, ConfigError
@@ -116,6 +119,33 @@ def test_only_what_is_new_changed_or_committed_late_is_read_again(
     assert ingest(env, "tills") is None
 
 
+def test_days_are_read_again_by_the_cursor_and_the_cursor_stays(
+    env: Environment, configure: Configure, tills: psycopg.Connection[Any]
+) -> None:
+    configure(TILLS)
+    for number, at in enumerate(("2026-01-31 23:59+07", "2026-02-01 00:00+07",
+                                 "2026-02-28 23:59+07", "2026-03-01 00:00+07")):  # fmt: skip
+        insert(tills, number, at)
+    ingest(env, "tills")
+    tills.execute("update receipts set note = 'restated' where id < 2")  # the cursor does not move
+    assert len(backfill(env, "tills", date(2026, 2, 1), date(2026, 2, 28))) == 1
+    again = rows_of(env, "tills", "orders", "order_id, full_name")
+    assert again == [("0", "n"), ("1", "n"), ("1", "restated"), ("2", "n"), ("2", "n"), ("3", "n")]
+    assert len(rows_of(env, "tills", "payments", "_row")) == 8  # no cursor: read whole, once
+    insert(tills, 4, "2026-03-02 00:00+07")
+    ingest(env, "tills")
+    assert orders(env)[-1] == "4"
+    assert len(orders(env)) == 7
+    configure(TILLS.replace("cursor: updated_at", "cursor: id"))
+    with pytest.raises(ConfigError, match="the cursor id is bigint, no time"):
+        backfill(env, "tills", date(2026, 2, 1), date(2026, 2, 28))
+    configure(TILLS.replace("cursor: updated_at", "cursor: local_at"))  # a local time
+    assert len(backfill(env, "tills", date(2026, 1, 1), date(2026, 1, 1))) == 1
+    assert len(orders(env)) == 12
+    assert len(backfill(env, "tills", date(2026, 1, 2), date(2026, 1, 2))) == 1
+    assert len(orders(env)) == 12
+
+
 def test_a_number_that_we_cannot_hold_exactly_is_quarantined(
     env: Environment, configure: Configure, tills: psycopg.Connection[Any]
 ) -> None:
@@ -128,6 +158,16 @@ def test_a_number_that_we_cannot_hold_exactly_is_quarantined(
     assert load.tables["payments"].rows_quarantined == 1
     (refused,) = quarantined(env, "tills", "payments", "payments")
     assert re.search(r"amount: 9\.9+ is not a number with at most 4 decimals", refused["reason"])
+    tills.execute("drop table receipts")  # the database is not needed to read the row again
+    configure(
+        TILLS.replace("payment_id: id, amount: amount", "payment_id: id, amount: \"round("
+                      "cast(amount as decimal(38,20)), 4)\"")
+    )  # fmt: skip
+    assert replay(env, "tills").load is not None
+    assert rows_of(env, "tills", "payments", "payment_id, amount, _file, _row") == [
+        ("1", Decimal("0.0333"), "payments", 1)
+    ]
+    assert not quarantined(env, "tills", "payments", "payments")
 
 
 def test_sources_check_counts_rows_and_names_an_unknown_column(
