@@ -4,6 +4,7 @@ import http.server
 import json
 import sqlite3
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from landed_data import Configure
 from mail_platform import FIRST, KEY, LIST, SECOND, fill, member, rows, write_day
 
 from ingestion import pages, rest, verdicts
+from ingestion.backfills import backfill
 from ingestion.config import find_source
 from ingestion.run import LandedLoad, check_source, ingest
 from ingestion.sources import mailchimp as connector
@@ -198,6 +200,24 @@ def test_a_rejected_load_is_read_again(account: Account) -> None:
     assert first is not None
     verdicts.reject(account.env, "email", first.load_id, "test", "a bad day")
     assert account.counts(account.ingest()) == account.counts(first)
+
+
+def test_the_days_of_a_backfill_bring_their_members_and_campaigns_again(account: Account) -> None:
+    counts = account.counts(account.ingest())
+    day, after = FIRST.date(), SECOND.date()
+    changed = Counter(row[0].date() for row in account.landed("members", "last_changed"))
+    assert changed[day]
+    campaigns = account.landed("campaigns", "campaign_id, send_time")
+    sent = {campaign: at.date() for campaign, at in campaigns if at}
+    (load,) = backfill(account.env, "email", day, day)
+    again = account.counts(load)
+    assert again["members"] == changed[day]
+    assert again["members"] < counts["members"]
+    read = {row[0] for row in account.landed("_deliveries", "file") if "sent-to" in row[0]}
+    assert {one for one, on in sent.items() if on == day} <= {file.split("/")[1] for file in read}
+    assert account.ingest() is None  # the cursors are where they were
+    (other,) = backfill(account.env, "email", after, after)
+    assert account.counts(other)["members"] == changed[after]
 
 
 def test_a_value_of_the_wrong_type_goes_to_the_quarantine(living: Account) -> None:
