@@ -88,6 +88,9 @@ class TableReader:
         while offset < total:
             body = api.get(path, {**params, "count": count, "offset": offset})
             total = self._total(body, path)
+            progress = self._context.progress
+            progress.expect(0 if offset else total)
+            progress.advance(max(0, min(count, total - offset)))
             offered = max(0, min(count, total - offset))
             if self._shape.counted:
                 offered = _occurrences(self._shape.counted, body)

@@ -198,7 +198,7 @@ class _Table:
         for row in self.rows:
             groups.setdefault(json.dumps(row.columns), []).append(row)
         name = self._context.config.name
-        self._context.progress.step(f"{name}: replay {self._table.name}", len(self.rows))
+        self._context.progress.step(f"{name}: {self._table.name} from the quarantine")
         parts = [self._read(number, group) for number, group in enumerate(groups.values())]
         query = f"select * from read_parquet([{', '.join(literal(part) for part in parts)}])"
         with duckdb_session(self._context.staging) as connection:

@@ -176,7 +176,7 @@ def _land_new(context: FetchContext, stopped: list[Stopped], mark: str | None) -
     if mark and not stopped:  # a part of which a table was stopped is not done
         marked = [replace(one, backfill=mark) for one in extract.deliveries]
         extract = replace(extract, deliveries=marked)
-    context.progress.step(f"{config.name}: landing", total=None)
+    context.progress.step(f"{config.name}: into the lake")
     return lake.land(env, config.name, tables, extract, context.staging, stopped=stopped)
 
 

@@ -39,6 +39,7 @@ from ingestion.spec import (
 )
 from ingestion.text_readers import read_csv_files, read_ndjson_files, read_xlsx_files
 from khach.errors import KhachError
+from khach.progress import bytes_read
 
 if TYPE_CHECKING:
     from khach.environment import Environment
@@ -79,14 +80,19 @@ def fetch(context: FetchContext) -> Extract | None:
         new = bring_new(context, entity, found)
         if not new:
             continue
-        context.progress.step(f"{config.name}: {entity}", total=None)
+        size = sum(file.path.stat().st_size for file in new)
+        many = f" from {len(new)} files" if len(new) > 1 else ""
+        context.progress.step(f"{config.name}: {entity}{many}", size, unit="bytes")
         path = context.staging / f"{entity}.parquet"
         try:
-            landed, reading, columns = _land_entity(context, entity, mapping, new, path)
+            # Text is read once to be counted, once to be parsed.
+            with bytes_read(context.progress, size, passes=2):
+                landed, reading, columns = _land_entity(context, entity, mapping, new, path)
         except TableStoppedError as stop:
             stopped.append(stop.stopped)
             continue
         files[entity] = path
+        context.progress.note(f"{sum(reading.offered.values()):,} rows")
         assert_unchanged(new)
         deliveries += write_deliveries(context, entity, new, landed, reading, columns=columns)
     return Extract(files, deliveries, stopped=stopped) if deliveries or stopped else None

@@ -212,7 +212,7 @@ class _Reading:
         return totals
 
     def _reader(self, table: str) -> TableReader:
-        self._context.progress.step(f"{self._config.name}: {table}")
+        self._context.progress.step(f"{self._config.name}: {table}", unit="rows")
         return TableReader(self._context, self._connection, TABLES[table], SHAPES[table])
 
     def _read(

@@ -40,6 +40,7 @@ from ingestion.spec import (
     SourceSpec,
     TableSpec,
 )
+from khach.progress import bytes_read
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,9 +107,13 @@ def fetch(context: FetchContext) -> Extract | None:
     new = bring_new(context, EVENTS.name, found)
     if not new:
         return None
-    context.progress.step(f"{config.name}: {len(new)} files of events", total=None)
+    size = sum(file.path.stat().st_size for file in new)
+    many = f" from {len(new)} files" if len(new) > 1 else ""
+    context.progress.step(f"{config.name}: events{many}", size, unit="bytes")
     path = context.staging / "events.parquet"
-    landed, reading = _land_events(new, context.staging, path)
+    with bytes_read(context.progress, size, passes=2):
+        landed, reading = _land_events(new, context.staging, path)
+    context.progress.note(f"{sum(reading.offered.values()):,} rows")
     assert_unchanged(new)
     deliveries = write_deliveries(context, EVENTS.name, new, landed, reading)
     return Extract({EVENTS.name: path}, deliveries)

@@ -27,6 +27,7 @@ from ingestion.quarantine import write_quarantine
 from ingestion.readers import read_parquet_files
 from ingestion.sources.sql_reading import (
     base_query,
+    copy_query,
     describe_columns,
     read_copy,
     sample_value,
@@ -110,7 +111,7 @@ def fetch(context: FetchContext) -> Extract | None:
                 values = sample_value(connection, base_query(mapping.from_), flip.column)
                 stopped.append(replace(flip, values=values))
                 continue
-            context.progress.step(f"{config.name}: {entity}, {window.rows:,} rows", total=None)
+            context.progress.step(f"{config.name}: {entity}", window.rows, unit="rows")
             path = context.staging / f"{entity}.parquet"
             delivery = _land(context, connection, entity, mapping, window=window, path=path)
             deliveries.append(replace(delivery, columns=held))
@@ -178,7 +179,8 @@ def _land(
     with _table_errors(config, entity, mapping):
         columns = describe_columns(connection, mapping.from_).only(wanted)
         file = entity if " " in mapping.from_ else mapping.from_
-        read_copy(connection, base_query(mapping.from_), columns, window.predicate, copy)
+        rows = copy_query(base_query(mapping.from_), columns, window.predicate)
+        read_copy(connection, rows, copy, context.progress)
     for is_parallel in (True, False):
         with duckdb_session(context.staging) as duck:
             reading = columns.reading(copy, file, window.rows, is_parallel=is_parallel)

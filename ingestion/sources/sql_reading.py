@@ -19,6 +19,8 @@ from khach.redact import shape
 if TYPE_CHECKING:
     import psycopg
 
+    from khach.progress import Reporter
+
 _TYPES = {
     "bool": "BOOLEAN",
     "int2": "BIGINT",
@@ -112,21 +114,24 @@ def sample_value(
     return shape(row[0]) if row else None
 
 
-def read_copy(
-    connection: psycopg.Connection[Any],
-    base: sql.Composable,
-    columns: SqlColumns,
-    predicate: sql.Composable,
-    path: Path,
-) -> None:
-    """Stream the rows into a CSV file; the first field is never empty, so no line is blank."""
+def copy_query(
+    base: sql.Composable, columns: SqlColumns, predicate: sql.Composable
+) -> sql.Composed:
+    """The rows as CSV; the first field is never empty, so no line is blank."""
     fields = [sql.SQL("t.{}").format(sql.Identifier(name)) for name in columns.names()]
-    query = sql.SQL("copy (select {} from {} as t where {}) to stdout (format csv)").format(
+    return sql.SQL("copy (select {} from {} as t where {}) to stdout (format csv)").format(
         sql.SQL(", ").join([sql.SQL("1"), *fields]), base, predicate
     )
+
+
+def read_copy(
+    connection: psycopg.Connection[Any], query: sql.Composed, path: Path, progress: Reporter
+) -> None:
+    """Stream the rows into a file; a newline counts as a row for those who watch."""
     with path.open("wb") as out, connection.cursor().copy(query) as rows:
         for block in rows:
             out.write(block)
+            progress.advance(bytes(block).count(b"\n"))
 
 
 def _cast(name: str, type_: str) -> str:
