@@ -52,11 +52,15 @@ class TableReplay:
 
 @dataclass(frozen=True)
 class Replay:
-    """What a replay did; `load` is None when no row passes now."""
+    """What a replay did; `load` is None when no row passes now.
+
+    `withheld` rows are of deliveries that were rejected as a whole (`ingestion.run.ingest_again`).
+    """
 
     source: str
     load: LandedLoad | None
     tables: Sequence[TableReplay]
+    withheld: int = 0
 
 
 def replay(env: Environment, source: str, *, progress: Reporter | None = None) -> Replay:
@@ -70,8 +74,9 @@ def replay(env: Environment, source: str, *, progress: Reporter | None = None) -
     with opened(env, source) as staging:
         rows, gone = open_rows(env, source)
         _settle(env, source, rows, gone)  # an earlier replay may have been killed
+        withheld = len(read_quarantine(env, source)) - len(rows)
         if not rows:
-            return Replay(source, None, ())
+            return Replay(source, None, (), withheld)
         if spec.replay is None:
             raise KhachError(
                 f"source {source}: rows of kind {config.kind} cannot be read again one by one",
@@ -94,7 +99,8 @@ def replay(env: Environment, source: str, *, progress: Reporter | None = None) -
             TableReplay(name, len(one.rows), len(one.passed), len(one.kept))
             for name, one in results.items()
         ]
-        return Replay(source, landed(env, source, load_id) if load_id else None, counts)
+        load = landed(env, source, load_id) if load_id else None
+        return Replay(source, load, counts, withheld)
 
 
 def _land(

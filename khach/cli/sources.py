@@ -59,13 +59,14 @@ def sources_replay(
     from khach.progress import reporter
 
     env = load_environment()
+    withheld = 0
     with run_lock(env, "khach sources replay"), sandbox_servers(env), reporter() as progress:
         if load is None:
             from ingestion.replay import replay
 
             found = replay(env, source, progress=progress)
             rows = [asdict(one) for one in found.tables]
-            landed = found.load
+            landed, withheld = found.load, found.withheld
         else:
             from ingestion.run import ingest_again
 
@@ -77,9 +78,14 @@ def sources_replay(
     def render(console: Any) -> None:
         if rows:
             console.print(_records(rows, list(rows[0])))
-        console.print(what if rows else "nothing is in the quarantine", markup=False)
+        if rows or not withheld:
+            console.print(what if rows else "nothing is in the quarantine", markup=False)
+        if withheld:
+            console.print(f"{withheld:,} more rows are of rejected loads: khach loads lists them; "
+                          f"khach sources replay {source} --load ID", markup=False)  # fmt: skip
 
-    emit(as_json, {"source": source, "load_id": load_id, "tables": rows}, render)
+    document = {"source": source, "load_id": load_id, "tables": rows, "withheld": withheld}
+    emit(as_json, document, render)
     return 0
 
 
