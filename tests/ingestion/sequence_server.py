@@ -21,7 +21,7 @@ from typing import Any
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 
-from ingestion import verdicts
+from ingestion import compaction, verdicts
 from ingestion.lake import committed_loads
 from ingestion.run import ingest, pending_loads
 from ingestion.vars import dbt_sources
@@ -141,6 +141,10 @@ def enter(home: Path) -> None:
     os.environ |= {"KHACH_ENV": "dev", "KHACH_HOME": str(home), "SEQUENCE_HOME": str(home)}
     os.environ["KHACH_CONFIG"] = str(home)
     (home / "sources.yml").write_text(SOURCES)
+
+
+# So that the ingests of a short sequence compact, too, also those that are killed.
+compaction.KEPT_LOADS, compaction.BATCH = 0, 2
 
 
 def main() -> None:
