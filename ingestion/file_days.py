@@ -66,21 +66,17 @@ def _first_days(context: FetchContext, table: TableSpec, since: date) -> Mapping
     """For each landed file, the first day from `since` on of which it has rows (None: none)."""
     column = event_columns().get(table.name)
     column = column or ("updated_at" if "updated_at" in table.columns else None)
-    loads = lake.committed_loads(context.env, context.config.name)
-    files = [
-        str(path)
-        for load in loads
-        for path in lake.load_files(context.env, context.config.name, table.name, load.load_id)
-    ]
-    if not files or column is None:
+    name = context.config.name
+    loads = [load.load_id for load in lake.committed_loads(context.env, name)]
+    relation = lake.load_rows(context.env, name, table.name, loads)
+    if relation is None or column is None:
         return {}
     zone = literal(context.config.time_zone)
     day = f"cast(timezone({zone}, timezone('UTC', {quote(column)})) as date)"
     with duckdb.connect() as connection:
         rows = connection.execute(
-            f"select _file, min({day}) filter ({day} >= ?) from "
-            "read_parquet(?, union_by_name=true) group by _file "
+            f"select _file, min({day}) filter ({day} >= ?) from {relation} group by _file "
             f"having count({quote(column)}) > 0",
-            [since, files],
+            [since],
         ).fetchall()
     return dict(rows)

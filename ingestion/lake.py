@@ -10,7 +10,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from ingestion.contract import Stopped
+from ingestion.manifest import load_of, rows_of, table_files
 from ingestion.parquet import copy_to_parquet, duckdb_session
 from ingestion.quarantine import QuarantinedRow
 from ingestion.spec import Delivery, Extract, TableSpec
@@ -69,10 +70,20 @@ def raw_folder(env: Environment, source: str) -> Path:
     return env.lake / f"raw_{source}"
 
 
-def committed_loads(env: Environment, source: str) -> list[CommittedLoad]:
-    """The landed loads of a source, oldest first."""
+def committed_loads(
+    env: Environment, source: str, known: Mapping[str, datetime] | None = None
+) -> list[CommittedLoad]:
+    """The landed loads of a source, oldest first.
+
+    The records of `known` loads (their id and when they landed) are not read once more, so that
+    the work grows with what is new.
+    """
     loads = []
     for path in sorted((raw_folder(env, source) / "_dlt_loads").glob("*.jsonl")):
+        load_id = path.stem.rpartition("__")[2]  # <schema>__<load_id>.jsonl
+        if known and load_id in known:
+            loads.append(CommittedLoad(load_id, known[load_id]))
+            continue
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
             landed = datetime.fromisoformat(record["inserted_at"])
@@ -84,55 +95,53 @@ def committed_loads(env: Environment, source: str) -> list[CommittedLoad]:
     return sorted(loads, key=lambda load: float(load.load_id))
 
 
-def load_files(env: Environment, source: str, table: str, load_id: str) -> list[Path]:
-    """The Parquet files of one table of one load."""
-    return sorted((raw_folder(env, source) / table).glob(f"{load_id}.*.parquet"))
+def load_rows(env: Environment, source: str, table: str, loads: Collection[str]) -> str | None:
+    """SQL of the rows of some loads of a table, with `_load_id`; None when there is no file."""
+    files = table_files(raw_folder(env, source), table)
+    landed = [path for load in loads for path in files.landed.get(load, [])]
+    compacted = files.compacted(set(loads))
+    return rows_of(landed, compacted, loads) if landed or compacted else None
 
 
 def deliveries(env: Environment, source: str, load_ids: list[str]) -> list[tuple[str, Delivery]]:
     """The `_deliveries` rows of some loads, each with its load id."""
-    files = [
-        str(path) for load in load_ids for path in load_files(env, source, DELIVERIES.name, load)
-    ]
-    if not files:
+    relation = load_rows(env, source, DELIVERIES.name, load_ids)
+    if relation is None:
         return []
     columns = ", ".join(DELIVERIES.columns)
     # The typed empty side gives a column that the files of an older release do not have.
     typed = ", ".join(f"null::{type_} as {n}" for n, type_ in DELIVERIES.duckdb_columns().items())
     with duckdb.connect() as connection:
         rows = connection.execute(
-            f"select split_part(parse_filename(filename), '.parquet', 1), {columns} "
-            f"from (select {typed} where false union all by name "
-            "select * from read_parquet(?, union_by_name=true, filename=true)) order by all",
-            [files],
+            f"select _load_id, {columns} from (select {typed} where false union all by name "
+            f"select * from {relation}) order by all"
         ).fetchall()
-    # The name is <load_id>.<file_id>, and a load id has a dot in it.
-    return [(row[0].rpartition(".")[0], Delivery(*row[1:])) for row in rows]
+    return [(row[0], Delivery(*row[1:])) for row in rows]
 
 
 def replayed(
     env: Environment, source: str, load_ids: list[str]
 ) -> list[tuple[str, QuarantinedRow]]:
     """The rows that some loads took out of the quarantine, each with its load id."""
-    files = [str(f) for load in load_ids for f in load_files(env, source, REPLAYED.name, load)]
-    if not files:
+    relation = load_rows(env, source, REPLAYED.name, load_ids)
+    if relation is None:
         return []
     with duckdb.connect() as connection:
         rows = connection.execute(
-            "select split_part(parse_filename(filename), '.parquet', 1), table_name, record "
-            "from read_parquet(?, filename=true) order by all",
-            [files],
+            f"select _load_id, table_name, record from {relation} order by all"
         ).fetchall()
     return [
-        (name.rpartition(".")[0], QuarantinedRow.from_record(table, json.loads(record)))
-        for name, table, record in rows
+        (load, QuarantinedRow.from_record(table, json.loads(record)))
+        for load, table, record in rows
     ]
 
 
 def tables_present(env: Environment, source: str) -> set[str]:
     """The tables that committed loads have written."""
     folder = raw_folder(env, source)
-    return {path.parent.name for path in folder.glob("*/*.parquet")} if folder.is_dir() else set()
+    if not folder.is_dir():
+        return set()
+    return {path.name for path in folder.iterdir() if any(path.glob("*.parquet"))}
 
 
 def has_pending(env: Environment, source: str) -> bool:
@@ -157,7 +166,7 @@ def remove_leftovers(env: Environment, source: str) -> None:
     """Delete files of loads that were never committed and will not be finished."""
     committed = {load.load_id for load in committed_loads(env, source)}
     for path in raw_folder(env, source).glob("*/*.parquet"):
-        if path.name.removesuffix(".parquet").rpartition(".")[0] not in committed:
+        if load_of(path) not in committed:
             path.unlink()
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ingestion import lake, verdicts
+from ingestion import compaction, lake, verdicts
 from ingestion.config import find_source
 from ingestion.contract import ContractError, Stopped, read_contract
 from ingestion.registry import source_spec
@@ -108,6 +108,8 @@ def opened(env: Environment, source: str) -> Iterator[Path]:
             lake.finish_pending(env, source)
             lake.remove_leftovers(env, source)
         verdicts.record_landed(env, source)
+        compaction.remove_replaced(env, source)
+        compaction.compact(env, source)
         staging.mkdir(parents=True)
         try:
             yield staging
@@ -139,7 +141,7 @@ def read_seen(env: Environment, source: str, *, forget: str | None = None) -> Se
     Their files do, or every run would offer them again and be stopped by them: they come again
     with new content, or when a person says so (`forget` is such a load).
     """
-    loads = [load.load_id for load in lake.committed_loads(env, source)]
+    loads = verdicts.landed_loads(env, source)
     rejected = verdicts.rejected(env, source)
     fingerprints: dict[tuple[str, str], set[str]] = {}
     cursors: dict[str, tuple[float, str]] = {}

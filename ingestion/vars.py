@@ -36,17 +36,19 @@ def dbt_sources(env: Environment) -> list[dict[str, Any]]:
 def newest_event(env: Environment) -> datetime | None:
     """The newest event time (naive UTC) in accepted loads; None when there is none."""
     with open_state(env) as state:
-        loads = state.execute(
-            "select source, load_id from loads where verdict = 'accepted'"
+        rows = state.execute(
+            "select source, list(load_id) from loads where verdict = 'accepted' group by source"
         ).fetchall()
+    loads: dict[str, list[str]] = dict(rows)
     newest: list[datetime] = []
     with duckdb.connect() as connection:
         for table, column in event_columns().items():
-            files = [str(f) for s, load in loads for f in lake.load_files(env, s, table, load)]
-            if not files:
+            found = [lake.load_rows(env, name, table, ids) for name, ids in loads.items()]
+            rows_of = [f"select * from {relation}" for relation in found if relation]
+            if not rows_of:
                 continue
             row = connection.execute(
-                f"select max({column}) from read_parquet(?, union_by_name=true)", [files]
+                f"select max({column}) from ({' union all by name '.join(rows_of)})"
             ).fetchone()
             newest += [row[0]] if row and row[0] else []
     return max(newest, default=None)

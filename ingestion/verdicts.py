@@ -7,6 +7,7 @@ kill is known to the next run.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ingestion import lake
@@ -17,6 +18,8 @@ from khach.runs import utc_now
 from khach.state import open_state
 
 if TYPE_CHECKING:
+    import duckdb
+
     from khach.environment import Environment
 
 
@@ -32,16 +35,10 @@ def reject(env: Environment, source: str, load_id: str, by: str, reason: str) ->
 
 def record_landed(env: Environment, source: str) -> None:
     """Write committed loads that the state file does not know yet, as `pending`; idempotent."""
-    committed = {load.load_id: load for load in lake.committed_loads(env, source)}
-    if not committed:
-        return
     with open_state(env) as state:
-        known = {
-            row[0]
-            for row in state.execute("select load_id from loads where source = ?", [source])
-            .fetchall()
-        }  # fmt: skip
-        for load_id in sorted(set(committed) - known, key=float):
+        known = _known(state, source)
+        committed = {load.load_id: load for load in lake.committed_loads(env, source, known)}
+        for load_id in sorted(set(committed) - set(known), key=float):
             found = lake.deliveries(env, source, [load_id])
             counts = table_counts(found)
             state.execute("begin")
@@ -65,6 +62,13 @@ def record_landed(env: Environment, source: str) -> None:
             state.execute("commit")
 
 
+def landed_loads(env: Environment, source: str) -> list[str]:
+    """The ids of the committed loads, oldest first, as the lake says."""
+    with open_state(env) as state:
+        known = _known(state, source)
+    return [load.load_id for load in lake.committed_loads(env, source, known)]
+
+
 def without_verdict(env: Environment, source: str | None = None) -> list[tuple[str, str]]:
     """(source, load id) of the loads that await a verdict, oldest first."""
     with open_state(env) as state:
@@ -86,11 +90,12 @@ def verdict(env: Environment, source: str, load_id: str) -> str | None:
 
 def rejected(env: Environment, source: str) -> set[str]:
     """The rejected loads of a source."""
-    with open_state(env) as state:
-        rows = state.execute(
-            "select load_id from loads where source = ? and verdict = 'rejected'", [source]
-        ).fetchall()
-    return {row[0] for row in rows}
+    return _with_verdict(env, source, "rejected")
+
+
+def accepted(env: Environment, source: str) -> set[str]:
+    """The accepted loads of a source."""
+    return _with_verdict(env, source, "accepted")
 
 
 def table_counts(
@@ -106,6 +111,19 @@ def table_counts(
             quarantined + found.rows_quarantined,
         )
     return counts
+
+
+def _known(state: duckdb.DuckDBPyConnection, source: str) -> dict[str, datetime]:
+    rows = state.execute("select load_id, landed_at from loads where source = ?", [source])
+    return dict(rows.fetchall())
+
+
+def _with_verdict(env: Environment, source: str, verdict: str) -> set[str]:
+    with open_state(env) as state:
+        rows = state.execute(
+            "select load_id from loads where source = ? and verdict = ?", [source, verdict]
+        ).fetchall()
+    return {row[0] for row in rows}
 
 
 def _judge(

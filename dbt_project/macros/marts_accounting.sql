@@ -4,8 +4,8 @@
 #}
 {% macro raw_key_counts(table, keys) -%}
 {%- set columns = raw_columns(table) -%}
-{%- set files = run_query('select source, file from (' ~ accepted_files_sql(table)
-    ~ ') as accepted order by source, file').rows if execute else [] -%}
+{%- set files = run_query('select source, load_id, file from (' ~ accepted_files_sql(table)
+    ~ ') as accepted order by source, file, load_id').rows if execute else [] -%}
 {%- set is_kept = 'coalesce(_is_kept, true)' if '_is_kept' in columns else 'true' -%}
     select
         cast(null as varchar) as source,
@@ -20,17 +20,13 @@
     union all
     select
         '{{ name }}',
-        regexp_extract(filename, '([^/]+)[.][^./]+[.]parquet$', 1),
+        _load_id,
         {%- for key in keys %}
         cast({{ key }} as varchar),
         {%- endfor %}
         count(case when {{ is_kept }} then 1 end),
         count(case when not {{ is_kept }} then 1 end)
-    from read_parquet([
-        {%- for file in files if file[0] == name %}
-        '{{ file[1] | replace("'", "''") }}'{{ "," if not loop.last }}
-        {%- endfor %}
-    ], union_by_name = true, filename = true)
+    from ({{ rows_of_files(files | selectattr(0, 'equalto', name) | list) }}) as delivered
     group by 1, 2{% for key in keys %}, {{ loop.index + 2 }}{% endfor %}
     {%- endfor %}
 {%- endmacro %}

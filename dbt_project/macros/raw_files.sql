@@ -9,6 +9,10 @@
     A load that was processed and is no longer accepted (rejected afterwards, its source removed,
     its namespace changed, its file erased) cannot be subtracted, because its rows may have
     replaced older ones: the table is emptied and filled again from all accepted loads.
+
+    A load that stands in a table's manifest (adr/0005) is read from the compacted file named
+    there, which holds the rows of many loads, each with its `_load_id`; every other load from the
+    files that carry its id in their names. ingestion/manifest.py reads by the same rule.
 #}
 
 {% macro create_processed_loads() -%}
@@ -22,7 +26,7 @@
 {%- endmacro %}
 
 
-{# One row per file of accepted loads of a raw table: source, namespace, load_id, file. #}
+{# One row per accepted load and file of a raw table: source, namespace, load_id, file. #}
 {% macro accepted_files_sql(table) -%}
     {%- set location = raw_location(table) -%}
     select
@@ -38,19 +42,69 @@
             cast(null as varchar) as file
         where false
         {%- for source in var('sources') if source['kind'] in location['kinds'] %}
-        {%- set folder = var('lake') ~ '/raw_' ~ source['name'] ~ '/' ~ location['folder'] %}
+        {%- set raw = (var('lake') ~ '/raw_' ~ source['name']) | replace("'", "''") %}
+        {%- set compacted = raw ~ '/_compacted/' ~ location['folder'] %}
+        {%- set manifest %}
+            (
+                select unnest(
+                    from_json(content, '[{"load_id":"VARCHAR","file":"VARCHAR"}]'),
+                    recursive := true
+                )
+                from read_text('{{ compacted }}.json')
+            )
+        {%- endset %}
         union all
         select
             '{{ source["name"] }}' as source,
             '{{ source.get("namespace") or source["name"] }}' as namespace,
-            regexp_extract(file, '([^/]+)[.][^./]+[.]parquet$', 1) as load_id,
+            load_id,
             file
-        from glob('{{ folder | replace("'", "''") }}/*.parquet')
+        from (
+            select load_id, '{{ compacted }}/' || file as file from {{ manifest }} as manifest
+            union all
+            select {{ load_id_of('file') }} as load_id, file
+            from glob('{{ raw }}/{{ location["folder"] }}/*.parquet')
+            where load_id not in (select load_id from {{ manifest }} as manifest)
+        ) as files
         {%- endfor %}
     ) as found
     inner join state.main.loads as loads
         on found.source = loads.source and found.load_id = loads.load_id
     where loads.verdict = 'accepted'
+{%- endmacro %}
+
+
+{# The load id in the name of a file as it landed: <load_id>.<file_id>.parquet. #}
+{% macro load_id_of(file) -%}
+    regexp_extract({{ file }}, '([^/]+)[.][^./]+[.]parquet$', 1)
+{%- endmacro %}
+
+
+{#
+    The rows of one source's accepted loads, each with `_load_id`. `files` are rows of
+    `accepted_files_sql`; a compacted file's rows of other loads are left out.
+#}
+{% macro rows_of_files(files) -%}
+    {%- set places = {'landed': {}, 'compacted': {}} -%}
+    {%- for file in files -%}
+        {%- set kind = 'compacted' if '/_compacted/' in file['file'] else 'landed' -%}
+        {%- do places[kind].setdefault(file['file'], []).append(file['load_id']) -%}
+    {%- endfor -%}
+    {%- for kind, found in places.items() if found -%}
+        select
+            {{ '*' if kind == 'compacted'
+                else '* exclude (filename), ' ~ load_id_of('filename') ~ ' as _load_id' }}
+        from read_parquet([
+            {%- for file in found %}
+            '{{ file | replace("'", "''") }}'{{ "," if not loop.last }}
+            {%- endfor %}
+        ], union_by_name = true{{ ', filename = true' if kind == 'landed' }})
+        {%- if kind == 'compacted' %}
+        where _load_id in ({% for file in found %}{% for load in found[file] %}'{{ load }}'
+            {{- ', ' if not loop.last }}{% endfor %}{{ ', ' if not loop.last }}{% endfor %})
+        {%- endif %}
+        {{ 'union all by name ' if kind == 'landed' and places['compacted'] }}
+    {% endfor -%}
 {%- endmacro %}
 
 
@@ -72,11 +126,11 @@
 {%- endmacro %}
 
 
-{# The files this run has to read, in a fixed order. #}
+{# The loads this run has to read and their files, in a fixed order. #}
 {% macro files_to_read(table) -%}
     {%- if not execute -%}{{ return([]) }}{%- endif -%}
     {%- set query -%}
-        select source, namespace, file
+        select source, namespace, load_id, file
         from ({{ accepted_files_sql(table) }}) as accepted
         {%- if is_incremental() and not has_withdrawn_loads(table) %}
         where not exists (
@@ -88,7 +142,7 @@
                 and processed.load_id = accepted.load_id
         )
         {%- endif %}
-        order by source, file
+        order by source, file, load_id
     {%- endset -%}
     {{ return(run_query(query).rows) }}
 {%- endmacro %}
@@ -116,22 +170,17 @@
         {%- endfor %}
         '{{ name }}' as source,
         '{{ own[0][1] }}' as namespace,
-        regexp_extract(filename, '([^/]+)[.][^./]+[.]parquet$', 1) as _load_id
+        _load_id
     from (
         -- The typed empty side gives a column that the files of an older release do not have.
         select
             {%- for column, type in columns.items() %}
             cast(null as {{ type }}) as {{ column }},
             {%- endfor %}
-            cast(null as varchar) as filename
+            cast(null as varchar) as _load_id
         where false
         union all by name
-        select *
-        from read_parquet([
-            {%- for file in own %}
-            '{{ file[2] | replace("'", "''") }}'{{ "," if not loop.last }}
-            {%- endfor %}
-        ], union_by_name = true, filename = true)
+        {{ rows_of_files(own) }}
     ) as landed
     {%- endfor %}
 {%- endmacro %}

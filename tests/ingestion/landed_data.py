@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from ingestion.lake import committed_loads, load_files
+from ingestion.lake import committed_loads, load_rows
 from ingestion.quarantine import quarantine_path
 from khach.environment import Environment
 
@@ -31,15 +31,11 @@ PAYMENTS = """sources:
 
 def rows_of(env: Environment, source: str, table: str, columns: str) -> list[tuple]:
     """Rows of the committed loads of a raw table, sorted."""
-    files = [
-        str(path)
-        for load in committed_loads(env, source)
-        for path in load_files(env, source, table, load.load_id)
-    ]
+    loads = [load.load_id for load in committed_loads(env, source)]
+    relation = load_rows(env, source, table, loads)
+    assert relation
     with duckdb.connect() as connection:
-        return connection.execute(
-            f"select {columns} from read_parquet(?) order by all", [files]
-        ).fetchall()
+        return connection.execute(f"select {columns} from {relation} order by all").fetchall()
 
 
 def quarantined(env: Environment, source: str, table: str, file: str) -> list[dict]:
