@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
+from khach.cli.output import say
 from khach.configuration import check_configuration
 from khach.environment import Environment
 from khach.errors import KhachError
@@ -54,6 +55,8 @@ def run_job(
     ):
         warm.start()
         _execute(session)
+    for notice in session.notices:
+        say(notice)
     _tell(session.errors)
     return session.exit_code()
 
@@ -104,7 +107,6 @@ def _warm_up(stages: Sequence[str]) -> None:
 
 
 def _tell(problems: Sequence[KhachError]) -> None:
-    from khach.cli.output import say
     from khach.redact import redact
 
     for problem in problems:

@@ -56,6 +56,7 @@ class Session:
     days: Days | None = None
     progress: Reporter = field(default_factory=Silent)
     errors: list[KhachError] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
     plans: dict[str, PlanSummary] = field(default_factory=dict)
     stopped: dict[str, ContractError] = field(default_factory=dict)
     _current: str | None = None

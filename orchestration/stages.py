@@ -41,6 +41,11 @@ def ingest_source(session: Session, source: str) -> LandedLoad | None:
     try:
         if days:
             loads = backfill(session.env, source, days.first, days.last, progress=session.progress)
+            if not loads:
+                session.notices.append(
+                    f"source {source}: no delivery from {days.first} to {days.last} is left to "
+                    "be read"
+                )
             return loads[-1] if loads else None
         return ingest(session.env, source, progress=session.progress)
     except ContractError as stopped:  # its other tables have landed and are judged

@@ -14,7 +14,9 @@ from ingestion.file_days import days_in_name
 from ingestion.run import ingest
 from ingestion.spec import SourceSpec
 from khach.environment import Environment
-from khach.errors import ConfigError
+from khach.errors import ConfigError, GateError
+from orchestration import stages
+from orchestration.session import Days, open_session
 
 HEADER = "id,order_id,amount,paid_at\n"
 RANGE = (date(2026, 1, 15), date(2026, 2, 10))
@@ -90,6 +92,31 @@ def test_a_part_that_is_committed_is_not_repeated_until_the_backfill_is_over(
     finish(history, ["shop"], *RANGE)
     assert len(backfill(history, "shop", *RANGE)) == 2
     assert len(backfill(history, "shop", date(2026, 1, 15), date(2026, 1, 15))) == 1  # another one
+
+
+def test_a_backfill_is_open_until_a_run_of_it_ends_well(
+    history: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (history.config / "settings.yml").write_text("as_of: latest\n")
+    monkeypatch.setattr("khach.report.write_report", lambda _env: None)
+    days = Days(*RANGE, sources=["shop"])
+
+    def work(*, fails: bool = False, source: str = "shop") -> list[str]:
+        with open_session(history, stages=("ingest",), days=days) as session:
+            stages.ingest_source(session, source)
+            if fails:
+                session.note("ingest", GateError("a gate"))
+            return session.notices
+
+    before = len(run.lake.committed_loads(history, "shop"))
+    assert work(source="elsewhere") == []  # no source of this backfill: not even looked at
+    assert work(fails=True) == []
+    assert len(run.lake.committed_loads(history, "shop")) == before + 2
+    (notice,) = work()  # what landed is not read again, and now the backfill is over
+    assert "no delivery from 2026-01-15 to 2026-02-10 is left" in notice
+    assert len(run.lake.committed_loads(history, "shop")) == before + 2
+    assert work() == []
+    assert len(run.lake.committed_loads(history, "shop")) == before + 4
 
 
 def test_a_kind_that_cannot_is_refused_before_anything_runs(
