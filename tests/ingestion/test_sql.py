@@ -139,7 +139,8 @@ def test_days_are_read_again_by_the_cursor_and_the_cursor_stays(
     configure(TILLS.replace("cursor: updated_at", "cursor: id"))
     with pytest.raises(ConfigError, match="the cursor id is bigint, no time"):
         backfill(env, "tills", date(2026, 2, 2), date(2026, 2, 28))
-    configure(TILLS.replace("cursor: updated_at", "cursor: local_at"))  # a local time
+    tills.execute("update receipts set local_at = '2026-01-01 20:00'")  # a local time
+    configure(TILLS.replace("cursor: updated_at", "cursor: local_at"))
     assert len(backfill(env, "tills", date(2026, 1, 1), date(2026, 1, 1))) == 1
     assert len(orders(env)) == 12
     assert len(backfill(env, "tills", date(2026, 1, 2), date(2026, 1, 2))) == 1
