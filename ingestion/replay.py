@@ -2,7 +2,7 @@
 
 What passes lands in a load of its own, under the file and row number it was delivered with; the
 same commit says which rows those are (`_replayed`), so that a kill at any line leaves either both
-or neither. Rows whose load is rejected are in the quarantine again (docs/adr/0005).
+or neither. Rows whose load is rejected are in the quarantine again (docs/adr/0006).
 """
 
 from __future__ import annotations
