@@ -63,7 +63,7 @@ def run_job(
 
 def _execute(session: Session) -> None:
     env = session.env
-    session.progress.step("start")
+    session.progress.step("getting ready")
     # dbt, if it must parse, works while the libraries are imported.
     manifest = load_manifest(env) if set(session.stages) != {"ingest"} else None
     from dagster import DagsterInstance

@@ -90,6 +90,7 @@ def fetch(context: FetchContext) -> Extract | None:
                 landed, reading, columns = _land_entity(context, entity, mapping, new, path)
         except TableStoppedError as stop:
             stopped.append(stop.stopped)
+            context.progress.note("stopped: a type flipped")
             continue
         files[entity] = path
         context.progress.note(f"{sum(reading.offered.values()):,} rows")
