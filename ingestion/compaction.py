@@ -1,4 +1,4 @@
-"""Many small files of a raw table into few, without a reader seeing a gap (docs/adr/0005).
+"""Many small files of a raw table into few, without a reader seeing a gap (docs/adr/0007).
 
 A compacted file is written beside the old ones, read back and compared with them, then the
 manifest that names it replaces the old one in a single step. The files it stands for go when the
@@ -31,7 +31,7 @@ from ingestion.manifest import (
     write_manifest,
 )
 from ingestion.parquet import duckdb_session, literal, quote
-from khach.errors import KhachError
+from khach.errors import BusyError, KhachError
 from khach.state import connect
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def compact(env: Environment, source: str, *, at_least: int | None = None) -> li
     raw = lake.raw_folder(env, source)
     tables = sorted(lake.tables_present(env, source))
     files = {table: table_files(raw, table) for table in tables}
-    if all(len(found.landed) < at_least + KEPT_LOADS for found in files.values()):
+    if not any(_is_due(found, at_least) for found in files.values()):
         return []
     committed = verdicts.landed_loads(env, source)
     older = set(committed[: max(0, len(committed) - KEPT_LOADS)])
@@ -99,13 +99,13 @@ def processed_loads(env: Environment, source: str) -> set[str]:
     if not env.warehouse.exists():
         return set()
     models = _models(env)
-    with connect(env.warehouse, read_only=True) as warehouse:
-        try:
+    try:
+        with connect(env.warehouse, read_only=True, wait_seconds=0) as warehouse:
             rows = warehouse.execute(
                 "select model, load_id from staging.processed_loads where source = ?", [source]
             ).fetchall()
-        except duckdb.CatalogException:
-            return set()
+    except (BusyError, duckdb.CatalogException):
+        return set()  # another time
     held: dict[str, set[str]] = {}
     for model, load in rows:
         if models is None or model in models:
@@ -127,6 +127,12 @@ def _models(env: Environment) -> set[str] | None:
         return {node["name"] for node in json.loads(text)["nodes"].values()}
     except (OSError, ValueError, KeyError):
         return None
+
+
+def _is_due(files: TableFiles, at_least: int) -> bool:
+    """Whether there may be something to do, as far as numbers of files tell."""
+    compacted = {entry.file for entry in files.entries}
+    return len(files.landed) >= at_least + KEPT_LOADS or len(compacted) >= at_least
 
 
 @dataclass(frozen=True)
