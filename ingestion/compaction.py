@@ -72,7 +72,7 @@ def remove_replaced(env: Environment, source: str) -> None:
 def compact(env: Environment, source: str, *, at_least: int | None = None) -> list[Compacted]:
     """Put small files together where a table has at least so many; what was written.
 
-    Only accepted loads that every model of the source has processed, and never the newest ones.
+    Only accepted loads that every model of the table has processed, and never the newest ones.
     KhachError when a new file does not read back as the old ones: then nothing is replaced.
     """
     at_least = BATCH if at_least is None else at_least
@@ -84,40 +84,38 @@ def compact(env: Environment, source: str, *, at_least: int | None = None) -> li
     committed = verdicts.landed_loads(env, source)
     older = set(committed[: max(0, len(committed) - KEPT_LOADS)])
     judged = older - {load for _, load in verdicts.without_verdict(env, source)}
-    processed = older & processed_loads(env, source)
+    # What was rejected since the models processed it is not in their tables any more.
+    processed = processed_loads(env, source, tables)
+    accepted = older & verdicts.accepted(env, source)
     done = []
     for table, found in files.items():
         # No model reads our own tables (`_deliveries`, ...), only the next ingest does.
-        loads = judged if table.startswith("_") else processed
+        own = table.startswith("_")
+        loads = judged if own else accepted & processed.get(table, set())
         for chunk in _chunks(found, loads, at_least):
             done.append(_replace(env, source, table, chunk))
     return done
 
 
-def processed_loads(env: Environment, source: str) -> set[str]:
-    """The accepted loads that every model which reads the source has processed."""
-    if not env.warehouse.exists():
-        return set()
+def processed_loads(env: Environment, source: str, tables: list[str]) -> dict[str, set[str]]:
+    """For each table, the loads that every model which reads it has processed."""
+    rows: list[tuple[str, str | None, str]] = []
+    if env.warehouse.exists():
+        try:
+            with connect(env.warehouse, read_only=True, wait_seconds=0) as warehouse:
+                rows = warehouse.execute(
+                    "select model, split_part(raw_table, '.', -1), load_id "
+                    "from staging.processed_loads where source = ?",
+                    [source],
+                ).fetchall()
+        except (BusyError, duckdb.CatalogException, duckdb.BinderException):
+            return {}  # another time
     models = _models(env)
-    try:
-        with connect(env.warehouse, read_only=True, wait_seconds=0) as warehouse:
-            rows = warehouse.execute(
-                "select model, load_id from staging.processed_loads where source = ?", [source]
-            ).fetchall()
-    except (BusyError, duckdb.CatalogException):
-        return set()  # another time
-    held: dict[str, set[str]] = {}
-    for model, load in rows:
+    held: dict[str, dict[str, set[str]]] = {table: {} for table in tables}
+    for model, table, load in rows:
         if models is None or model in models:
-            held.setdefault(model, set()).add(load)
-    # A model of a table that was declared later has nothing of the loads before.
-    first = {model: min(map(float, loads)) for model, loads in held.items()}
-    accepted = verdicts.accepted(env, source)
-    return {
-        load
-        for load in set().union(*held.values()) & accepted
-        if all(load in loads or float(load) < first[model] for model, loads in held.items())
-    }
+            held.get(str(table), {}).setdefault(model, set()).add(load)
+    return {table: set.intersection(*found.values()) for table, found in held.items() if found}
 
 
 def _models(env: Environment) -> set[str] | None:

@@ -23,6 +23,7 @@
         namespace varchar not null,
         load_id varchar not null
     );
+    alter table staging.processed_loads add column if not exists raw_table varchar;
 {%- endmacro %}
 
 
@@ -203,7 +204,8 @@
             '{{ this.identifier }}',
             source,
             namespace,
-            load_id
+            load_id,
+            '{{ config.get("meta")["raw_table"] }}'
         from ({{ accepted_files_sql(config.get('meta')['raw_table']) }}) as accepted
     {%- endif -%}
 {%- endmacro %}
