@@ -1,4 +1,4 @@
-"""Many small files of a raw table into few, without a reader seeing a gap (docs/adr/0005).
+"""Many small files of a raw table into few, without a reader seeing a gap (docs/adr/0007).
 
 A compacted file is written beside the old ones, read back and compared with them, then the
 manifest that names it replaces the old one in a single step. The files it stands for go when the
@@ -31,7 +31,7 @@ from ingestion.manifest import (
     write_manifest,
 )
 from ingestion.parquet import duckdb_session, literal, quote
-from khach.errors import KhachError
+from khach.errors import BusyError, KhachError
 from khach.state import connect
 
 if TYPE_CHECKING:
@@ -72,52 +72,50 @@ def remove_replaced(env: Environment, source: str) -> None:
 def compact(env: Environment, source: str, *, at_least: int | None = None) -> list[Compacted]:
     """Put small files together where a table has at least so many; what was written.
 
-    Only accepted loads that every model of the source has processed, and never the newest ones.
+    Only accepted loads that every model of the table has processed, and never the newest ones.
     KhachError when a new file does not read back as the old ones: then nothing is replaced.
     """
     at_least = BATCH if at_least is None else at_least
     raw = lake.raw_folder(env, source)
     tables = sorted(lake.tables_present(env, source))
     files = {table: table_files(raw, table) for table in tables}
-    if all(len(found.landed) < at_least + KEPT_LOADS for found in files.values()):
+    if not any(_is_due(found, at_least) for found in files.values()):
         return []
     committed = verdicts.landed_loads(env, source)
     older = set(committed[: max(0, len(committed) - KEPT_LOADS)])
     judged = older - {load for _, load in verdicts.without_verdict(env, source)}
-    processed = older & processed_loads(env, source)
+    # What was rejected since the models processed it is not in their tables any more.
+    processed = processed_loads(env, source, tables)
+    accepted = older & verdicts.accepted(env, source)
     done = []
     for table, found in files.items():
         # No model reads our own tables (`_deliveries`, ...), only the next ingest does.
-        loads = judged if table.startswith("_") else processed
+        own = table.startswith("_")
+        loads = judged if own else accepted & processed.get(table, set())
         for chunk in _chunks(found, loads, at_least):
             done.append(_replace(env, source, table, chunk))
     return done
 
 
-def processed_loads(env: Environment, source: str) -> set[str]:
-    """The accepted loads that every model which reads the source has processed."""
-    if not env.warehouse.exists():
-        return set()
-    models = _models(env)
-    with connect(env.warehouse, read_only=True) as warehouse:
+def processed_loads(env: Environment, source: str, tables: list[str]) -> dict[str, set[str]]:
+    """For each table, the loads that every model which reads it has processed."""
+    rows: list[tuple[str, str | None, str]] = []
+    if env.warehouse.exists():
         try:
-            rows = warehouse.execute(
-                "select model, load_id from staging.processed_loads where source = ?", [source]
-            ).fetchall()
-        except duckdb.CatalogException:
-            return set()
-    held: dict[str, set[str]] = {}
-    for model, load in rows:
+            with connect(env.warehouse, read_only=True, wait_seconds=0) as warehouse:
+                rows = warehouse.execute(
+                    "select model, split_part(raw_table, '.', -1), load_id "
+                    "from staging.processed_loads where source = ?",
+                    [source],
+                ).fetchall()
+        except (BusyError, duckdb.CatalogException, duckdb.BinderException):
+            return {}  # another time
+    models = _models(env)
+    held: dict[str, dict[str, set[str]]] = {table: {} for table in tables}
+    for model, table, load in rows:
         if models is None or model in models:
-            held.setdefault(model, set()).add(load)
-    # A model of a table that was declared later has nothing of the loads before.
-    first = {model: min(map(float, loads)) for model, loads in held.items()}
-    accepted = verdicts.accepted(env, source)
-    return {
-        load
-        for load in set().union(*held.values()) & accepted
-        if all(load in loads or float(load) < first[model] for model, loads in held.items())
-    }
+            held.get(str(table), {}).setdefault(model, set()).add(load)
+    return {table: set.intersection(*found.values()) for table, found in held.items() if found}
 
 
 def _models(env: Environment) -> set[str] | None:
@@ -127,6 +125,12 @@ def _models(env: Environment) -> set[str] | None:
         return {node["name"] for node in json.loads(text)["nodes"].values()}
     except (OSError, ValueError, KeyError):
         return None
+
+
+def _is_due(files: TableFiles, at_least: int) -> bool:
+    """Whether there may be something to do, as far as numbers of files tell."""
+    compacted = {entry.file for entry in files.entries}
+    return len(files.landed) >= at_least + KEPT_LOADS or len(compacted) >= at_least
 
 
 @dataclass(frozen=True)

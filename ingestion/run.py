@@ -130,6 +130,18 @@ def pending_loads(env: Environment, *, source: str | None = None) -> list[Landed
     return [_landed(env, name, load_id) for name, load_id in verdicts.without_verdict(env, source)]
 
 
+def compact_all(env: Environment) -> list[compaction.Compacted]:
+    """Put the small files of every source together, however few they are."""
+    done: list[compaction.Compacted] = []
+    for folder in sorted(env.lake.glob("raw_*")):
+        source = folder.name.removeprefix("raw_")
+        with _only_one(env, source), _clear_disk_errors(env, source):
+            verdicts.record_landed(env, source)
+            compaction.remove_replaced(env, source)
+            done += compaction.compact(env, source, at_least=2)
+    return done
+
+
 def check_source(env: Environment, config: SourceConfig) -> list[CheckedItem]:
     """Reach a source without loading: what is there, and whether the mapping fits it."""
     return source_spec(config.kind).check(env, config)

@@ -10,7 +10,7 @@
     its namespace changed, its file erased) cannot be subtracted, because its rows may have
     replaced older ones: the table is emptied and filled again from all accepted loads.
 
-    A load that stands in a table's manifest (adr/0005) is read from the compacted file named
+    A load that stands in a table's manifest (adr/0007) is read from the compacted file named
     there, which holds the rows of many loads, each with its `_load_id`; every other load from the
     files that carry its id in their names. ingestion/manifest.py reads by the same rule.
 #}
@@ -23,6 +23,7 @@
         namespace varchar not null,
         load_id varchar not null
     );
+    alter table staging.processed_loads add column if not exists raw_table varchar;
 {%- endmacro %}
 
 
@@ -203,7 +204,8 @@
             '{{ this.identifier }}',
             source,
             namespace,
-            load_id
+            load_id,
+            '{{ config.get("meta")["raw_table"] }}'
         from ({{ accepted_files_sql(config.get('meta')['raw_table']) }}) as accepted
     {%- endif -%}
 {%- endmacro %}

@@ -130,6 +130,20 @@ def reject(
     _judge(load_id, "rejected", reason, as_json)
 
 
+@loads_app.command("compact", epilog="Example: khach loads compact")
+def compact(as_json: AsJson = False) -> None:
+    """Put small files of the lake together now; a run does so when there are many."""
+    from ingestion.run import compact_all
+    from khach.lock import run_lock
+
+    env = load_environment()
+    with run_lock(env, "khach loads compact"):
+        done = [asdict(one) for one in compact_all(env)]
+    names = ["source", "table", "loads", "rows", "files"]
+    emit(as_json, {"compacted": done}, lambda console: console.print(
+        _records(done, names) if done else "nothing to put together"))  # fmt: skip
+
+
 @checks_app.command("show", epilog="Example: khach checks show r20260629T020000123 orders_volume")
 def checks_show(
     run: Annotated[str, typer.Argument(metavar="RUN")],

@@ -8,6 +8,7 @@ import duckdb
 import pytest
 from tiny_lake import SHOP, TinyLake
 
+from ingestion import compaction
 from khach.environment import Environment
 
 ONE = ("-s", "stg_entities__stores")
@@ -104,6 +105,41 @@ def test_a_column_that_a_release_adds_needs_no_rebuild(lake: TinyLake) -> None:
     assert lake.rows("select province from staging.stg_entities__stores order by store_id") == [
         (None,), ("Hue",)
     ]  # fmt: skip
+
+
+def test_a_compacted_lake_stages_the_same_also_when_verdicts_change(
+    lake: TinyLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compaction, "KEPT_LOADS", 0)
+    for number, name in enumerate(("first", "second", "third"), start=1):
+        rows = [store(name, f"2026-01-0{number}"), store("x", "2026-01-01") | {"store_id": name}]
+        lake.land("shop", "stores", f"{number}.5", rows, "accepted")
+    lake.land("shop", "stores", "4.5", [store("pending", "2026-01-04")], "pending")
+    lake.build(*ONE)
+    before = sorted(stores(lake))
+    (done,) = compaction.compact(lake.env, "shop", at_least=2)
+    assert (done.table, done.loads, done.rows) == ("stores", 3, 6)
+    folder = lake.env.lake / "raw_shop" / "stores"
+    assert len(list(folder.glob("*"))) == 4  # a reader that has listed them may still read them
+
+    lake.build(*ONE, "--full-refresh")  # each row once, though it lies in two files
+    assert sorted(stores(lake)) == before
+    compaction.remove_replaced(lake.env, "shop")
+    assert [path.name for path in folder.glob("*")] == ["4.5.0.parquet"]
+    lake.build(*ONE)  # nothing new
+    lake.build(*ONE, "--full-refresh")
+    assert sorted(stores(lake)) == before
+
+    lake.judge("shop", "3.5", "rejected")
+    lake.build(*ONE)
+    assert sorted(stores(lake)) == [
+        ("S1", "second", "2.5"), ("first", "x", "1.5"), ("second", "x", "2.5")
+    ]  # fmt: skip
+    for load in ("3.5", "4.5"):
+        lake.judge("shop", load, "accepted")
+    lake.build(*ONE)
+    assert sorted(stores(lake)) == [("S1", "pending", "4.5"), *before[1:]]
+    assert lake.rows("select count(*) from staging.processed_loads") == [(4,)]
 
 
 def test_order_lines_alone_are_a_business(env: Environment, modelling_project: Path) -> None:

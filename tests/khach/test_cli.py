@@ -31,10 +31,10 @@ CONTACTS = "row of lan@example.vn, 0912345678"
 COMMANDS = [
     "init", "config check", "sandbox start", "sandbox stop", "sandbox status", "sandbox advance",
     "sandbox report", "run", "dev", "status", "doctor", "query", "sources check", "sources replay",
-    "loads", "loads accept", "loads reject", "checks show", "identity report", "identity evaluate",
-    "identity block", "identity unblock", "identity review", "audiences list", "audiences check",
-    "audiences show", "plan", "apply", "show", "receipts", "reconcile", "why", "customer",
-    "publish", "backup", "restore",
+    "loads", "loads accept", "loads reject", "loads compact", "checks show", "identity report",
+    "identity evaluate", "identity block", "identity unblock", "identity review", "audiences list",
+    "audiences check", "audiences show", "plan", "apply", "show", "receipts", "reconcile", "why",
+    "customer", "publish", "backup", "restore",
 ]  # fmt: skip
 LATER = [
     ("identity", "block", "phone", "+84900000000"),
