@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -122,7 +123,9 @@ class Database(ABC):
         return rows[0] if rows else (None, None)
 
     def tables(self) -> list[str]:
-        """Tables and views that the user may read."""
+        """Tables and views that the user may read; ends a transaction that a query has broken."""
+        with suppress(duckdb.Error):
+            self.duck.execute("rollback")
         return [str(row[0]) for row in self.run(f"from {self.query(self.TABLES)}")]
 
     def count(self, base: str, predicate: str = ALWAYS) -> int:
