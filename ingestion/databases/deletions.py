@@ -108,8 +108,8 @@ def _known_keys(context: FetchContext, entity: str) -> str | None:
     moment = "updated_at" if "updated_at" in others else "cast(null as timestamp)"
     return (
         f"select {quote(key)} as key, max({moment}) as updated_at from {rows} group by all "
-        "having not coalesce(arg_max(_is_deleted, (_load_id::double, coalesce("
-        f"{moment}, timestamp '0001-01-01'), _row)), false)"
+        "having not arg_max(coalesce(_is_deleted, false), (_load_id::double, coalesce("
+        f"{moment}, timestamp '0001-01-01'), _row))"
     )
 
 

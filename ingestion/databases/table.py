@@ -80,7 +80,10 @@ class Table:
         """The rows of a window as a Parquet file; those that do not fit are quarantined."""
         table = entity_table(self.entity)
         with self.errors():
+            context.progress.step(f"{self._config.name}: {self.entity}")
             found = self.read(self.mapping.source_columns(), window.predicate)
+            rows = found.offered[self.file]
+            context.progress.step(f"{self._config.name}: {self.entity}", rows, unit="rows")
             try:
                 query = entity_query(
                     self.database.duck, self._config, self.entity, self.mapping, found
@@ -90,6 +93,7 @@ class Table:
                 raise count_mismatch(table) from None
             except duckdb.Error as problem:
                 raise self.database.meaning(problem) from None
+        context.progress.advance(rows)
         refused = landed.refused.get(self.file, [])
         types = found.original_columns(self.file)
         source = self._config.name
@@ -97,7 +101,7 @@ class Table:
         return Delivery(
             self.entity,
             self.file,
-            rows_offered=found.offered[self.file],
+            rows_offered=rows,
             rows_landed=landed.landed.get(self.file, 0),
             rows_quarantined=len(refused),
             filtered=landed.filtered.get(self.file, 0),

@@ -103,7 +103,6 @@ def _read(context: FetchContext, table: Table, path: Path) -> Delivery | Stopped
     held, flip = judge(table.entity, contract, mapping_digest(mapping), types, read)
     if flip:
         return table.with_sample(flip)
-    context.progress.step(f"{context.config.name}: {table.entity}", total=None)
     delivery = Delivery(table.entity, table.file, 0, 0)
     if window is not None:
         delivery = table.land(context, window, path)

@@ -202,8 +202,12 @@ def test_a_wrong_password_is_exit_2_and_an_unreachable_server_exit_4(
     tills.execute("create role clerk login password 'right'")
     rules.write_text("local all clerk scram-sha-256\n" + before)
     tills.execute("select pg_reload_conf()")
+    wrong = server.replace("postgres:@", "clerk:wr0ng@")
+    with pytest.raises(psycopg.OperationalError):  # the server reads its rules when it can
+        while True:
+            psycopg.connect(wrong).close()
     try:
-        monkeypatch.setenv("TILLS_URL", server.replace("postgres:@", "clerk:wr0ng@"))
+        monkeypatch.setenv("TILLS_URL", wrong)
         with pytest.raises(ConfigError, match="TILLS_URL") as refused:
             ingest(env, "tills")
         assert refused.value.exit_code == 2

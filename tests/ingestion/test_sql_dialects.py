@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 
 import pytest
@@ -13,7 +13,7 @@ from shop_databases import Shop
 from ingestion.config import load_sources
 from ingestion.run import check_source, ingest
 from khach.environment import Environment
-from khach.errors import BusyError, ConfigError
+from khach.errors import BusyError, ConfigError, GateError
 
 SOURCES = """sources:
   tills:
@@ -197,3 +197,52 @@ def test_a_wrong_address_is_exit_2_and_an_unreachable_server_exit_4(
         monkeypatch.setenv("TILLS_URL", f"{scheme}://clerk:wr0ng@127.0.0.1:1/shop")
         with pytest.raises(BusyError):
             ingest(env, "tills")
+
+
+def test_deleted_rows_are_noticed_by_comparing_keys(
+    env: Environment, shop: Shop, configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = {"now": datetime(2026, 1, 1, 12, tzinfo=UTC)}
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return day["now"]
+
+    monkeypatch.setattr("ingestion.sources.sql.datetime", Clock)
+    deletions = "        deletions: {compare_every_days: 7}\n"
+    text = SOURCES[: SOURCES.index("      customers:")].replace("payments:", "customers:")
+    text = text.replace("payment_id", "record_id").replace("order_id", "full_name")
+    text = text.replace("amount: amount", "updated_at: updated_at").replace("paid_at", "created_at")
+    configure(text + deletions)
+    for number in range(1, 4):
+        insert(shop, number)
+    assert ingest(env, "tills") is not None
+    shop.execute("delete from receipts where id = 2")
+    assert ingest(env, "tills").tables["customers"].rows_landed == 2  # the window; no compare yet
+    day["now"] += timedelta(days=7)
+    load = ingest(env, "tills")
+    assert load is not None
+    assert load.tables["customers"].rows_offered == load.tables["customers"].rows_landed == 1
+
+    def dead() -> list[tuple]:
+        columns = "record_id, full_name, created_at, updated_at > '2026-01-02', _is_kept"
+        return rows_of(env, "tills", f"customers", f"{columns}, _is_deleted")
+
+    assert [row for row in dead() if row[-1]] == [("2", None, None, True, True, True)]
+    assert ingest(env, "tills") is None
+    insert(shop, 2)  # the key comes back, and goes again
+    assert ingest(env, "tills") is not None
+    shop.execute("delete from receipts where id = 2")
+    day["now"] += timedelta(days=7)
+    assert ingest(env, "tills") is not None
+    assert len([row for row in dead() if row[-1]]) == 2
+    day["now"] += timedelta(days=7)
+    load = ingest(env, "tills")  # nothing is gone: only that it was compared is remembered
+    assert load is not None
+    assert load.tables["customers"].rows_offered == 0
+    shop.execute("delete from receipts")
+    day["now"] += timedelta(days=7)
+    monkeypatch.setattr("ingestion.databases.deletions._FEW", 0)
+    with pytest.raises(GateError, match="2 of 2 keys of customers are gone"):
+        ingest(env, "tills")
