@@ -181,16 +181,24 @@ def number_or_text(text: str, column: Column) -> str:
     return text if is_number else literal(text)
 
 
-def url_options(
-    config: SourceConfig, url_env: str, url: SplitResult, known: Sequence[str]
-) -> dict[str, str]:
-    """The options after the `?` of a URL; ConfigError for one that is not known."""
-    options = dict(parse_qsl(url.query))
-    for name in options:
-        if name not in known:
-            raise config.problem(
-                f"the address in {url_env} has an unknown option {name!r}",
-                "url_env",
-                fix=f"known: {', '.join(known)}",
-            )
-    return options
+@dataclass(frozen=True)
+class Opening:
+    """What a dialect opens: a URL, named by the variable that holds it, for a DuckDB session."""
+
+    config: SourceConfig
+    url_env: str
+    url: SplitResult
+    duck: duckdb.DuckDBPyConnection
+    scratch: Path
+
+    def options(self, known: Sequence[str]) -> dict[str, str]:
+        """The options after the `?` of the URL; ConfigError for one that is not known."""
+        options = dict(parse_qsl(self.url.query))
+        for name in options:
+            if name not in known:
+                raise self.config.problem(
+                    f"the address in {self.url_env} has an unknown option {name!r}",
+                    "url_env",
+                    fix=f"known: {', '.join(known) or 'none'}",
+                )
+        return options

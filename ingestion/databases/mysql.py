@@ -10,15 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, unquote
-
-import duckdb
+from urllib.parse import unquote
 
 from ingestion.databases.dialect import (
     Column,
     Database,
+    Opening,
     QueryError,
     RefusedError,
     Scan,
@@ -26,12 +23,8 @@ from ingestion.databases.dialect import (
     is_select,
     is_time,
     number_or_text,
-    url_options,
 )
 from ingestion.parquet import literal, load_extension
-
-if TYPE_CHECKING:
-    from ingestion.spec import SourceConfig
 
 _INTEGERS = ("tinyint", "smallint", "mediumint", "int", "integer", "bigint", "year")
 _TYPES = {
@@ -151,47 +144,48 @@ class MySql(Database):
 
     def _column(self, name: str, declared: str) -> Column:
         field = f"t.{self.quote(name)}"
-        word = re.split(r"[( ]", declared.lower(), maxsplit=1)[0]
-        if not word:
+        if not declared:
             problem = "is a datetime or a timestamp, which a query does not tell: make it a view"
             return Column(name, "TIMESTAMP", self.text(field), problem=problem)
-        if any(part in word for part in _BINARY):
-            return Column(name, "BLOB", field, problem="is binary")
-        if word in _INTEGERS or "int" in word:
-            type_ = "HUGEINT" if "unsigned" in declared or word.startswith(("u", "h")) else "BIGINT"
-            return Column(name, type_, self.text(field))
-        if word == "bit":
-            type_ = "BOOLEAN" if declared == "bit(1)" else "HUGEINT"
-            return Column(name, type_, self.text(f"({field} + 0)"))
-        if size := re.match(r"(?:decimal|numeric)\((\d+),(\d+)\)", declared.lower()):
-            fits = int(size[1]) <= 38
-            type_ = f"DECIMAL({size[1]},{size[2]})" if fits else "VARCHAR"
-            return Column(name, type_, self.text(field))
-        if word in ("float", "double"):
-            return Column(name, "DOUBLE", self.text(f"({field} + 0e0)"))
-        return Column(name, _TYPES.get(word, "VARCHAR"), self.text(field))
+        type_, value = _seen(declared.lower(), field)
+        return Column(name, type_, self.text(value), problem="is binary" if type_ == "BLOB" else "")
+
+
+def _seen(declared: str, field: str) -> tuple[str, str]:
+    """The DuckDB type of a declared one, and what of the field is read as text."""
+    word = re.split(r"[( ]", declared, maxsplit=1)[0]
+    type_ = _TYPES.get(word, "VARCHAR")
+    if any(part in word for part in _BINARY):
+        type_ = "BLOB"
+    elif word in _INTEGERS or "int" in word:
+        is_wide = "unsigned" in declared or word.startswith(("u", "h"))
+        type_ = "HUGEINT" if is_wide else "BIGINT"
+    elif word == "bit":
+        type_, field = "BOOLEAN" if declared == "bit(1)" else "HUGEINT", f"({field} + 0)"
+    elif word in ("float", "double"):
+        field = f"({field} + 0e0)"
+    elif size := re.match(r"(?:decimal|numeric)\(([0-9]+),([0-9]+)\)", declared):
+        type_ = f"DECIMAL({size[1]},{size[2]})" if int(size[1]) <= 38 else "VARCHAR"
+    return type_, field
 
 
 @contextmanager
-def connect(
-    config: SourceConfig, url_env: str, url: SplitResult, duck: duckdb.DuckDBPyConnection,
-    scratch: Path,
-) -> Iterator[Database]:  # fmt: skip
+def connect(opening: Opening) -> Iterator[Database]:
     """The database of mysql://user:password@host:port/database."""
-    load_extension(duck, "mysql_scanner")
-    options = url_options(config, url_env, url, _OPTIONS)
+    load_extension(opening.duck, "mysql_scanner")
+    options = opening.options(_OPTIONS)
     settings = {
-        "host": url.hostname or "127.0.0.1",
-        "port": str(url.port or 3306),
-        "user": unquote(url.username or ""),
-        "password": unquote(url.password or ""),
-        "database": unquote(url.path.strip("/")),
+        "host": opening.url.hostname or "127.0.0.1",
+        "port": str(opening.url.port or 3306),
+        "user": unquote(opening.url.username or ""),
+        "password": unquote(opening.url.password or ""),
+        "database": unquote(opening.url.path.strip("/")),
         **options,
     }
     for name, value in _SETTINGS.items():
-        duck.execute(f"set {name} = {value}")
+        opening.duck.execute(f"set {name} = {value}")
     parts = ", ".join(f"{name} {literal(value)}" for name, value in settings.items() if value)
-    duck.execute(f"create secret source_address (type mysql, {parts})")
-    database = MySql(duck, scratch)
+    opening.duck.execute(f"create secret source_address (type mysql, {parts})")
+    database = MySql(opening.duck, opening.scratch)
     database.run("attach '' as source (type mysql, secret source_address, read_only)")
     yield database

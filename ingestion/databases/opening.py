@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ingestion.databases.dialect import Database, RefusedError, UnreachableError
+from ingestion.databases.dialect import Database, Opening, RefusedError, UnreachableError
 from ingestion.parquet import duckdb_session
 from ingestion.spec import secret
 from khach.errors import BusyError
@@ -46,11 +46,12 @@ def open_database(config: SourceConfig, url_env: str, scratch: Path) -> Iterator
             "url_env",
             fix=f"write {', '.join(f'{name}://' for name in _MODULES)}...",
         )
+    plain = url._replace(scheme=scheme)
     dialect = import_module(f"ingestion.databases.{_MODULES[scheme]}")
     try:
         with (
             duckdb_session(scratch) as duck,
-            dialect.connect(config, url_env, url._replace(scheme=scheme), duck, scratch) as found,
+            dialect.connect(Opening(config, url_env, plain, duck, scratch)) as found,
         ):
             yield found
     except RefusedError:

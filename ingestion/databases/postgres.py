@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, quote_plus
-
-import duckdb
+from urllib.parse import quote_plus
 
 from ingestion.databases.dialect import (
     Column,
     Database,
+    Opening,
     QueryError,
     RefusedError,
     Scan,
@@ -21,9 +18,6 @@ from ingestion.databases.dialect import (
 )
 from ingestion.parquet import literal, load_extension
 from ingestion.parquet import quote as quoted
-
-if TYPE_CHECKING:
-    from ingestion.spec import SourceConfig
 
 _OPTIONS = "-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=3"
 # The server's type to the one that a mapping sees and the one in which it arrives.
@@ -106,8 +100,8 @@ class Postgres(Database):
         """An interval before it."""
         return f"({moment} - make_interval(mins => {minutes}))"
 
-    def digest(self, base: str, columns: Sequence[Column], predicate: str) -> str:
-        """Added up by the server."""
+    def digest(self, base: str, columns: Sequence[Column], predicate: str) -> str:  # noqa: ARG002
+        """Added up by the server, over whole rows."""
         total = "coalesce(sum(hashtextextended(t::text, 0)), 0)"
         query = f"select count(*) || ':' || {total} as digest from {base} as t where {predicate}"
         return str(self.row(query)[0])
@@ -130,16 +124,17 @@ class Postgres(Database):
 
 
 @contextmanager
-def connect(
-    config: SourceConfig, url_env: str, url: SplitResult, duck: duckdb.DuckDBPyConnection,
-    scratch: Path,
-) -> Iterator[Database]:  # fmt: skip
+def connect(opening: Opening) -> Iterator[Database]:
     """The database of a URL; everything that libpq understands may stand in it."""
-    load_extension(duck, "postgres_scanner")
+    load_extension(opening.duck, "postgres_scanner")
     wanted = {"connect_timeout": "10", "options": quote_plus(_OPTIONS).replace("+", "%20")}
-    extra = [f"{key}={value}" for key, value in wanted.items() if f"{key}=" not in url.query]
-    database = Postgres(duck, scratch)
-    database.address = url._replace(query="&".join(filter(None, [url.query, *extra]))).geturl()
+    extra = [
+        f"{key}={value}" for key, value in wanted.items() if f"{key}=" not in opening.url.query
+    ]
+    database = Postgres(opening.duck, opening.scratch)
+    database.address = opening.url._replace(
+        query="&".join(filter(None, [opening.url.query, *extra]))
+    ).geturl()
     # What the extension then opens is REPEATABLE READ and READ ONLY.
     database.run(f"attach {literal(database.address)} as source (type postgres, read_only)")
     database.run("begin")

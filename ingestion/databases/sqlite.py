@@ -10,26 +10,22 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, unquote
+from urllib.parse import unquote
 
 import duckdb
 
 from ingestion.databases.dialect import (
     Column,
     Database,
+    Opening,
     QueryError,
     RefusedError,
     Scan,
     UnreachableError,
     is_select,
-    url_options,
 )
 from ingestion.parquet import literal, load_extension
 from ingestion.parquet import quote as quoted
-
-if TYPE_CHECKING:
-    from ingestion.spec import SourceConfig
 
 # SQLite's own rule: a word inside the declared type decides; the first that fits wins. Times and
 # decimals stay text, in which an offset and each digit count.
@@ -136,24 +132,21 @@ def _describe(file: Path, query: str) -> Described:
 
 
 @contextmanager
-def connect(
-    config: SourceConfig, url_env: str, url: SplitResult, duck: duckdb.DuckDBPyConnection,
-    scratch: Path,
-) -> Iterator[Database]:  # fmt: skip
+def connect(opening: Opening) -> Iterator[Database]:
     """The file of sqlite:///relative/path or sqlite:////absolute/path."""
-    url_options(config, url_env, url, ())
-    file = Path(unquote(url.path).removeprefix("/")).expanduser().absolute()
+    opening.options(())
+    file = Path(unquote(opening.url.path).removeprefix("/")).expanduser().absolute()
     if not file.is_file():
-        raise config.problem(
-            f"the database file of {url_env} does not exist",
+        raise opening.config.problem(
+            f"the database file of {opening.url_env} does not exist",
             "url_env",
             fix="write sqlite:///relative/path or sqlite:////absolute/path",
         )
     # Before DuckDB opens the file: to close it once more in this process would drop its locks.
-    froms = [table.from_ for table in getattr(config, "tables", {}).values()]
+    froms = [table.from_ for table in getattr(opening.config, "tables", {}).values()]
     queries = {query: _describe(file, query) for query in froms if is_select(query)}
-    load_extension(duck, "sqlite_scanner")
-    database = Sqlite(duck, scratch, queries)
+    load_extension(opening.duck, "sqlite_scanner")
+    database = Sqlite(opening.duck, opening.scratch, queries)
     database.run(f"attach {literal(file)} as source (type sqlite, read_only)")
     database.run("begin")
     yield database

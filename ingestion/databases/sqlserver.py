@@ -1,14 +1,16 @@
 """SQL Server, by Microsoft's driver in Arrow batches, in one transaction at level SNAPSHOT.
 
-Every value comes as text in a form that has all of its digits. Needs the extra `sqlserver`.
+Every value comes as text in a form that has all of its digits. The driver is not part of the lock.
+Only the SQL is tested; no test has met a real server.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote
 
 import duckdb
@@ -16,6 +18,7 @@ import duckdb
 from ingestion.databases.dialect import (
     Column,
     Database,
+    Opening,
     QueryError,
     RefusedError,
     Scan,
@@ -25,9 +28,6 @@ from ingestion.databases.dialect import (
 )
 from ingestion.parquet import literal
 from khach.errors import ConfigError
-
-if TYPE_CHECKING:
-    from ingestion.spec import SourceConfig
 
 # The server's type to the one that a mapping sees, and its SQL as text over {}.
 _TEXT = "convert(nvarchar(max), {})"
@@ -95,13 +95,17 @@ class SqlServer(Database):
 
     def query(self, sql: str) -> str:
         """Rows as Arrow batches: they can be read once."""
+        self.duck.register("source_rows", self.send(sql).arrow_reader(batch_size=20_000))
+        return "source_rows"
+
+    def send(self, sql: str) -> Any:
+        """A cursor that has run a statement."""
         try:
             cursor = self.connection.cursor()
             cursor.execute(sql)
-            self.duck.register("source_rows", cursor.arrow_reader(batch_size=20_000))
-        except Exception as problem:  # the driver has its own hierarchy
+        except Exception as problem:  # noqa: BLE001 - the driver has its own hierarchy
             raise self.meaning(problem) from None
-        return "source_rows"
+        return cursor
 
     def scan(self, base: str, columns: Sequence[Column], predicate: str) -> Scan:
         """Rows, kept in a file because they can be read from the server only once."""
@@ -164,23 +168,20 @@ def connection_string(url: SplitResult) -> str:
 
 
 @contextmanager
-def connect(
-    config: SourceConfig, url_env: str, url: SplitResult, duck: duckdb.DuckDBPyConnection,
-    scratch: Path,
-) -> Iterator[Database]:  # fmt: skip
+def connect(opening: Opening) -> Iterator[Database]:
     """The database of mssql://user:password@host:port/database."""
     try:
-        import mssql_python
+        driver = import_module("mssql_python")
     except ImportError:
         raise ConfigError(
-            f"source {config.name}: the driver for SQL Server is not installed",
-            fix="uv pip install mssql-python (beside the lock: it is an optional part)",
+            f"source {opening.config.name}: the driver for SQL Server is not installed",
+            fix=".venv/bin/uv pip install mssql-python (it is not part of requirements.lock)",
         ) from None
     try:
-        connection = mssql_python.connect(connection_string(url), autocommit=False)
-    except Exception as problem:
-        raise SqlServer(duck, scratch, None).meaning(problem) from None
+        connection = driver.connect(connection_string(opening.url), autocommit=False)
+    except Exception as problem:  # noqa: BLE001 - the driver has its own hierarchy
+        raise SqlServer(opening.duck, opening.scratch, None).meaning(problem) from None
     with closing(connection):
-        database = SqlServer(duck, scratch, connection)
-        connection.cursor().execute("set transaction isolation level snapshot")
+        database = SqlServer(opening.duck, opening.scratch, connection)
+        database.send("set transaction isolation level snapshot")
         yield database

@@ -58,12 +58,23 @@ class Table:
             return None  # a table without a cursor is read whole, with the first part
         with self.errors():
             if part is None:
-                overlap = self.mapping.overlap_minutes
-                marks = self.marks(context)
-                return read_window(self.database, self.base, self.columns, cursor, overlap, marks)
+                return read_window(
+                    self.database,
+                    self.base,
+                    self.columns,
+                    cursor=cursor,
+                    overlap_minutes=self.mapping.overlap_minutes,
+                    seen=self.marks(context),
+                )
             try:
-                zone = self._config.time_zone
-                return days_window(self.database, self.base, self.columns, cursor, part, zone)
+                return days_window(
+                    self.database,
+                    self.base,
+                    self.columns,
+                    cursor=cursor,
+                    part=part,
+                    time_zone=self._config.time_zone,
+                )
             except NoTimeError as problem:
                 raise self._config.problem(
                     f"the cursor {cursor} is {problem}, no time: {self.entity} cannot be read "

@@ -1,4 +1,4 @@
-"""Tables and queries of a database onto our entities: PostgreSQL, MySQL, MariaDB, SQLite, SQL Server.
+"""Tables and queries of a SQL database onto our entities (dialects: `ingestion.databases`).
 
 Settings: `url_env` (the NAME of the variable that holds the URL, whose scheme names the dialect)
 and `tables`: entity to `from` (a table or one SELECT in the database's own SQL), `columns`,
