@@ -23,6 +23,7 @@ def duckdb_session(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         }
     )
     connection.execute("set timezone = 'UTC'")
+    connection.execute("set enable_progress_bar = false")  # progress is khach.progress's
     try:
         yield connection
     finally:
