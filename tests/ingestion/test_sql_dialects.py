@@ -4,13 +4,18 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 import shop_databases
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from landed_data import Configure, quarantined, rows_of
 from shop_databases import Shop
 
 from ingestion.config import load_sources
+from ingestion.databases.opening import open_database
+from ingestion.databases.table import Table
 from ingestion.run import check_source, ingest
 from khach.environment import Environment
 from khach.errors import BusyError, ConfigError, GateError
@@ -135,6 +140,19 @@ def test_what_no_type_can_hold_is_quarantined_with_a_reason(env: Environment, sh
     assert [row["reason"] for row in refused] == [reason for _, reason in odd[shop.dialect]]
 
 
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+@pytest.mark.parametrize(("column", "value"), [("amount", "'NaN'"), ("sold_at", "'294276-12-31'")])
+def test_one_value_that_binary_copy_would_change_is_refused(
+    env: Environment, shop: Shop, column: str, value: str
+) -> None:
+    insert(shop, 1)
+    insert(shop, 2, **{column: value})
+    load = ingest(env, "tills")
+    assert load is not None
+    counts = load.tables["payments"]
+    assert (counts.rows_landed, counts.rows_quarantined) == (1, 1)
+
+
 def test_only_what_is_new_changed_or_committed_late_is_read_again(
     env: Environment, shop: Shop
 ) -> None:
@@ -247,3 +265,43 @@ def test_deleted_rows_are_noticed_by_comparing_keys(
     monkeypatch.setattr("ingestion.databases.deletions._FEW", 0)
     with pytest.raises(GateError, match="2 of 2 keys of customers are gone"):
         ingest(env, "tills")
+
+
+def _at(year: int) -> datetime:
+    return datetime.fromisoformat(f"{year}-01-01")
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])),
+            st.decimals(min_value=-(10**14) + 1, max_value=10**14 - 1, places=4),
+            st.datetimes(_at(1000), _at(9999)),
+        ),
+        min_size=1,
+        max_size=20,
+    )
+)
+def test_any_value_comes_back(
+    env: Environment, shop: Shop, tmp_path: Path, rows: list[tuple[str, Decimal, datetime]]
+) -> None:
+    if shop.dialect == "sqlite":  # its decimals are doubles: 15 digits are exact
+        rows = [(note, amount % 10**10, at) for note, amount, at in rows]
+    values = ", ".join(
+        f"({n}, {quoted(note)}, {amount}, '{at.isoformat(' ')}')"
+        for n, (note, amount, at) in enumerate(rows)
+    )
+    into = "insert into receipts (id, note, amount, sold_at) values"
+    shop.execute(f"delete from receipts;\n{into} {values}")
+    (config,) = load_sources(env)
+    with open_database(config, "TILLS_URL", tmp_path) as database:
+        table = Table(database, config, "payments", config.tables["payments"])
+        found = table.read(["id", "note", "amount", "sold_at"])
+        assert found.offered == {"receipts": len(rows)}
+        sold_at = "cast(sold_at as timestamp)"
+        landed = database.duck.execute(
+            f"select note, cast(amount as decimal(18,4)), {sold_at}, _malformed from "
+            f"{found.relation(['receipts'], None)} order by cast(id as bigint)"
+        ).fetchall()
+    assert landed == [(*row, None) for row in rows]
