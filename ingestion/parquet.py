@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import duckdb
 
 from ingestion.spec import TableSpec
+from khach.errors import KhachError
 
 
 @contextmanager
@@ -21,10 +23,25 @@ def duckdb_session(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         }
     )
     connection.execute("set timezone = 'UTC'")
+    connection.execute("set enable_progress_bar = false")  # progress is khach.progress's
     try:
         yield connection
     finally:
         connection.close()
+
+
+def load_extension(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Load an extension of DuckDB from its Python package; nothing is downloaded."""
+    package = f"duckdb-extension-{name.replace('_', '-')}"
+    spec = find_spec(package.replace("-", "_"))
+    folder = Path(next(iter(spec.submodule_search_locations or []))) if spec else Path()
+    file = folder / "extensions" / f"v{duckdb.__version__}" / f"{name}.duckdb_extension"
+    if spec is None or not file.exists():
+        raise KhachError(
+            f"the {name} extension of DuckDB {duckdb.__version__} is not installed",
+            fix=f"install {package}=={duckdb.__version__}",
+        )
+    connection.execute(f"load {literal(file)}")
 
 
 def quote(name: str) -> str:

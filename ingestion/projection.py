@@ -6,6 +6,7 @@ quarantined one. Reasons show shapes of values only.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,9 @@ from ingestion.parquet import literal, quote
 from ingestion.spec import DUCKDB_TYPES
 
 _HAS_OFFSET = r"\d{1,2}:\d{2}.*(Z|z|[+-]\d{2}(:?\d{2})?)\s*$"
+_DECIMAL = re.compile(r"DECIMAL\(([0-9]+),([0-9]+)\)")
+_SMALL = ("TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT", "UINTEGER")
+_FITTING = {"i": (*_SMALL, "BIGINT"), "n": _SMALL, "b": ("BOOLEAN",)}
 _WORDS = {"t": "a timestamp", "d": "a date", "i": "a whole number", "b": "true or false"}
 
 
@@ -125,10 +129,13 @@ def _timestamp(column: str, type_: str, time_zone: str) -> str:
 
 def _problem(target: Target, type_: str, time_zone: str) -> str | None:
     """A case expression that names the refused value's shape, or None when nothing can fail."""
-    if target.letter in ("v", "j"):
+    if target.letter in ("v", "j") or target.sql == "null" or _always_fits(target.letter, type_):
         return None
     column = f"raw.{quote(target.name)}"
-    bad = f"{_value(target, type_, time_zone)} is null"
+    value = _value(target, type_, time_zone)
+    bad = f"{value} is null"
+    if target.letter in ("t", "d"):  # infinity is no time, nor is what no calendar has
+        bad = f"coalesce({value} < date '0001-01-01' or {value} >= date '10000-01-01', true)"
     if target.letter in ("n", "i") and (type_ == "VARCHAR" or type_.startswith("DECIMAL")):
         value = f"try_cast({column} as {DUCKDB_TYPES[target.letter]})"
         bad = f"({bad} or {value} != try_cast({column} as decimal(38, 12)))"
@@ -137,6 +144,14 @@ def _problem(target: Target, type_: str, time_zone: str) -> str | None:
         f"case when {column} is not null and {bad} then {literal(target.name + ': ')} || "
         f"{_shape(column)} || {literal(f' is not {words}')} end"
     )
+
+
+def _always_fits(letter: str, type_: str) -> bool:
+    """Whether no value of a declared type can be one that the letter cannot hold."""
+    if size := _DECIMAL.fullmatch(type_):
+        digits, scale = int(size[1]), int(size[2])
+        return letter == "n" and scale <= 4 and digits - scale <= 14
+    return type_ in _FITTING.get(letter, ())
 
 
 def _shape(column: str) -> str:

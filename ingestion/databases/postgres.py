@@ -1,0 +1,141 @@
+"""PostgreSQL: binary COPY through DuckDB's extension, in one REPEATABLE READ transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from urllib.parse import quote_plus
+
+from ingestion.databases.dialect import (
+    Column,
+    Database,
+    Opening,
+    QueryError,
+    RefusedError,
+    Scan,
+    UnreachableError,
+    is_time,
+)
+from ingestion.parquet import literal, load_extension
+from ingestion.parquet import quote as quoted
+
+_OPTIONS = "-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=3"
+# The server's type to the one that a mapping sees and the one in which it arrives.
+_TYPES = {
+    "boolean": ("BOOLEAN", "BOOLEAN"),
+    "smallint": ("BIGINT", "SMALLINT"),
+    "integer": ("BIGINT", "INTEGER"),
+    "bigint": ("BIGINT", "BIGINT"),
+    "real": ("DOUBLE", "FLOAT"),
+    "double precision": ("DOUBLE", "DOUBLE"),
+    "date": ("DATE", "DATE"),
+    "timestamp without time zone": ("TIMESTAMP", "TIMESTAMP"),
+    "timestamp with time zone": ("TIMESTAMP WITH TIME ZONE", "TIMESTAMP WITH TIME ZONE"),
+    "text": ("VARCHAR", "VARCHAR"),
+    "character varying": ("VARCHAR", "VARCHAR"),
+}
+
+
+class Postgres(Database):
+    """A PostgreSQL database."""
+
+    WORDS = {  # noqa: RUF012 - a constant of the class
+        UnreachableError: (
+            "connection refused", "could not translate", "timeout expired", "server closed",
+            "terminating connection", "starting up", "shutting down", "too many connections",
+            "no such file", "could not connect", "connection reset", "unreachable",
+        ),
+        RefusedError: (
+            "authentication failed", "no password supplied", "no pg_hba", 'role "', 'database "',
+            "invalid connection option", "invalid port", "missing \"=\"",
+        ),
+        QueryError: ("failed to prepare query", "does not exist", "permission denied", "no fields"),
+    }  # fmt: skip
+    TABLES = (
+        "select case when schemaname = current_schema() then '' else schemaname || '.' end || name "
+        "from (select schemaname, tablename as name from pg_tables union all "
+        "select schemaname, viewname from pg_views) as t where schemaname not in "
+        "('pg_catalog', 'information_schema') and has_table_privilege(format('%I.%I', schemaname, "
+        "name), 'select') order by 1"
+    )
+
+    def describe(self, from_: str) -> list[Column]:
+        """Names and numeric(p,s) as the extension says them, the rest as PostgreSQL does."""
+        base = self.base(from_)
+        found = self.run(f"describe from {self.query(f'select * from {base} as t limit 0')}")
+        names = [str(row[0]) for row in found]
+        # A join that never matches: the types are known without a row being read.
+        fields = ", ".join(
+            f"pg_typeof(t.{self.quote(name)})::text as c{i}" for i, name in enumerate(names)
+        )
+        types = self.row(f"select {fields} from (select 1) as d left join {base} as t on false")
+        columns = []
+        for (name, duck, *_), type_ in zip(found, types, strict=True):
+            read = f"t.{self.quote(name)}"
+            seen, arrives = _TYPES.get(type_, ("VARCHAR", ""))
+            if type_ == "numeric" and str(duck).startswith("DECIMAL"):
+                seen = arrives = str(duck)
+            problem = "is binary" if type_ == "bytea" else ""
+            read = read if arrives else self.text(read)
+            columns.append(Column(name, seen, read, arrives or seen, type_, problem))
+        return columns
+
+    def query(self, sql: str) -> str:
+        """Rows by binary COPY, on the transaction's own connection."""
+        return f"postgres_query('source', {literal(sql)})"
+
+    def quote(self, name: str) -> str:
+        """Standard SQL."""
+        return quoted(name)
+
+    def text(self, sql: str) -> str:
+        """Dates in ISO, moments in UTC, whatever the server's own settings."""
+        return f"{sql}::text"
+
+    def moment(self, text: str, column: Column) -> str:
+        """A literal of the column's own type."""
+        return f"{literal(text)}::{column.declared}"
+
+    def earlier(self, moment: str, minutes: int) -> str:
+        """An interval before it."""
+        return f"({moment} - make_interval(mins => {minutes}))"
+
+    def digest(self, base: str, columns: Sequence[Column], predicate: str) -> str:  # noqa: ARG002
+        """Added up by the server, over whole rows."""
+        total = "coalesce(sum(hashtextextended(t::text, 0)), 0)"
+        query = f"select count(*) || ':' || {total} as digest from {base} as t where {predicate}"
+        return str(self.row(query)[0])
+
+    def scan(self, base: str, columns: Sequence[Column], predicate: str) -> Scan:
+        """Binary values, where each can be told from another.
+
+        The extension reads NaN as 0 and wraps times beyond its range: where there are such
+        values, all come as text.
+        """
+        fields = [(f"t.{self.quote(c.name)}", c) for c in columns]
+        odd = [f"{field} = 'NaN'" for field, c in fields if c.arrives.startswith("DECIMAL")]
+        odd += [f"{field} > '9999-12-31'" for field, c in fields if is_time(c)]
+        query = f"select count(*) as n, count(*) filter (where {' or '.join(odd) or 'false'}) as m "
+        offered, strange = self.row(f"{query} from {base} as t where {predicate}")
+        if strange:
+            columns = [column.as_text(self) for column in columns]
+        rows = self.query(f"select {self.selected(columns)} from {base} as t where {predicate}")
+        return Scan(rows, int(offered), columns)
+
+
+@contextmanager
+def connect(opening: Opening) -> Iterator[Database]:
+    """The database of a URL; everything that libpq understands may stand in it."""
+    load_extension(opening.duck, "postgres_scanner")
+    wanted = {"connect_timeout": "10", "options": quote_plus(_OPTIONS).replace("+", "%20")}
+    extra = [
+        f"{key}={value}" for key, value in wanted.items() if f"{key}=" not in opening.url.query
+    ]
+    database = Postgres(opening.duck, opening.scratch)
+    database.address = opening.url._replace(
+        query="&".join(filter(None, [opening.url.query, *extra]))
+    ).geturl()
+    # What the extension then opens is REPEATABLE READ and READ ONLY.
+    database.run(f"attach {literal(database.address)} as source (type postgres, read_only)")
+    database.run("begin")
+    yield database

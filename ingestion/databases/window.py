@@ -1,0 +1,116 @@
+"""Which rows of a table are new: a cursor column, with room for transactions that commit late.
+
+The rows just below the last cursor are summed up in a digest. As long as it does not change only
+rows above the cursor are read; when it does (a late commit), that window is read once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from ingestion.databases.dialect import ALWAYS, Column, Database, is_time
+
+if TYPE_CHECKING:
+    from ingestion.spec import Backfill
+
+
+@dataclass(frozen=True)
+class Window:
+    """The rows to read: a predicate over alias `t`; and the marks from which the next starts.
+
+    Without marks the next ordinary read starts where it would have anyway.
+    """
+
+    predicate: str
+    marks: Mapping[str, str | None]
+
+
+class NoTimeError(Exception):
+    """A cursor's type, which is no date and no timestamp."""
+
+
+def read_window(
+    database: Database,
+    base: str,
+    columns: Sequence[Column],
+    *,
+    cursor: str | None,
+    overlap_minutes: int,
+    seen: Mapping[str, Any],
+) -> Window | None:
+    """What is new since `seen` (the marks of the last load that counts); None when nothing is."""
+    last, last_digest = seen.get("max"), seen.get("digest")
+    column = next((column for column in columns if column.name == cursor), None)
+    if column is None:
+        digest = database.digest(base, columns, ALWAYS)
+        is_new = digest != last_digest and not digest.startswith("0:")
+        return Window(ALWAYS, {"max": None, "digest": digest}) if is_new else None
+    newest, is_newer = _newest(database, base, column, last)
+    predicate, near = ALWAYS, ALWAYS
+    if last is not None:
+        near = _near(database, column, last, overlap_minutes)
+        # A row that committed late, or changed without moving its cursor, changes the digest.
+        is_changed = database.digest(base, columns, near) != last_digest
+        if not (is_newer or is_changed):
+            return None
+        predicate = f"t.{database.quote(column.name)} > {database.moment(last, column)}"
+        predicate = f"({predicate} or {near})" if is_changed else predicate
+    if newest is not None:
+        near = _near(database, column, newest, overlap_minutes)
+    digest = database.digest(base, columns, near)
+    if newest is None and (digest == last_digest or digest.startswith("0:")):
+        return None
+    return Window(predicate, {"max": newest, "digest": digest})
+
+
+def days_window(
+    database: Database,
+    base: str,
+    columns: Sequence[Column],
+    *,
+    cursor: str | None,
+    part: Backfill,
+    time_zone: str,
+) -> Window | None:
+    """The rows whose cursor lies in the days of a backfill; the whole table without a cursor."""
+    predicate = ALWAYS
+    column = next((column for column in columns if column.name == cursor), None)
+    if column is not None:
+        if not is_time(column):
+            raise NoTimeError((column.declared or column.type_).lower())
+        ends = list(part.instants(time_zone))
+        if not column.type_.endswith("ZONE"):  # local times of the source
+            ends = [end.astimezone(ZoneInfo(time_zone)).replace(tzinfo=None) for end in ends]
+        field = f"t.{database.quote(column.name)}"
+        first, after = (database.moment(end.isoformat(" "), column) for end in ends)
+        predicate = f"({field} >= {first} and {field} < {after})"
+    return Window(predicate, {}) if database.count(base, predicate) else None
+
+
+def _newest(
+    database: Database, base: str, column: Column, last: str | None
+) -> tuple[str | None, bool]:
+    """The largest cursor ever seen, as text, and whether it is larger than the last one."""
+    name = database.quote(column.name)
+    found = f"select max(t.{name}) as {name} from {base} as t"
+    is_newer = "1"
+    if last is not None:
+        moment = database.moment(last, column)
+        known = f"{found} union all select {moment} as {name}"
+        found = f"select max(u.{name}) as {name} from ({known}) as u"
+        is_newer = f"case when t.{name} > {moment} then 1 else 0 end"
+    read = column.as_text(database).read
+    newest, flag = database.row(
+        f"select {read} as newest, {is_newer} as is_newer from ({found}) as t"
+    )
+    return newest, bool(int(flag))
+
+
+def _near(database: Database, column: Column, last: str, overlap_minutes: int) -> str:
+    """Rows in which a late commit may show: just below the last cursor, or without a cursor."""
+    field, moment = f"t.{database.quote(column.name)}", database.moment(last, column)
+    lowest = database.earlier(moment, overlap_minutes) if is_time(column) else moment
+    return f"(({field} >= {lowest} and {field} <= {moment}) or {field} is null)"

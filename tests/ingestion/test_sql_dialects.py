@@ -1,0 +1,307 @@
+"""Each dialect on a real database: exact values, refused ones, increments, errors with a place."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, tzinfo
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+import shop_databases
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from landed_data import Configure, quarantined, rows_of
+from shop_databases import Shop
+
+from ingestion.config import load_sources
+from ingestion.databases.opening import open_database
+from ingestion.databases.table import Table
+from ingestion.run import check_source, ingest
+from khach.environment import Environment
+from khach.errors import BusyError, ConfigError, GateError
+
+SOURCES = """sources:
+  tills:
+    kind: sql
+    area: pos
+    url_env: TILLS_URL
+    time_zone: Asia/Ho_Chi_Minh
+    tables:
+      payments:
+        from: receipts
+        cursor: updated_at
+        columns:
+          payment_id: id
+          order_id: note
+          amount: amount
+          paid_at: sold_at
+        filter: is_paid
+      customers:
+        from: select id, birthday, big, zoned from receipts where id < 900
+        columns: {record_id: id, birth_date: birthday, external_id: big, created_at: zoned}
+"""
+TABLES = {
+    "postgres": "id bigint primary key, note text, amount numeric(18,4), sold_at timestamp, "
+    "zoned timestamptz, is_paid boolean, birthday date, big numeric(30), photo bytea, "
+    "updated_at timestamp",
+    "mariadb": "id bigint unsigned primary key, note text, amount decimal(18,4), "
+    "sold_at datetime(6), zoned timestamp(6) null, is_paid tinyint(1), birthday date, "
+    "big decimal(65,0), photo blob, updated_at datetime",
+    "sqlite": "id integer primary key, note text, amount numeric(18,4), sold_at timestamp, "
+    "zoned text, is_paid boolean, birthday date, big text, photo blob, updated_at datetime",
+}
+ZONED = {"sqlite": "'2026-01-01T07:00:00.5+07:00'", "postgres": "'2026-01-01 07:00:00.5+07'",
+         "mariadb": "'2026-01-01 00:00:00.5'"}  # fmt: skip
+NOTES = ["", None, 'two\nlines, "quoted"', "\\N", "Đỗ Thị Ánh 😀", "\r\n", "NULL", "it's"]
+
+
+@pytest.fixture(scope="module", params=["postgres", "mariadb", "sqlite"])
+def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+             ) -> Iterator[Shop]:  # fmt: skip
+    """A database of each dialect, of this module's own."""
+    with getattr(shop_databases, request.param)(tmp_path_factory.mktemp("shop")) as shop:
+        yield shop
+
+
+@pytest.fixture
+def shop(database: Shop, monkeypatch: pytest.MonkeyPatch, configure: Configure) -> Shop:
+    """An empty table `receipts`, and a source that reads it."""
+    monkeypatch.setenv("TILLS_URL", database.url)
+    columns = TABLES[database.dialect]
+    database.execute(f"drop table if exists receipts;\ncreate table receipts ({columns})")
+    configure(SOURCES)
+    return database
+
+
+def insert(shop: Shop, number: int, at: str = "2026-01-01 07:00:00", **other: str) -> None:
+    values = {"id": number, "note": "'n'", "is_paid": "true", "updated_at": f"'{at}'", **other}
+    names, fields = ", ".join(values), ", ".join(map(str, values.values()))
+    shop.execute(f"insert into receipts ({names}) values ({fields})")
+
+
+def quoted(text: str | None) -> str:
+    return "null" if text is None else "'" + text.replace("'", "''") + "'"
+
+
+def test_values_arrive_exactly(env: Environment, shop: Shop) -> None:
+    zoned = ZONED[shop.dialect]
+    rows = [
+        f"({n}, {quoted(note)}, {Decimal(n) / 10 + Decimal('0.0001')}, "
+        f"'2026-01-01 07:00:00.123456', {zoned}, {('true', 'false', 'null')[n % 3]}, "
+        f"'1975-04-30', '123456789012345678901234567890', null, '2026-01-01 07:00:00')"
+        for n, note in enumerate(NOTES)
+    ]
+    shop.execute(f"insert into receipts values {', '.join(rows)}")
+    load = ingest(env, "tills")
+    assert load is not None
+    assert {t: (c.rows_offered, c.rows_landed) for t, c in load.tables.items()} == {
+        "payments": (8, 8),
+        "customers": (8, 8),
+    }
+    columns = "payment_id, order_id, amount, paid_at::varchar, _is_kept, _file"
+    assert rows_of(env, "tills", "payments", columns) == [
+        (str(n), note, Decimal(n) / 10 + Decimal("0.0001"),
+         "2026-01-01 00:00:00.123456", n % 3 == 0, "receipts")
+        for n, note in enumerate(NOTES)
+    ]  # fmt: skip
+    found = rows_of(
+        env, "tills", "customers", "distinct birth_date::varchar, external_id, created_at::varchar"
+    )
+    assert found == [("1975-04-30", "123456789012345678901234567890", "2026-01-01 00:00:00.5")]
+
+
+def test_what_no_type_can_hold_is_quarantined_with_a_reason(env: Environment, shop: Shop) -> None:
+    odd: dict[str, list[tuple[dict[str, str], str]]] = {
+        "postgres": [
+            ({"amount": "'NaN'"}, "amount: a value that DECIMAL(18,4) cannot hold"),
+            ({"sold_at": "'infinity'"}, "paid_at: aaaaaaaa is not a timestamp"),
+            ({"sold_at": "'0044-03-15 BC'"}, "sold_at: a value that TIMESTAMP cannot hold"),
+            ({"sold_at": "'294276-12-31'"}, "sold_at: a value that TIMESTAMP cannot hold"),
+        ],
+        "mariadb": [
+            ({"sold_at": "'0000-00-00'"}, "sold_at: a value that TIMESTAMP cannot hold"),
+            ({"sold_at": "'2026-00-00'"}, "sold_at: a value that TIMESTAMP cannot hold"),
+        ],
+        "sqlite": [
+            ({"amount": "'many'"}, "amount: aaaa is not a number with at most 4 decimals"),
+            ({"amount": "1.00001"}, "amount: 9.99999 is not a number with at most 4 decimals"),
+            ({"sold_at": "'soon'"}, "paid_at: aaaa is not a timestamp"),
+            ({"note": "x'ff00'"}, "note: a binary value"),
+            ({"is_paid": "'maybe'"}, "is_paid: a value that BOOLEAN cannot hold"),
+        ],
+    }
+    insert(shop, 0)
+    for number, (values, _) in enumerate(odd[shop.dialect], start=900):
+        insert(shop, number, **values)
+    load = ingest(env, "tills")
+    assert load is not None
+    assert load.tables["payments"].rows_landed == 1
+    refused = quarantined(env, "tills", "payments", "receipts")
+    assert [row["reason"] for row in refused] == [reason for _, reason in odd[shop.dialect]]
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+@pytest.mark.parametrize(("column", "value"), [("amount", "'NaN'"), ("sold_at", "'294276-12-31'")])
+def test_one_value_that_binary_copy_would_change_is_refused(
+    env: Environment, shop: Shop, column: str, value: str
+) -> None:
+    insert(shop, 1)
+    insert(shop, 2, **{column: value})
+    load = ingest(env, "tills")
+    assert load is not None
+    counts = load.tables["payments"]
+    assert (counts.rows_landed, counts.rows_quarantined) == (1, 1)
+
+
+def test_only_what_is_new_changed_or_committed_late_is_read_again(
+    env: Environment, shop: Shop
+) -> None:
+    def landed() -> str:
+        return "".join(row[0] for row in rows_of(env, "tills", "payments", "payment_id"))
+
+    insert(shop, 1, "2026-01-01 07:00:00")
+    insert(shop, 2, "2026-01-01 10:00:00")
+    assert ingest(env, "tills") is not None
+    assert ingest(env, "tills") is None
+    insert(shop, 3, "2026-01-01 11:00:00")
+    assert ingest(env, "tills") is not None
+    assert landed() == "123"
+    shop.execute("update receipts set note = 'm', updated_at = '2026-01-02 00:00:00' where id = 1")
+    assert ingest(env, "tills") is not None
+    assert landed() == "1123"
+    insert(shop, 4, "2026-01-01 23:30:00")  # committed after the cursor had moved past it
+    assert ingest(env, "tills") is not None
+    assert landed() == "111234"
+    shop.execute("insert into receipts (id, amount) values (5, 1)")  # without a cursor value
+    assert ingest(env, "tills") is not None
+    assert set(landed()) == set("12345")
+    assert ingest(env, "tills") is None
+
+
+def test_a_wrong_setting_has_its_place_and_says_what_there_is(
+    env: Environment, shop: Shop, configure: Configure
+) -> None:
+    insert(shop, 1)
+    (config,) = load_sources(env)
+    assert [item.found for item in check_source(env, config)] == ["1 rows", "1 rows"]
+    for right, wrong, line, words in (
+        ("order_id: note", "order_id: nope", 13, "has no column 'nope'"),
+        ("cursor: updated_at", "cursor: nope", 10, "its columns are: id, note"),
+        ("from: receipts", "from: receipt", 9, "there are: .*receipts"),
+        ("select id, birthday", "select nope, birthday", 18, "there are: .*receipts"),
+        ("order_id: note", "order_id: photo", 13, "column photo of receipts is binary"),
+    ):
+        configure(SOURCES.replace(right, wrong))
+        (config,) = load_sources(env)
+        with pytest.raises(ConfigError) as caught:
+            check_source(env, config)
+        assert caught.value.line == line
+        assert re.search(words, f"{caught.value} {caught.value.fix}")
+
+
+def test_a_wrong_address_is_exit_2_and_an_unreachable_server_exit_4(
+    env: Environment, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = {
+        "postgres": "postgresql://clerk:right@/no_such_database?" + shop.url.partition("?")[2],
+        "mariadb": shop.url.replace("r%3Bght", "wr0ng"),
+        "sqlite": shop.url + "x",
+    }
+    monkeypatch.setenv("TILLS_URL", wrong[shop.dialect])
+    with pytest.raises(ConfigError, match="TILLS_URL") as refused:
+        ingest(env, "tills")
+    assert "wr0ng" not in f"{refused.value} {refused.value.__cause__}"
+    scheme = shop.url.partition(":")[0]
+    if scheme != "sqlite":
+        monkeypatch.setenv("TILLS_URL", f"{scheme}://clerk:wr0ng@127.0.0.1:1/shop")
+        with pytest.raises(BusyError):
+            ingest(env, "tills")
+
+
+def test_deleted_rows_are_noticed_by_comparing_keys(
+    env: Environment, shop: Shop, configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = {"now": datetime(2026, 1, 1, 12, tzinfo=UTC)}
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return day["now"].astimezone(tz)
+
+    monkeypatch.setattr("ingestion.sources.sql.datetime", Clock)
+    deletions = "        deletions: {compare_every_days: 7}\n"
+    text = SOURCES[: SOURCES.index("      customers:")].replace("payments:", "customers:")
+    text = text.replace("payment_id", "record_id").replace("order_id", "full_name")
+    text = text.replace("amount: amount", "updated_at: updated_at").replace("paid_at", "created_at")
+    configure(text + deletions)
+    for number in range(1, 4):
+        insert(shop, number)
+    assert ingest(env, "tills") is not None
+    shop.execute("delete from receipts where id = 2")
+    assert ingest(env, "tills").tables["customers"].rows_landed == 2  # the window; no compare yet
+    day["now"] += timedelta(days=7)
+    load = ingest(env, "tills")
+    assert load is not None
+    assert load.tables["customers"].rows_offered == load.tables["customers"].rows_landed == 1
+
+    def dead() -> list[tuple]:
+        columns = "record_id, full_name, created_at, updated_at > '2026-01-02', _is_kept"
+        return rows_of(env, "tills", "customers", f"{columns}, _is_deleted")
+
+    assert [row for row in dead() if row[-1]] == [("2", None, None, True, True, True)]
+    assert ingest(env, "tills") is None
+    insert(shop, 2)  # the key comes back, and goes again
+    assert ingest(env, "tills") is not None
+    shop.execute("delete from receipts where id = 2")
+    day["now"] += timedelta(days=7)
+    assert ingest(env, "tills") is not None
+    assert len([row for row in dead() if row[-1]]) == 2
+    day["now"] += timedelta(days=7)
+    load = ingest(env, "tills")  # nothing is gone: only that it was compared is remembered
+    assert load is not None
+    assert load.tables["customers"].rows_offered == 0
+    shop.execute("delete from receipts")
+    day["now"] += timedelta(days=7)
+    monkeypatch.setattr("ingestion.databases.deletions._FEW", 0)
+    with pytest.raises(GateError, match="2 of 2 keys of customers are gone"):
+        ingest(env, "tills")
+
+
+def _at(year: int) -> datetime:
+    return datetime.fromisoformat(f"{year}-01-01")
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])),
+            st.decimals(min_value=-(10**14) + 1, max_value=10**14 - 1, places=4),
+            st.datetimes(_at(1000), _at(9999)),
+        ),
+        min_size=1,
+        max_size=20,
+    )
+)
+def test_any_value_comes_back(
+    env: Environment, shop: Shop, tmp_path: Path, rows: list[tuple[str, Decimal, datetime]]
+) -> None:
+    if shop.dialect == "sqlite":  # its decimals are doubles: 15 digits are exact
+        rows = [(note, amount % 10**10, at) for note, amount, at in rows]
+    values = ", ".join(
+        f"({n}, {quoted(note)}, {amount}, '{at.isoformat(' ')}')"
+        for n, (note, amount, at) in enumerate(rows)
+    )
+    into = "insert into receipts (id, note, amount, sold_at) values"
+    shop.execute(f"delete from receipts;\n{into} {values}")
+    (config,) = load_sources(env)
+    with open_database(config, "TILLS_URL", tmp_path) as database:
+        table = Table(database, config, "payments", config.tables["payments"])
+        found = table.read(["id", "note", "amount", "sold_at"])
+        assert found.offered == {"receipts": len(rows)}
+        sold_at = "cast(sold_at as timestamp)"
+        landed = database.duck.execute(
+            f"select note, cast(amount as decimal(18,4)), {sold_at}, _malformed from "
+            f"{found.relation(['receipts'], None)} order by cast(id as bigint)"
+        ).fetchall()
+    assert landed == [(*row, None) for row in rows]
