@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 
 from ingestion.pages import TableReader
+from ingestion.paging import by_offset
 from ingestion.parquet import duckdb_session, literal
 from ingestion.rest import Api
 from ingestion.sources.mailchimp_tables import REPORT_FIELDS, REPORTS, SHAPES, TABLES
@@ -219,7 +220,7 @@ class _Reading:
         self, reader: TableReader, path: str, params: Mapping[str, str] | None = None
     ) -> None:
         fields = SHAPES[reader.table.name].fields
-        reader.read(self._api, path, {**(params or {}), "fields": fields}, PAGE_ITEMS)
+        by_offset(reader, self._api, path, {**(params or {}), "fields": fields}, PAGE_ITEMS)
 
     def _cursor(self, table: str) -> dict[str, Any]:
         cursor: dict[str, Any] = json.loads(self._context.seen.cursors.get(table, "{}"))
