@@ -82,3 +82,27 @@
         {%- endfor %}
     group by counts.source, counts.load_id
 {%- endmacro %}
+
+
+{# Which model holds the newest rows of a raw table, deleted ones too. #}
+{% macro staged_table(table) -%}
+    {%- set vendor, dot, name = table.partition('.') -%}
+    {%- if not dot -%}{{ return('stg_entities__' ~ table) }}{%- endif -%}
+    {%- set prefix = 'base_' if vendor in vendor_entities() else 'stg_' -%}
+    {{ return(prefix ~ vendor ~ '__' ~ name) }}
+{%- endmacro %}
+
+
+{# The raw tables of a shop: an order and its lines, coupons and payment arrive as one row. #}
+{% macro woocommerce_accounts(by_source, found) -%}
+    {{ return({
+        'woocommerce.orders': by_source ~ "order_id as k1 from "
+            ~ ref('stg_woocommerce__orders') ~ " where namespace || ':' || order_id in (select"
+            ~ " order_id from " ~ ref('orders') ~ ")",
+        'woocommerce.order_refunds': found['refunds'],
+        'woocommerce.customers': found['customers'],
+        'woocommerce.products': by_source ~ "product_id as k1 from "
+            ~ ref('stg_woocommerce__products') ~ " where product_id in (select product_id from "
+            ~ ref('products') ~ ")",
+    }) }}
+{%- endmacro %}
