@@ -9,7 +9,7 @@ import duckdb
 
 from ingestion import lake
 from ingestion.config import load_sources
-from ingestion.entities import event_columns
+from ingestion.entities import VENDORS_EVENT_COLUMNS, event_columns
 from ingestion.registry import source_spec
 from khach.state import open_state
 
@@ -47,8 +47,11 @@ def newest_event(env: Environment) -> datetime | None:
             rows_of = [f"select * from {relation}" for relation in found if relation]
             if not rows_of:
                 continue
+            columns = (column, *VENDORS_EVENT_COLUMNS.get(table, ()))
+            empty = ", ".join(f"cast(null as timestamp) as {name}" for name in columns)
             row = connection.execute(
-                f"select max({column}) from ({' union all by name '.join(rows_of)})"
+                f"select greatest({', '.join(f'max({name})' for name in columns)}, null) from "
+                f"(select {empty} where false union all by name {' union all by name '.join(rows_of)})"
             ).fetchone()
             newest += [row[0]] if row and row[0] else []
     return max(newest, default=None)
