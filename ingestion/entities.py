@@ -60,25 +60,24 @@ def entity_table(entity: str) -> TableSpec:
     return TableSpec(entity, {**ENTITIES[entity], **TRAILER})
 
 
-def event_columns() -> dict[str, tuple[str, ...]]:
-    """For each raw table, the columns that say when the thing happened (the clock of `latest`).
-
-    Vendors' tables may have the name of an entity: they have a column of their own.
-    """
+def event_columns() -> dict[str, str]:
+    """For each raw table, the column that says when the thing happened (the clock of `latest`)."""
     named = {
-        "orders": ("ordered_at", "date_created_gmt", "created_at"),
-        "order_lines": ("ordered_at",),
-        "payments": ("paid_at", "created_at"),
-        "refunds": ("refunded_at", "created_at"),
-        "consents": ("occurred_at",),
-        "experiments": ("assigned_at",),
-        "survey_responses": ("answered_at",),
+        "orders": "ordered_at",
+        "order_lines": "ordered_at",
+        "payments": "paid_at",
+        "refunds": "refunded_at",
+        "consents": "occurred_at",
+        "experiments": "assigned_at",
+        "survey_responses": "answered_at",
     }
-    vendors = {
-        "events": ("occurred_at",),
-        "email_activity": ("occurred_at",),
-        "sent_to": ("last_open",),
-        "unsubscribes": ("occurred_at",),
-        "order_refunds": ("date_created_gmt",),
-    }
-    return {**named, **vendors}
+    vendors = {"events": "occurred_at", "email_activity": "occurred_at", "sent_to": "last_open"}
+    return {**named, **vendors, "unsubscribes": "occurred_at", "order_refunds": "date_created_gmt"}
+
+
+# Vendors' tables that have the name of an entity, but a column of their own.
+VENDORS_EVENT_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "orders": ("date_created_gmt", "created_at"),
+    "payments": ("created_at",),
+    "refunds": ("created_at",),
+}

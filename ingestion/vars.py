@@ -49,9 +49,10 @@ def newest_event(env: Environment) -> datetime | None:
                 continue
             columns = (column, *VENDORS_EVENT_COLUMNS.get(table, ()))
             empty = ", ".join(f"cast(null as timestamp) as {name}" for name in columns)
+            rows = " union all by name ".join([f"select {empty} where false", *rows_of])
+            newest_of = ", ".join(f"max({name})" for name in columns)
             row = connection.execute(
-                f"select greatest({', '.join(f'max({name})' for name in columns)}, null) from "
-                f"(select {empty} where false union all by name {' union all by name '.join(rows_of)})"
+                f"select greatest({newest_of}, null) from ({rows})"
             ).fetchone()
             newest += [row[0]] if row and row[0] else []
     return max(newest, default=None)

@@ -87,4 +87,6 @@ def test_the_shop_by_api_is_the_shop_by_exports(
         "select distinct trim(regexp_replace(full_name, '\\s+', ' ', 'g')) from members",
         members="user_id",
     )
-    assert set(names) == set(lake.rows("select distinct full_name from staging.stg_woocommerce__customers"))
+    assert set(names) == set(
+        lake.rows("select distinct full_name from staging.stg_woocommerce__customers")
+    )
