@@ -93,6 +93,12 @@ class Reading:
         self._deliveries += [*others, replace(last, cursor=text)]
         self.files[reader.table.name] = file
 
+    def last_cursor(self, table: str) -> dict[str, Any]:
+        """The cursor of this fetch where the table was kept, else the one before."""
+        own = [d.cursor for d in self._deliveries if d.table_name == table and d.cursor]
+        cursor: dict[str, Any] = json.loads(own[-1]) if own else self.cursor(table)
+        return cursor
+
     def add_rows(self, table: str, label: str, query: str, cursor: dict[str, Any]) -> None:
         """Add rows that no page brought, such as tombstones, to what is kept of a table.
 

@@ -12,6 +12,7 @@ MODULES = {
     "segment": "ingestion.sources.segment",
     "mailchimp": "ingestion.sources.mailchimp",
     "woocommerce": "ingestion.sources.woocommerce",
+    "square": "ingestion.sources.square",
 }
 
 

@@ -6,6 +6,8 @@
 {% macro vendor_entities() -%}
     {{ return({
         'woocommerce': ['customers', 'orders', 'order_lines', 'payments', 'refunds', 'products'],
+        'square': ['customers', 'orders', 'order_lines', 'payments', 'refunds', 'products',
+            'stores'],
     }) }}
 {%- endmacro %}
 

@@ -106,3 +106,29 @@
             ~ ref('products') ~ ")",
     }) }}
 {%- endmacro %}
+
+
+{#
+    The raw tables of a Square account. A return is an order there: it is in the marts as the
+    refunds of what was sold. The catalogue's categories are names of products.
+#}
+{% macro square_accounts(by_source, found) -%}
+    {%- set held = {} -%}
+    {%- for table in ['catalog', 'loyalty_accounts'] -%}
+        {%- do held.update({table: by_source ~ 'id as k1 from ' ~ ref('base_square__' ~ table)
+            ~ ' where not coalesce(_is_deleted, false)'}) -%}
+    {%- endfor -%}
+    {{ return({
+        'square.locations': by_source ~ "store_id as k1 from " ~ ref('stg_square__stores')
+            ~ " where store_id in (select store_id from " ~ ref('stores') ~ ")",
+        'square.orders': by_source ~ "order_id as k1 from " ~ ref('stg_square__orders')
+            ~ " where namespace || ':' || order_id in (select order_id from " ~ ref('orders')
+            ~ ") union all select source, id from " ~ ref('base_square__orders') ~ " where "
+            ~ is_square_return('base_square__orders'),
+        'square.payments': found['payments'],
+        'square.refunds': found['refunds'],
+        'square.customers': found['customers'],
+        'square.catalog': held['catalog'],
+        'square.loyalty_accounts': held['loyalty_accounts'],
+    }) }}
+{%- endmacro %}

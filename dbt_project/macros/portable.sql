@@ -59,7 +59,7 @@
 {%- endmacro %}
 {# One row for each element of a JSON array, as JSON; no row for an empty one. #}
 {% macro duckdb__json_elements(expression) -%}
-    unnest(cast({{ expression }} as json[]))
+    unnest(cast(cast({{ expression }} as json) as json[]))
 {%- endmacro %}
 
 

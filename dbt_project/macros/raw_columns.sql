@@ -65,6 +65,26 @@
         'woocommerce.products': 'id v, parent_id v, name v, sku v, type v, status v, price n,'
             ~ ' regular_price n, date_created_gmt t, date_modified_gmt t, categories j, tags j,'
             ~ ' attributes j, meta_data j, _is_deleted b, _file v, _row l',
+        'square.locations': 'id v, name v, status v, timezone v, currency v, country v,'
+            ~ ' created_at t, address j, _is_deleted b, _file v, _row l',
+        'square.customers': 'id v, reference_id v, given_name v, family_name v, email_address v,'
+            ~ ' phone_number v, birthday v, created_at t, updated_at t, version l, address j,'
+            ~ ' preferences j, _is_deleted b, _file v, _row l',
+        'square.orders': 'id v, location_id v, customer_id v, reference_id v, state v,'
+            ~ ' created_at t, updated_at t, closed_at t, version l, total_amount l,'
+            ~ ' total_currency v, net_amount_due_amount l, line_items j, discounts j, returns j,'
+            ~ ' refunds j, tenders j, fulfillments j, metadata j, _is_deleted b, _file v, _row l',
+        'square.payments': 'id v, order_id v, customer_id v, location_id v, status v,'
+            ~ ' source_type v, created_at t, updated_at t, total_amount l, total_currency v,'
+            ~ ' wallet_details j, _is_deleted b, _file v, _row l',
+        'square.refunds': 'id v, payment_id v, order_id v, location_id v, status v, reason v,'
+            ~ ' created_at t, updated_at t, amount_amount l, amount_currency v, _is_deleted b,'
+            ~ ' _file v, _row l',
+        'square.catalog': 'id v, type v, updated_at t, version l, item_data j, category_data j,'
+            ~ ' _is_deleted b, _file v, _row l',
+        'square.loyalty_accounts': 'id v, program_id v, customer_id v, balance l,'
+            ~ ' lifetime_points l, enrolled_at t, created_at t, updated_at t, mapping j,'
+            ~ ' _is_deleted b, _file v, _row l',
     } -%}
     {%- set text = tables[table] | replace('REF', shared['REF']) | replace('ROW', shared['ROW']) -%}
     {%- set columns = {} -%}

@@ -138,7 +138,7 @@ class _Reading(Reading):
         orders = self.files["orders"]
         named = (
             "select distinct id as order_id, json_extract_string(refund, '$.id') as id from "
-            f"(select id, unnest(cast(refunds as json[])) as refund from "
+            f"(select id, unnest(cast(cast(refunds as json) as json[])) as refund from "
             f"read_parquet({literal(orders)}))"
         )
         held = f"select id, order_id from ({self.held('order_refunds')}) where _is_deleted = false"

@@ -47,6 +47,9 @@
 {% if 'woocommerce' in kinds -%}
     {%- do found.update(woocommerce_accounts(by_source, found)) %}
 {%- endif %}
+{% if 'square' in kinds -%}
+    {%- do found.update(square_accounts(by_source, found)) %}
+{%- endif %}
 {% set keys = {
     'mailchimp.members': ['list_id', 'member_id'],
     'mailchimp.sent_to': ['campaign_id', 'member_id'],
