@@ -15,7 +15,7 @@ from typing import Any
 
 import duckdb
 
-from ingestion import lake
+from ingestion import lake, verdicts
 from ingestion.pages import Shape, TableReader
 from ingestion.parquet import copy_to_parquet, literal
 from ingestion.spec import Delivery, Extract, FetchContext, TableSpec
@@ -125,11 +125,16 @@ class Reading:
         self._deliveries.append(Delivery(table, label, count, count, cursor=text))
 
     def held(self, table: str) -> str:
-        """SQL: the newest row of each key that committed loads of a table have, tombstones too."""
+        """SQL: the newest row of each key that the lake has of a table, tombstones too.
+
+        Rejected loads do not count: what they brought is read again.
+        """
         source, env = self.context.config.name, self.context.env
+        rejected = verdicts.rejected(env, source)
         files = [
             str(path)
             for load in lake.committed_loads(env, source)
+            if load.load_id not in rejected
             for path in lake.load_files(env, source, table, load.load_id)
         ]
         columns = self._tables[table].duckdb_columns()

@@ -82,6 +82,11 @@ from intermediate.int_payments where source = '{}'"""
 
 
 def test_figures_by_api_are_those_of_the_exports(world: Path, lake: TinyLake) -> None:
+    compare_the_shop(world, lake)
+    compare_the_tills(world, lake)
+
+
+def compare_the_shop(world: Path, lake: TinyLake) -> None:
     told = Told(
         f"{world}/exports/web_shop/{{}}-*", orders="order_id", order_lines="order_line_id",
         refunds="refund_id", payments="payment_id", members="user_id", products="product_id",
@@ -110,9 +115,7 @@ def test_figures_by_api_are_those_of_the_exports(world: Path, lake: TinyLake) ->
         )
 
 
-def test_figures_of_the_tills_by_api_are_those_of_their_database(
-    world: Path, lake: TinyLake
-) -> None:
+def compare_the_tills(world: Path, lake: TinyLake) -> None:
     told = Told(
         f"{world}/tills/inbox/*/{{}}.csv", receipts="receipt_id", receipt_lines="receipt_line_id",
         returns="return_id", payments="payment_id", members="member_number", stores="store_id",

@@ -14,7 +14,7 @@ import shop_exports as shop
 from landed_data import Configure, rows_of
 from vendor_contract import VendorContract, judged
 
-from ingestion import pages, rest
+from ingestion import pages, rest, verdicts
 from ingestion.config import find_source
 from ingestion.run import LandedLoad, check_source, ingest
 from ingestion.sources import woocommerce as connector
@@ -177,6 +177,14 @@ def test_a_missed_order_is_found_by_comparing_keys(
     shop.write_day(installation.root, "2026-06-27")
     installation.ingest()
     assert installation.rows("orders", "count(distinct id)") == [(12,)]
+
+
+def test_a_rejected_load_is_read_again_with_its_refunds(installation: Installation) -> None:
+    first = installation.ingest()
+    assert first is not None
+    verdicts.reject(installation.env, "shop", first.load_id, "test", "a bad day")
+    again = installation.ingest()
+    assert again is not None and again.tables == first.tables
 
 
 def test_days_read_again_leave_the_cursor_alone(installation: Installation) -> None:
