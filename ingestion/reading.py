@@ -131,23 +131,16 @@ class Reading:
         """
         source, env = self.context.config.name, self.context.env
         rejected = verdicts.rejected(env, source)
-        files = [
-            str(path)
-            for load in lake.committed_loads(env, source)
-            if load.load_id not in rejected
-            for path in lake.load_files(env, source, table, load.load_id)
-        ]
+        committed = [load.load_id for load in lake.committed_loads(env, source)]
+        loads = [load for load in committed if load not in rejected]
         columns = self._tables[table].duckdb_columns()
         empty = ", ".join(f"cast(null as {type_}) as {name}" for name, type_ in columns.items())
-        if not files:
-            return f"select {empty} where false"
-        names = ", ".join(literal(file) for file in files)
+        rows = f"select {empty}, cast(null as varchar) as _load_id where false"
+        if relation := lake.load_rows(env, source, table, loads):
+            rows += f" union all by name select * from {relation}"
         return (
-            f"select * from (select {empty}, cast(null as varchar) as filename where false "
-            f"union all by name select * from read_parquet([{names}], union_by_name=true, "
-            "filename=true)) "
-            "qualify row_number() over (partition by id order by parse_filename(filename) desc, "
-            "_file desc, _row desc) = 1"
+            f"select * from ({rows}) qualify row_number() over (partition by id order by "
+            "cast(_load_id as double) desc, _file desc, _row desc) = 1"
         )
 
     def digest(self, table: str, rows: str) -> str:

@@ -49,10 +49,8 @@ def newest_event(env: Environment) -> datetime | None:
                 continue
             columns = (column, *VENDORS_EVENT_COLUMNS.get(table, ()))
             empty = ", ".join(f"cast(null as timestamp) as {name}" for name in columns)
-            rows = " union all by name ".join([f"select {empty} where false", *rows_of])
+            told = " union all by name ".join([f"select {empty} where false", *rows_of])
             newest_of = ", ".join(f"max({name})" for name in columns)
-            row = connection.execute(
-                f"select greatest({newest_of}, null) from ({rows})"
-            ).fetchone()
+            row = connection.execute(f"select greatest({newest_of}, null) from ({told})").fetchone()
             newest += [row[0]] if row and row[0] else []
     return max(newest, default=None)
