@@ -72,4 +72,12 @@ def event_columns() -> dict[str, str]:
         "survey_responses": "answered_at",
     }
     vendors = {"events": "occurred_at", "email_activity": "occurred_at", "sent_to": "last_open"}
-    return {**named, **vendors, "unsubscribes": "occurred_at"}
+    return {**named, **vendors, "unsubscribes": "occurred_at", "order_refunds": "date_created_gmt"}
+
+
+# Vendors' tables that have the name of an entity, but a column of their own.
+VENDORS_EVENT_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "orders": ("date_created_gmt", "created_at"),
+    "payments": ("created_at",),
+    "refunds": ("created_at",),
+}

@@ -1,8 +1,9 @@
 """Pages of JSON to Parquet: DuckDB parses some 200 files at a time, and every page is counted.
 
 A page never becomes Python objects (PITFALLS.md): its bytes go to a file, and the rows offered
-are read from the bytes, by `total_items` or by counting a key, before anything parses them. A row
-whose key is missing or whose value is not of its type goes to the quarantine.
+are what the vendor announces (`ingestion.paging`), or are counted in the bytes, by a key or as the
+elements of the array, apart from the reading of their values. A row whose key is missing or whose
+value is not of its type goes to the quarantine.
 """
 
 from __future__ import annotations
@@ -12,16 +13,13 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import duckdb
 
 from ingestion.parquet import copy_to_parquet, literal, quote
 from ingestion.quarantine import BadRow, write_quarantine
-from ingestion.rest import Api
 from ingestion.spec import Delivery, FetchContext, TableSpec
-from khach.errors import BusyError, KhachError
-
-if TYPE_CHECKING:
-    import duckdb
+from khach.errors import BusyError
 
 PAGES_PER_COPY = 200
 
@@ -30,10 +28,12 @@ PAGES_PER_COPY = 200
 class Shape:
     """How a page of JSON becomes rows of a raw table.
 
-    `item`: the DuckDB type of one element of the array `name`, all leaves VARCHAR or JSON.
+    `item`: the DuckDB type of one element of the array `name`, or of the page itself where `name`
+    is empty, all leaves VARCHAR or JSON.
     `columns`: column of the table to its expression over `item` (and over `part`, an element of
-    `item.<parts>`, when one item holds several rows). `counted`: a key that each row has once and
-    whose occurrences are the rows offered; None where `total_items` counts the rows themselves.
+    `item.<parts>`, when one item holds several rows; and over `_file`, the page's label).
+    `counted`: a key that each row has once and whose occurrences are the rows offered; None where
+    the vendor announces the rows, or the elements of the array are counted.
     """
 
     name: str
@@ -55,11 +55,11 @@ class Shape:
 
 @dataclass(frozen=True)
 class Page:
-    """One answer on disk, and the rows the vendor says are in it."""
+    """One answer on disk, and the rows that are announced; None: its array is counted."""
 
     label: str
     path: Path
-    offered: int
+    offered: int | None
 
 
 class TableReader:
@@ -82,25 +82,35 @@ class TableReader:
         self._pages: list[Page] = []
         self._parts: list[Path] = []
 
-    def read(self, api: Api, path: str, params: Mapping[str, str | int], count: int) -> None:
-        """Fetch every page of a collection, `count` items each, by offset and `total_items`."""
-        offset, total = 0, 1
-        while offset < total:
-            body = api.get(path, {**params, "count": count, "offset": offset})
-            total = self._total(body, path)
-            progress = self._context.progress
-            progress.expect(0 if offset else total)
-            progress.advance(max(0, min(count, total - offset)))
-            offered = max(0, min(count, total - offset))
-            if self._shape.counted:
-                offered = _occurrences(self._shape.counted, body)
-            since = "".join(f"{k}={v}&" for k, v in params.items() if k.startswith("since"))
-            file = self._folder / f"{len(self._parts):06d}-{len(self._pages):03d}.json"
-            file.write_bytes(body)
-            self._pages.append(Page(f"{path}?{since}offset={offset}", file, offered))
-            if len(self._pages) == PAGES_PER_COPY:
-                self._copy()
-            offset += count
+    @property
+    def source(self) -> str:
+        """The name of the source, for messages."""
+        return str(self._context.config.name)
+
+    def expect(self, rows: int) -> None:
+        """The vendor announces so many rows: what progress is measured against."""
+        self._context.progress.expect(rows)
+
+    def add(self, label: str, body: bytes, offered: int | None = None) -> None:
+        """Take in one page. The label is its name in `_deliveries`: unique, and nobody's data."""
+        self._context.progress.advance(offered or 0)
+        if self._shape.counted:
+            offered = _occurrences(self._shape.counted, body)
+        file = self._folder / f"{len(self._parts):06d}-{len(self._pages):03d}.json"
+        file.write_bytes(body)
+        self._pages.append(Page(label, file, offered))
+        if len(self._pages) == PAGES_PER_COPY:
+            self._copy()
+
+    def top_level_text(self, body: bytes, key: str) -> str:
+        """The text under a key of the page itself; empty when it is not there."""
+        try:
+            row = self._connection.execute(
+                "select json_extract_string(?, ?)", [body.decode(), f"$.{key}"]
+            ).fetchone()
+        except (UnicodeDecodeError, duckdb.Error):
+            raise self._unreadable("an answer") from None
+        return (row[0] if row else None) or ""
 
     def close(self) -> Path:
         """The Parquet file of everything that was read; at least one `read` came before."""
@@ -115,13 +125,6 @@ class TableReader:
             )
         shutil.rmtree(self._folder)
         return target
-
-    def _total(self, body: bytes, path: str) -> int:
-        # The quotes inside a JSON string are escaped, so this can only be the key itself.
-        found = re.findall(rb'"total_items"\s*:\s*([0-9]+)', body)
-        if len(found) != 1:
-            raise KhachError(f"source {self._context.config.name}: {path} gives no total_items")
-        return int(found[0])
 
     def _copy(self) -> None:
         """Pages on disk -> one Parquet part, their counts, and the quarantine."""
@@ -138,8 +141,11 @@ class TableReader:
             for name, type_ in self.table.duckdb_columns().items()
         )
         query = f"select {good} from ({rows}) where _problem is null"
-        copy_to_parquet(self._connection, self.table, query, part)
-        self._count(part, rows)
+        try:
+            copy_to_parquet(self._connection, self.table, query, part)
+            self._count(part, rows)
+        except duckdb.Error:  # its words may hold a customer's data
+            raise self._unreadable(f"a page of {self.table.name}") from None
         self._parts.append(part)
         for page in self._pages:
             page.path.unlink()
@@ -152,35 +158,55 @@ class TableReader:
             ).fetchall()
         )
         refused: dict[str, list[BadRow]] = {}
-        if sum(landed.values()) < sum(page.offered for page in self._pages):
+        offered = self._offered()
+        if sum(landed.values()) < sum(offered.values()):
             bad = (
                 f"select _file, _row, _problem, _original from ({rows}) where _problem is not null"
             )
             for label, number, reason, original in self._connection.execute(bad).fetchall():
                 refused.setdefault(label, []).append(BadRow(number, reason, original.encode()))
-        source = self._context.config.name
-        for page in self._pages:
-            here = refused.get(page.label, [])
-            found = landed.get(page.label, 0)
-            if found + len(here) != page.offered:
+        for label, rows_offered in offered.items():
+            here = refused.get(label, [])
+            found = landed.get(label, 0)
+            if found + len(here) != rows_offered:
                 raise BusyError(
-                    f"source {source}: {page.label} announced {page.offered} rows and brought "
+                    f"source {self.source}: {label} announced {rows_offered} rows and brought "
                     f"{found + len(here)}: it changed while it was read",
                     fix="run again; nothing of this delivery was landed",
                 )
-            write_quarantine(self._context.env, source, self.table.name, page.label, here)
-            self.deliveries.append(
-                Delivery(self.table.name, page.label, page.offered, found, len(here))
-            )
+            write_quarantine(self._context.env, self.source, self.table.name, label, here)
+            self.deliveries.append(Delivery(self.table.name, label, rows_offered, found, len(here)))
+
+    def _offered(self) -> dict[str, int]:
+        """The rows of each page on disk: as announced, else the elements of its array."""
+        uncounted = {str(page.path): page.label for page in self._pages if page.offered is None}
+        offered = {page.label: page.offered or 0 for page in self._pages}
+        if uncounted:
+            path = f"$.{self._shape.name}" if self._shape.name else "$"
+            lengths = "select filename, json_array_length(content, ?) from read_text(?)"
+            for file, length in self._connection.execute(
+                lengths, [path, list(uncounted)]
+            ).fetchall():
+                offered[uncounted[file]] = length or 0
+        return offered
+
+    def _unreadable(self, what: str) -> BusyError:
+        return BusyError(
+            f"source {self.source}: {what} is not the JSON that this API gives: a half answer, or "
+            "not the API's at all",
+            fix="check the address, then run again; nothing of this delivery was landed",
+        )
 
     def _rows_query(self) -> str:
         shape = self._shape
         files = ", ".join(literal(page.path) for page in self._pages)
+        # A page that is an array itself is one value of that type, not records.
+        name, is_record = (shape.name, "true") if shape.name else ("items", "false")
         items = (
-            f"select label as _file, generate_subscripts({shape.name}, 1) as _item, "
-            f"unnest({shape.name}) as item from read_json([{files}], format='unstructured', "
-            f"columns={{{shape.name}: '{shape.item}[]'}}, maximum_object_size=100000000, "
-            "filename=true) join pages on path = filename"
+            f"select label as _file, generate_subscripts({name}, 1) as _item, "
+            f"unnest({name}) as item from read_json([{files}], format='unstructured', "
+            f"records={is_record}, columns={{{name}: '{shape.item}[]'}}, "
+            "maximum_object_size=100000000, filename=true) join pages on path = filename"
         )
         if shape.parts:
             items = (

@@ -11,6 +11,8 @@ MODULES = {
     "sql": "ingestion.sources.sql",
     "segment": "ingestion.sources.segment",
     "mailchimp": "ingestion.sources.mailchimp",
+    "woocommerce": "ingestion.sources.woocommerce",
+    "square": "ingestion.sources.square",
 }
 
 

@@ -9,7 +9,7 @@ import duckdb
 
 from ingestion import lake
 from ingestion.config import load_sources
-from ingestion.entities import event_columns
+from ingestion.entities import VENDORS_EVENT_COLUMNS, event_columns
 from ingestion.registry import source_spec
 from khach.state import open_state
 
@@ -47,8 +47,10 @@ def newest_event(env: Environment) -> datetime | None:
             rows_of = [f"select * from {relation}" for relation in found if relation]
             if not rows_of:
                 continue
-            row = connection.execute(
-                f"select max({column}) from ({' union all by name '.join(rows_of)})"
-            ).fetchone()
+            columns = (column, *VENDORS_EVENT_COLUMNS.get(table, ()))
+            empty = ", ".join(f"cast(null as timestamp) as {name}" for name in columns)
+            told = " union all by name ".join([f"select {empty} where false", *rows_of])
+            newest_of = ", ".join(f"max({name})" for name in columns)
+            row = connection.execute(f"select greatest({newest_of}, null) from ({told})").fetchone()
             newest += [row[0]] if row and row[0] else []
     return max(newest, default=None)

@@ -11,13 +11,13 @@ import json
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from sandbox import mailchimp, postgres, tills
+from sandbox import mailchimp, postgres, tills, vendors
 from sandbox.errors import SandboxError
 from sandbox.files import read_json, write_json, write_private
 from sandbox.processes import is_alive
@@ -26,11 +26,17 @@ from sandbox.sizes import DEFAULT_SEED, MAILING_LIST, SIZES, Size
 _SAVE_EVERY_SECONDS = 20
 
 
-def start(root: Path, size: str | None = None, seed: int | None = None) -> dict[str, Any]:
-    """Simulate the history when there is none, start the servers, load what they lack."""
+def start(
+    root: Path, size: str | None = None, seed: int | None = None, also: Iterable[str] = ()
+) -> dict[str, Any]:
+    """Simulate the history when there is none, start the servers, load what they lack.
+
+    `also` names the vendors through whose APIs the shop and the tills are shown besides
+    (`sandbox.vendors.VENDORS`); those that run already stay up.
+    """
     with _locked(root):
         _ensure_history(root, size, seed)
-        _serve(root)
+        _serve(root, also)
     return status(root)
 
 
@@ -38,6 +44,7 @@ def stop(root: Path) -> dict[str, Any]:
     """End the servers; history and members stay."""
     if root.exists():
         with _locked(root):
+            vendors.stop(root)
             mailchimp.stop(root)
             postgres.stop(root)
             write_json(root / "endpoints.json", {})
@@ -166,11 +173,12 @@ def _run_days(root: Path, state: Any, days: int) -> None:
     })  # fmt: skip
 
 
-def _serve(root: Path) -> None:
-    """Start both servers, say where they are, load what they lack."""
+def _serve(root: Path, also: Iterable[str]) -> None:
+    """Start the servers, say where they are, load what they lack."""
     keys = _keys(root)
     url, port, pid = postgres.start(root, keys["tills_password"])
     platform = mailchimp.start(root, keys["mailchimp_key"])
+    shown = vendors.start(root, keys, also)
     drop = root / "drop" / "carts"
     drop.mkdir(parents=True, exist_ok=True)
     values = {
@@ -180,11 +188,12 @@ def _serve(root: Path) -> None:
         "MAILCHIMP_API_KEY": keys["mailchimp_key"],
         "MAILCHIMP_LIST_ID": MAILING_LIST,
         "CART_DROP_FOLDER": str(drop),
-    }
+    } | vendors.variables(shown, keys)
     write_private(root / "env", "".join(f"{key}={value}\n" for key, value in values.items()))
     write_json(root / "endpoints.json", {
         "tills": {"kind": "postgresql", "host": "127.0.0.1", "port": port, "pid": pid},
         "mailchimp": {"kind": "mailchimp", **platform},
+        **{name: {"kind": name, **running} for name, running in shown.items()},
     })  # fmt: skip
     _load(root, url)
 
@@ -200,9 +209,13 @@ def _load(root: Path, url: str | None = None) -> None:
 def _keys(root: Path) -> dict[str, str]:
     """This sandbox's own secrets, drawn once."""
     path = root / "keys.json"
-    keys = read_json(path)
-    if keys is None:
-        keys = {"tills_password": secrets.token_urlsafe(18),
-                "mailchimp_key": secrets.token_hex(16) + "-us1"}  # fmt: skip
+    keys = read_json(path) or {}
+    drawn = {
+        "tills_password": secrets.token_urlsafe(18),
+        "mailchimp_key": secrets.token_hex(16) + "-us1",
+        **vendors.new_keys(),
+    }
+    if drawn.keys() - keys.keys():
+        keys = drawn | keys
         write_private(path, json.dumps(keys))
     return dict(keys)

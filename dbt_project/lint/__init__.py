@@ -55,6 +55,8 @@ def _constant(*_: Any) -> str:
 
 
 parse_ts = business_date = business_hour = iso_dow = json_text = rx_extract = _value
+json_elements = woocommerce_name = woocommerce_province = staged_table = _value
+major_units = is_square_return = _value
 rx_replace = sha256 = fold_text = money = converted = or_unknown = identifier_rank = _value
 rx_like = gender_word = salutation = salutation_name = age_band = age_on = quintile_score = (
     is_test_customer
@@ -71,3 +73,8 @@ dbt = SimpleNamespace(dateadd=_call, datediff=_call, date_trunc=_call, concat=_c
 def raw_columns(_: str) -> dict[str, str]:
     """One column."""
     return {"stub": "varchar"}
+
+
+def as_entity(_entity: str, relation: str, _columns: dict[str, str]) -> str:
+    """A query that reads the relation."""
+    return f"select 1 as stub from {relation}"

@@ -4,7 +4,11 @@
     Staging remembers deleted keys (`latest_rows`); a vendor's folder leaves them out itself.
 #}
 {% macro vendor_entities() -%}
-    {{ return({}) }}
+    {{ return({
+        'woocommerce': ['customers', 'orders', 'order_lines', 'payments', 'refunds', 'products'],
+        'square': ['customers', 'orders', 'order_lines', 'payments', 'refunds', 'products',
+            'stores'],
+    }) }}
 {%- endmacro %}
 
 
@@ -27,4 +31,23 @@
         {{- " union all" if not loop.last }}
     {%- endfor %}
     )
+{%- endmacro %}
+
+
+{#
+    A vendor's rows as rows of an entity: `columns` maps the entity's columns to expressions over
+    `relation`, all others are null.
+#}
+{% macro as_entity(entity, relation, columns) -%}
+    select
+        {%- for name, type in raw_columns(entity).items()
+            if name not in ['_is_kept', '_is_deleted', '_file', '_row'] %}
+        cast({{ columns.get(name, 'null') }} as {{ type }}) as {{ name }},
+        {%- endfor %}
+        _file,
+        _row,
+        source,
+        namespace,
+        _load_id
+    from {{ relation }}
 {%- endmacro %}

@@ -82,3 +82,53 @@
         {%- endfor %}
     group by counts.source, counts.load_id
 {%- endmacro %}
+
+
+{# Which model holds the newest rows of a raw table, deleted ones too. #}
+{% macro staged_table(table) -%}
+    {%- set vendor, dot, name = table.partition('.') -%}
+    {%- if not dot -%}{{ return('stg_entities__' ~ table) }}{%- endif -%}
+    {%- set prefix = 'base_' if vendor in vendor_entities() else 'stg_' -%}
+    {{ return(prefix ~ vendor ~ '__' ~ name) }}
+{%- endmacro %}
+
+
+{# The raw tables of a shop: an order and its lines, coupons and payment arrive as one row. #}
+{% macro woocommerce_accounts(by_source, found) -%}
+    {{ return({
+        'woocommerce.orders': by_source ~ "order_id as k1 from "
+            ~ ref('stg_woocommerce__orders') ~ " where namespace || ':' || order_id in (select"
+            ~ " order_id from " ~ ref('orders') ~ ")",
+        'woocommerce.order_refunds': found['refunds'],
+        'woocommerce.customers': found['customers'],
+        'woocommerce.products': by_source ~ "product_id as k1 from "
+            ~ ref('stg_woocommerce__products') ~ " where product_id in (select product_id from "
+            ~ ref('products') ~ ")",
+    }) }}
+{%- endmacro %}
+
+
+{#
+    The raw tables of a Square account. A return is an order there: it is in the marts as the
+    refunds of what was sold. The catalogue's categories are names of products.
+#}
+{% macro square_accounts(by_source, found) -%}
+    {%- set held = {} -%}
+    {%- for table in ['catalog', 'loyalty_accounts'] -%}
+        {%- do held.update({table: by_source ~ 'id as k1 from ' ~ ref('base_square__' ~ table)
+            ~ ' where not coalesce(_is_deleted, false)'}) -%}
+    {%- endfor -%}
+    {{ return({
+        'square.locations': by_source ~ "store_id as k1 from " ~ ref('stg_square__stores')
+            ~ " where store_id in (select store_id from " ~ ref('stores') ~ ")",
+        'square.orders': by_source ~ "order_id as k1 from " ~ ref('stg_square__orders')
+            ~ " where namespace || ':' || order_id in (select order_id from " ~ ref('orders')
+            ~ ") union all select source, id from " ~ ref('base_square__orders') ~ " where "
+            ~ is_square_return('base_square__orders'),
+        'square.payments': found['payments'],
+        'square.refunds': found['refunds'],
+        'square.customers': found['customers'],
+        'square.catalog': held['catalog'],
+        'square.loyalty_accounts': held['loyalty_accounts'],
+    }) }}
+{%- endmacro %}

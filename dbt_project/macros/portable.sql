@@ -48,9 +48,18 @@
 {% macro json_text(expression, path) -%}
     {{ return(adapter.dispatch('json_text')(expression, path)) }}
 {%- endmacro %}
-{# The text at a path such as 'page.url'; null when absent, empty or JSON null. #}
+{# The text at a path such as 'page.url' or '[0].code'; null when absent, empty or JSON null. #}
 {% macro duckdb__json_text(expression, path) -%}
-    nullif({{ expression }} ->> '$.{{ path }}', '')
+    nullif({{ expression }} ->> '${{ '' if path[0] == '[' else '.' }}{{ path }}', '')
+{%- endmacro %}
+
+
+{% macro json_elements(expression) -%}
+    {{ return(adapter.dispatch('json_elements')(expression)) }}
+{%- endmacro %}
+{# One row for each element of a JSON array, as JSON; no row for an empty one. #}
+{% macro duckdb__json_elements(expression) -%}
+    unnest(cast(cast({{ expression }} as json) as json[]))
 {%- endmacro %}
 
 

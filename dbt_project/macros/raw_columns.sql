@@ -51,6 +51,40 @@
             ~ ' activity_type v, url v, occurred_at t',
         'mailchimp.unsubscribes': 'campaign_id v, member_id v, email_address v, reason v,'
             ~ ' occurred_at t',
+        'woocommerce.orders': 'id v, parent_id v, number v, status v, currency v, created_via v,'
+            ~ ' customer_id v, date_created_gmt t, date_modified_gmt t, date_paid_gmt t,'
+            ~ ' date_completed_gmt t, discount_total n, shipping_total n, total_tax n, total n,'
+            ~ ' prices_include_tax b, payment_method v, billing j, shipping j, line_items j,'
+            ~ ' tax_lines j, shipping_lines j, fee_lines j, coupon_lines j, refunds j,'
+            ~ ' meta_data j, _is_deleted b, _file v, _row l',
+        'woocommerce.order_refunds': 'id v, order_id v, date_created_gmt t, amount n, reason v,'
+            ~ ' line_items j, meta_data j, _is_deleted b, _file v, _row l',
+        'woocommerce.customers': 'id v, role v, email v, first_name v, last_name v,'
+            ~ ' is_paying_customer b, date_created_gmt t, date_modified_gmt t, billing j,'
+            ~ ' shipping j, meta_data j, _is_deleted b, _file v, _row l',
+        'woocommerce.products': 'id v, parent_id v, name v, sku v, type v, status v, price n,'
+            ~ ' regular_price n, date_created_gmt t, date_modified_gmt t, categories j, tags j,'
+            ~ ' attributes j, meta_data j, _is_deleted b, _file v, _row l',
+        'square.locations': 'id v, name v, status v, timezone v, currency v, country v,'
+            ~ ' created_at t, address j, _is_deleted b, _file v, _row l',
+        'square.customers': 'id v, reference_id v, given_name v, family_name v, email_address v,'
+            ~ ' phone_number v, birthday v, created_at t, updated_at t, version l, address j,'
+            ~ ' preferences j, _is_deleted b, _file v, _row l',
+        'square.orders': 'id v, location_id v, customer_id v, reference_id v, state v,'
+            ~ ' created_at t, updated_at t, closed_at t, version l, total_amount l,'
+            ~ ' total_currency v, net_amount_due_amount l, line_items j, discounts j, returns j,'
+            ~ ' refunds j, tenders j, fulfillments j, metadata j, _is_deleted b, _file v, _row l',
+        'square.payments': 'id v, order_id v, customer_id v, location_id v, status v,'
+            ~ ' source_type v, created_at t, updated_at t, total_amount l, total_currency v,'
+            ~ ' wallet_details j, _is_deleted b, _file v, _row l',
+        'square.refunds': 'id v, payment_id v, order_id v, location_id v, status v, reason v,'
+            ~ ' created_at t, updated_at t, amount_amount l, amount_currency v, _is_deleted b,'
+            ~ ' _file v, _row l',
+        'square.catalog': 'id v, type v, updated_at t, version l, item_data j, category_data j,'
+            ~ ' _is_deleted b, _file v, _row l',
+        'square.loyalty_accounts': 'id v, program_id v, customer_id v, balance l,'
+            ~ ' lifetime_points l, enrolled_at t, created_at t, updated_at t, mapping j,'
+            ~ ' _is_deleted b, _file v, _row l',
     } -%}
     {%- set text = tables[table] | replace('REF', shared['REF']) | replace('ROW', shared['ROW']) -%}
     {%- set columns = {} -%}

@@ -188,7 +188,7 @@
 
 
 {% macro forget_withdrawn_loads() -%}
-    {%- if execute and is_incremental()
+    {%- if execute and is_incremental() and 'raw_table' in config.get('meta')
         and has_withdrawn_loads(config.get('meta')['raw_table']) -%}
         delete from {{ this }}
     {%- endif -%}
@@ -197,7 +197,7 @@
 
 {# After any successful build the table holds exactly the accepted loads. #}
 {% macro remember_processed_loads() -%}
-    {%- if execute -%}
+    {%- if execute and 'raw_table' in config.get('meta') -%}
         delete from staging.processed_loads where model = '{{ this.identifier }}';
         insert into staging.processed_loads
         select distinct

@@ -9,14 +9,21 @@ from pathlib import Path
 
 from expectations.engine import Gate, open_gate
 from expectations.history import History, drift_rules, parquet, read_history, volume_rules
-from expectations.landing import deliveries, entities, mailchimp, segment
+from expectations.landing import deliveries, entities, mailchimp, segment, square, woocommerce
 from expectations.rules import fresh
 from expectations.suite import Subject, Suite, at_horizon, judge, wall_clock
 from khach.checks import CheckResult
 from khach.environment import Environment
 
 STAGE = "landing"
-SUITES: tuple[Suite, ...] = (*entities.SUITES, *segment.SUITES, *mailchimp.SUITES)
+# The first that fits: vendors' tables may have the name of an entity, and a marker of their own.
+SUITES: tuple[Suite, ...] = (
+    *woocommerce.SUITES,
+    *square.SUITES,
+    *entities.SUITES,
+    *segment.SUITES,
+    *mailchimp.SUITES,
+)
 # Clocks and time zones may be off by a day, not by more.
 FUTURE = timedelta(days=2)
 

@@ -25,7 +25,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 
 from ingestion.pages import TableReader
+from ingestion.paging import by_offset
 from ingestion.parquet import duckdb_session, literal
+from ingestion.reading import content_digest
 from ingestion.rest import Api
 from ingestion.sources.mailchimp_tables import REPORT_FIELDS, REPORTS, SHAPES, TABLES
 from ingestion.spec import (
@@ -219,7 +221,7 @@ class _Reading:
         self, reader: TableReader, path: str, params: Mapping[str, str] | None = None
     ) -> None:
         fields = SHAPES[reader.table.name].fields
-        reader.read(self._api, path, {**(params or {}), "fields": fields}, PAGE_ITEMS)
+        by_offset(reader, self._api, path, {**(params or {}), "fields": fields}, PAGE_ITEMS)
 
     def _cursor(self, table: str) -> dict[str, Any]:
         cursor: dict[str, Any] = json.loads(self._context.seen.cursors.get(table, "{}"))
@@ -239,12 +241,7 @@ class _Reading:
 
     def _digest(self, table: str, rows: str) -> str:
         """Recognises the same rows in any order: how many, and the XOR of their hashes."""
-        columns = [name for name in TABLES[table].columns if not name.startswith("_")]
-        text = " || '|' || ".join(f"coalesce(cast(to_json({c}) as varchar), '')" for c in columns)
-        found = self._connection.execute(
-            f"select count(*) || ':' || coalesce(bit_xor(md5_number({text})), 0) from ({rows})"
-        ).fetchone()
-        return str(found[0]) if found else ""
+        return content_digest(self._connection, TABLES[table], rows)
 
 
 def _rows(file: Path) -> str:

@@ -27,11 +27,13 @@ def register(app: typer.Typer) -> None:
 
 @sandbox_app.command(epilog="Example: KHACH_ENV=sandbox khach sandbox start --size XS")
 def start(size: Size = None, as_json: AsJson = False) -> None:
-    """Start its servers; the first time also simulate its history."""
+    """Start its servers (vendors' too that sources.yml reads); first simulate its history."""
+    from khach.cli.servers import configured_vendors
+
     env = _sandbox_environment()
     from sandbox import control
 
-    answer = control.start(env.sandbox, size=_size(size))
+    answer = control.start(env.sandbox, size=_size(size), also=configured_vendors(env))
     emit(as_json, answer, facts(answer))
 
 

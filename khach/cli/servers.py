@@ -8,6 +8,7 @@ from typing import Any
 
 from khach.cli.output import say
 from khach.environment import Environment, load_sandbox_variables
+from khach.errors import KhachError
 
 
 @contextmanager
@@ -18,12 +19,15 @@ def sandbox_servers(env: Environment) -> Iterator[None]:
         return
     from sandbox import control
 
-    was_running = is_running(control.status(env.sandbox))
+    status = control.status(env.sandbox)
+    was_running = is_running(status)
+    vendors = configured_vendors(env)
     with _terminate_is_interrupt():
         try:
-            if not was_running:
-                say("starting the sandbox's servers (tills, e-mail platform) on loopback")
-                control.start(env.sandbox)
+            if not was_running or set(vendors) - status["endpoints"].keys():
+                names = ", ".join(["tills", "e-mail platform", *vendors])
+                say(f"starting the sandbox's servers ({names}) on loopback")
+                control.start(env.sandbox, also=vendors)
             load_sandbox_variables(env)
             yield
         finally:
@@ -32,6 +36,21 @@ def sandbox_servers(env: Environment) -> Iterator[None]:
                 say("the sandbox's servers are stopped; no server is left running")
             else:
                 say("the sandbox's servers were up before and stay up (khach sandbox stop)")
+
+
+def configured_vendors(env: Environment) -> list[str]:
+    """The vendors' APIs that sources.yml reads and the sandbox can show; a broken file names none.
+
+    Only these servers are started besides the sandbox's own.
+    """
+    from ingestion.config import load_sources
+    from sandbox.vendors import VENDORS
+
+    try:
+        kinds = {source.kind for source in load_sources(env)}
+    except KhachError:
+        return []
+    return [vendor for vendor in VENDORS if vendor in kinds]
 
 
 def is_running(status: Mapping[str, Any]) -> bool:

@@ -5,6 +5,7 @@ It keeps its members, tags and campaigns in `root/mailchimp/state.sqlite`, where
 """
 
 from sandbox.mailchimp.inbox import load_inbox
-from sandbox.mailchimp.process import Running, start, stop
+from sandbox.mailchimp.process import start, stop
+from sandbox.server_process import Running
 
 __all__ = ["Running", "load_inbox", "start", "stop"]

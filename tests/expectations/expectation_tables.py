@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 
 from ingestion.entities import ENTITIES, entity_table
-from ingestion.sources import mailchimp, segment
+from ingestion.sources import mailchimp, segment, square, woocommerce
 from ingestion.spec import TableSpec
 from khach.environment import Environment
 
@@ -28,7 +28,12 @@ def raw_table(source_kind: str, table: str) -> TableSpec:
     """The declared columns of a raw table."""
     if source_kind == "entities":
         return entity_table(table)
-    known = [segment.EVENTS] if source_kind == "segment" else mailchimp.TABLES.values()
+    known = {
+        "segment": [segment.EVENTS],
+        "mailchimp": mailchimp.TABLES.values(),
+        "woocommerce": woocommerce.TABLES.values(),
+        "square": square.TABLES.values(),
+    }[source_kind]
     return next(spec for spec in known if spec.name == table)
 
 

@@ -28,6 +28,7 @@ SPOILT: dict[str, dict[str, str]] = {
     "birth_date_impossible": {"birth_date": "date '1850-01-01'"},
     "price_negative": {"price": "-1"},
     "amount_negative": {"amount": "-1"},
+    "total_negative": {"total": "-1"},
     "cost_negative": {"cost": "-1"},
     "unit_price_negative": {"unit_price": "-1"},
     "worth_unknown": {"unit_price": NULL, "line_amount": NULL},
@@ -42,6 +43,9 @@ SPOILT: dict[str, dict[str, str]] = {
 
 
 def _kind(suite: landing.Suite) -> str:
+    for vendor in (landing.woocommerce, landing.square):
+        if suite in vendor.SUITES:
+            return vendor.__name__.rpartition(".")[2]
     if suite.table == "events":
         return "segment"
     own_names = suite.table in ALL_ENTITIES and suite.marker in (None, "campaign_name")

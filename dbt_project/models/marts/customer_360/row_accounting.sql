@@ -43,6 +43,13 @@
     'mailchimp.unsubscribes': by_source ~ "campaign_id as k1, member_id as k2 from "
         ~ ref('int_email_events') ~ " where kind = 'unsubscribe'",
 } %}
+{% set kinds = var('sources') | map(attribute='kind') | list %}
+{% if 'woocommerce' in kinds -%}
+    {%- do found.update(woocommerce_accounts(by_source, found)) %}
+{%- endif %}
+{% if 'square' in kinds -%}
+    {%- do found.update(square_accounts(by_source, found)) %}
+{%- endif %}
 {% set keys = {
     'mailchimp.members': ['list_id', 'member_id'],
     'mailchimp.sent_to': ['campaign_id', 'member_id'],
@@ -53,7 +60,7 @@
 {{ table_account(
     table,
     keys.get(table, [raw_columns(table).keys() | first]),
-    'stg_' ~ table.replace('.', '__') if '.' in table else 'stg_entities__' ~ table,
+    staged_table(table),
     found_sql,
     ['activity_id'] if table == 'mailchimp.email_activity' else none,
 ) }}
