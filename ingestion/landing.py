@@ -54,7 +54,7 @@ def land(
         copy_to_parquet(
             connection, table, f"select * from ({typed(names, None)}) where _problem is null", path
         )
-        landed, filtered = _counts(connection, table, path)
+        landed, filtered = landed_counts(connection, table, path)
         refused = {name: list(rows) for name, rows in reading.refused.items()}
         short = [
             name
@@ -119,9 +119,10 @@ def count_mismatch(table: TableSpec) -> KhachError:
     )
 
 
-def _counts(
+def landed_counts(
     connection: duckdb.DuckDBPyConnection, table: TableSpec, path: Path
 ) -> tuple[dict[str, int], dict[str, int]]:
+    """Rows per delivered file in a written Parquet file, and those that the filter refuses."""
     kept = "_is_kept" if "_is_kept" in table.columns else "true"
     rows = connection.execute(
         f"select _file, count(*), count(*) filter (not {kept}) "

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,6 +13,12 @@ import duckdb
 
 from ingestion.spec import TableSpec
 from khach.errors import KhachError
+
+# With small row groups they keep a process under 1 GiB, whatever is delivered.
+SMALL_ROW_GROUP = 20_480
+_MEMORY = "500MB"
+_MOST_THREADS = 8
+_M_MMAP_THRESHOLD, _LARGE_BLOCK = -3, 256 << 10
 
 
 @contextmanager
@@ -28,6 +36,24 @@ def duckdb_session(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
     finally:
         connection.close()
+
+
+@contextmanager
+def bounded_session(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The same within a memory that does not grow with what it reads; rows come in any order."""
+    _return_large_blocks()
+    with duckdb_session(scratch) as connection:
+        connection.execute(
+            f"set memory_limit = '{_MEMORY}'; set preserve_insertion_order = false; "
+            f"set threads = {min(os.cpu_count() or 1, _MOST_THREADS)}"
+        )
+        yield connection
+
+
+def _return_large_blocks() -> None:
+    """Have malloc give large blocks back at once: freed by other threads they pile up (glibc)."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK)
 
 
 def load_extension(connection: duckdb.DuckDBPyConnection, name: str) -> None:
@@ -55,11 +81,17 @@ def literal(value: str | Path) -> str:
 
 
 def copy_to_parquet(
-    connection: duckdb.DuckDBPyConnection, table: TableSpec, query: str, path: Path
+    connection: duckdb.DuckDBPyConnection,
+    table: TableSpec,
+    query: str,
+    path: Path,
+    *,
+    row_group_rows: int = 122_880,
 ) -> int:
     """Write `query` as one Parquet file with the table's columns and types; returns the rows.
 
-    `query` yields the table's columns by name, in any order.
+    `query` yields the table's columns by name, in any order. A row group is held in memory by each
+    thread that writes.
     """
     columns = ", ".join(
         f"cast({quote(name)} as {type_}) as {quote(name)}"
@@ -67,6 +99,6 @@ def copy_to_parquet(
     )
     row = connection.execute(
         f"copy (select {columns} from ({query})) to {literal(path)} "
-        "(format parquet, compression zstd)"
+        f"(format parquet, compression zstd, compression_level 1, row_group_size {row_group_rows})"
     ).fetchone()
     return int(row[0]) if row else 0

@@ -10,6 +10,8 @@ MODULES = {
     "files": "ingestion.sources.files",
     "sql": "ingestion.sources.sql",
     "segment": "ingestion.sources.segment",
+    "snowplow": "ingestion.sources.snowplow",
+    "ga4": "ingestion.sources.ga4",
     "mailchimp": "ingestion.sources.mailchimp",
     "woocommerce": "ingestion.sources.woocommerce",
     "square": "ingestion.sources.square",

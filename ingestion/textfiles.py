@@ -15,7 +15,7 @@ from typing import IO
 from khach.errors import KhachError
 
 _CHUNK = 1 << 20
-_LONGEST_LINE = 10_000_000
+LONGEST_LINE = 10_000_000
 _LONGEST_RECORD = 1_000  # lines; a quote that is never closed must not swallow the file
 
 
@@ -37,7 +37,7 @@ class Record:
     reason: str | None = None
 
 
-def open_bytes(path: Path) -> IO[bytes]:
+def open_bytes(path: Path) -> io.BufferedReader:
     """The file's bytes, decompressed when its name ends in .gz."""
     if path.name.endswith(".gz"):
         return io.BufferedReader(gzip.open(path), _CHUNK)  # type: ignore[arg-type]
@@ -65,12 +65,17 @@ def survey(path: Path, name: str) -> Survey:
                 last = chunk[-1:]
         is_clean = is_clean and _decodes(decoder, b"", final=True)
     except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise KhachError(
-            f"{name} is not a complete gzip file", fix="deliver the file again, then run again"
-        ) from None
+        raise incomplete(name) from None
     lines += last not in (b"", b"\n")
     is_clean = is_clean and returns == pairs and (pairs in (0, lines, lines - 1))
     return Survey(lines, is_clean, has_quotes)
+
+
+def incomplete(name: str) -> KhachError:
+    """What to say when a gzip file is damaged or cut off."""
+    return KhachError(
+        f"{name} is not a complete gzip file", fix="deliver the file again, then run again"
+    )
 
 
 def csv_header(path: Path, delimiter: str) -> list[str]:
@@ -82,7 +87,7 @@ def csv_header(path: Path, delimiter: str) -> list[str]:
 
 def count_records(path: Path, delimiter: str) -> int:
     """CSV records after the header, with newlines inside quotes understood."""
-    csv.field_size_limit(_LONGEST_LINE)
+    csv.field_size_limit(LONGEST_LINE)
     with open_bytes(path) as content:
         text = io.TextIOWrapper(content, encoding="utf-8", errors="replace", newline="")
         return max(sum(1 for _ in csv.reader(text, delimiter=delimiter)) - 1, 0)
@@ -112,12 +117,12 @@ def csv_records(path: Path, delimiter: str, width: int) -> Iterator[Record]:
             if reason is not None and len(source.taken) > 1:
                 source.push_back()
             original = b"".join(source.taken)
-            yield Record(number, original, reason or _unreadable(original))
+            yield Record(number, original, reason or unreadable(original))
 
 
 def csv_fields(original: bytes, delimiter: str) -> list[str] | None:
     """The fields of one record; None when the bytes are not exactly one readable record."""
-    if _unreadable(original):
+    if unreadable(original):
         return None
     text = io.StringIO(original.decode("utf-8"), newline="")
     try:
@@ -132,7 +137,25 @@ def lines(path: Path) -> Iterator[Record]:
     with open_bytes(path) as content:
         for number, line in enumerate(content, start=1):
             text = line.rstrip(b"\r\n")
-            yield Record(number, text, _unreadable(text))
+            yield Record(number, text, unreadable(text))
+
+
+def unreadable(original: bytes) -> str | None:
+    """Why a line cannot be read by a strict reader; null when it can."""
+    if b"\x00" in original or b"\x01" in original:
+        return "a control character"
+    return no_text(original)
+
+
+def no_text(original: bytes) -> str | None:
+    """Why a line is no text at all; null when it is."""
+    if len(original) > LONGEST_LINE:
+        return f"longer than {LONGEST_LINE:,} bytes"
+    try:
+        original.decode("utf-8")
+    except UnicodeDecodeError as problem:
+        return f"invalid UTF-8 at byte {problem.start + 1}"
+    return None
 
 
 def _decodes(decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool = False) -> bool:
@@ -141,18 +164,6 @@ def _decodes(decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool = 
     except UnicodeDecodeError:
         return False
     return True
-
-
-def _unreadable(original: bytes) -> str | None:
-    if len(original) > _LONGEST_LINE:
-        return f"longer than {_LONGEST_LINE:,} bytes"
-    if b"\x00" in original or b"\x01" in original:
-        return "a control character"
-    try:
-        original.decode("utf-8")
-    except UnicodeDecodeError as problem:
-        return f"invalid UTF-8 at byte {problem.start + 1}"
-    return None
 
 
 class _Lines(Iterator[str]):

@@ -54,6 +54,7 @@ def _constant(*_: Any) -> str:
     return "stub()"
 
 
+json_first = json_param = item_price = item_units = _value
 parse_ts = business_date = business_hour = iso_dow = json_text = rx_extract = _value
 json_elements = woocommerce_name = woocommerce_province = staged_table = _value
 major_units = is_square_return = _value
@@ -66,7 +67,7 @@ lifecycle_stage = recovery_ends_at = _call
 as_of_at = as_of_on = run_value = last_observed_on = _constant
 threshold = identifier_limit = _number
 latest_rows = not_yet_filled = last_links = table_account = kpi_rows = _query
-vocabulary = entity_rows = _relation
+vocabulary = entity_rows = web_event_rows = _relation
 dbt = SimpleNamespace(dateadd=_call, datediff=_call, date_trunc=_call, concat=_call)
 
 
@@ -78,3 +79,8 @@ def raw_columns(_: str) -> dict[str, str]:
 def as_entity(_entity: str, relation: str, _columns: dict[str, str]) -> str:
     """A query that reads the relation."""
     return f"select 1 as stub from {relation}"
+
+
+def web_event_vendors() -> list[str]:
+    """All."""
+    return ["snowplow", "ga4"]

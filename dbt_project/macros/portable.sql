@@ -125,3 +125,37 @@
     trim(regexp_replace(lower(replace(replace(
         strip_accents({{ expression }}), 'đ', 'd'), 'Đ', 'd')), '[^a-z0-9]+', ' ', 'g'))
 {%- endmacro %}
+
+
+{% macro json_first(expression, path) -%}
+    {{ return(adapter.dispatch('json_first')(expression, path)) }}
+{%- endmacro %}
+{# The text at a path in the first item of a JSON array; null as json_text. #}
+{% macro duckdb__json_first(expression, path) -%}
+    nullif({{ expression }} ->> '$[0].{{ path }}', '')
+{%- endmacro %}
+
+
+{% macro json_total(expression, quantity, price=none) -%}
+    {{ return(adapter.dispatch('json_total')(expression, quantity, price)) }}
+{%- endmacro %}
+{# Over the items of a JSON array, the sum of quantity (1 when not said), or of quantity x price. #}
+{% macro duckdb__json_total(expression, quantity, price=none) -%}
+    list_sum(list_transform(json_extract({{ expression }}, '$[*]'), lambda item:
+        coalesce(try_cast(item ->> '$.{{ quantity }}' as decimal(18, 4)), 1)
+        {%- if price %} * try_cast(item ->> '$.{{ price }}' as decimal(18, 4)){% endif %}))
+{%- endmacro %}
+
+
+{% macro json_param(expression, key) -%}
+    {{ return(adapter.dispatch('json_param')(expression, key)) }}
+{%- endmacro %}
+{# The value, as text, of a key in an array of {key, value {string_value, int_value, ...}}. #}
+{% macro duckdb__json_param(expression, key) -%}
+    nullif(list_filter(
+        json_extract_string(list_filter(
+            json_extract({{ expression }}, '$[*]'), lambda item: (item ->> '$.key') = '{{ key }}'
+        )[1], ['$.value.string_value', '$.value.int_value', '$.value.double_value',
+            '$.value.float_value']),
+        lambda value: value is not null)[1], '')
+{%- endmacro %}

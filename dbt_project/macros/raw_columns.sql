@@ -40,6 +40,15 @@
         'segment.events': 'message_id v, type v, event v, anonymous_id v, user_id v,'
             ~ ' previous_id v, occurred_at t, sent_at t, received_at t, properties j, traits j,'
             ~ ' context j, _file v, _row l',
+        'snowplow.events': 'event_id v, event_type v, event_name v, user_id v, domain_userid v,'
+            ~ ' network_userid v, domain_sessionid v, occurred_at t, collector_tstamp t,'
+            ~ ' page_url v, page_urlpath v, page_referrer v, mkt_source v, mkt_medium v,'
+            ~ ' mkt_campaign v, se_action v, tr_orderid v, tr_total v, ti_sku v, ti_name v,'
+            ~ ' ti_category v, dvce_type v, br_lang v, unstruct_event j, action j, products j,'
+            ~ ' cart j, purchase j, checkout j, shopper j, _file v, _row l',
+        'ga4.events': 'event_id v, event_name v, occurred_at t, user_pseudo_id v, user_id v,'
+            ~ ' event_params j, device j, collected_traffic_source j, ecommerce j, items j,'
+            ~ ' _file v, _row l',
         'mailchimp.lists': 'list_id v, name v',
         'mailchimp.members': 'list_id v, member_id v, email_address v, full_name v, status v,'
             ~ ' timestamp_opt t, last_changed t, merge_fields j, tags j',

@@ -9,7 +9,15 @@ from pathlib import Path
 
 from expectations.engine import Gate, open_gate
 from expectations.history import History, drift_rules, parquet, read_history, volume_rules
-from expectations.landing import deliveries, entities, mailchimp, segment, square, woocommerce
+from expectations.landing import (
+    deliveries,
+    entities,
+    mailchimp,
+    segment,
+    square,
+    web_events,
+    woocommerce,
+)
 from expectations.rules import fresh
 from expectations.suite import Subject, Suite, at_horizon, judge, wall_clock
 from khach.checks import CheckResult
@@ -22,6 +30,7 @@ SUITES: tuple[Suite, ...] = (
     *square.SUITES,
     *entities.SUITES,
     *segment.SUITES,
+    *web_events.SUITES,
     *mailchimp.SUITES,
 )
 # Clocks and time zones may be off by a day, not by more.

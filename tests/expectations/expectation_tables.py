@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 
 from ingestion.entities import ENTITIES, entity_table
-from ingestion.sources import mailchimp, segment, square, woocommerce
+from ingestion.sources import ga4, mailchimp, segment, snowplow, square, woocommerce
 from ingestion.spec import TableSpec
 from khach.environment import Environment
 
@@ -30,6 +30,8 @@ def raw_table(source_kind: str, table: str) -> TableSpec:
         return entity_table(table)
     known = {
         "segment": [segment.EVENTS],
+        "snowplow": [snowplow.EVENTS],
+        "ga4": [ga4.EVENTS],
         "mailchimp": mailchimp.TABLES.values(),
         "woocommerce": woocommerce.TABLES.values(),
         "square": square.TABLES.values(),

@@ -20,7 +20,18 @@ NULL = "null"
 # For each rule the columns to spoil so that it fails; a rule without an entry fails the test.
 SPOILT: dict[str, dict[str, str]] = {
     "belongs_to_nobody": dict.fromkeys(
-        ("user_id", "member_number", "external_id", "email", "phone", "anonymous_id"), NULL
+        (
+            "user_id",
+            "member_number",
+            "external_id",
+            "email",
+            "phone",
+            "anonymous_id",
+            "domain_userid",
+            "network_userid",
+            "user_pseudo_id",
+        ),
+        NULL,
     ),
     "email_malformed": {"email": "'no address'"},
     "email_address_malformed": {"email_address": "'no address'"},
@@ -37,6 +48,8 @@ SPOILT: dict[str, dict[str, str]] = {
     "ordered_long_ago": {"ordered_at": "timestamp '1970-01-01'"},
     "score_off_scale": {"score": "11"},
     "track_without_event": {"event": NULL},
+    "event_without_type": {"event_type": NULL},
+    "event_without_name": {"event_name": NULL},
     "type_unknown": {"type": "'zombie'"},
     "arrived_late": {"received_at": "timestamp '2026-02-01'"},
 }
@@ -47,7 +60,9 @@ def _kind(suite: landing.Suite) -> str:
         if suite in vendor.SUITES:
             return vendor.__name__.rpartition(".")[2]
     if suite.table == "events":
-        return "segment"
+        return {"domain_userid": "snowplow", "user_pseudo_id": "ga4"}.get(
+            suite.marker or "", "segment"
+        )
     own_names = suite.table in ALL_ENTITIES and suite.marker in (None, "campaign_name")
     return "entities" if own_names else "mailchimp"
 

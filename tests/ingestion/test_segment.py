@@ -1,20 +1,26 @@
 """Web events: no line is lost, whatever its bytes are."""
 
 import base64
+import codecs
 import gzip
 import json
 from pathlib import Path
 
+import duckdb
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from landed_data import Configure, quarantined, rows_of
 
-from ingestion.delivered import LocalFile
+from ingestion.lake import committed_loads
 from ingestion.quarantine import quarantine_path
 from ingestion.replay import replay
 from ingestion.run import ingest
-from ingestion.sources.segment import _land_events
+from ingestion.sources.segment import SPEC, SegmentConfig
+from ingestion.spec import Extract, FetchContext, Seen
 from khach.environment import Environment
+from khach.errors import KhachError
+from khach.progress import Silent
 
 WEB = """sources:
   web:
@@ -72,27 +78,74 @@ def test_events_land_typed_and_bad_lines_are_quarantined_with_line_and_bytes(
     assert 7 not in {row["line"] for row in quarantined(env, "web", "events", "a.ndjson.gz")}
 
 
-def test_lines_keep_their_numbers_across_many_files_read_at_once(tmp_path: Path) -> None:
-    new = []
+def read(env: Environment, *paths: Path) -> tuple[Extract, dict]:
+    """What the source makes of some files, without the lake; the quarantine by file and line."""
+    env.scratch.mkdir(parents=True, exist_ok=True)
+    config = SegmentConfig.model_validate(
+        {"name": "web", "kind": "segment", "area": "web", "folder": str(paths[0].parent)}
+        | {"from": "*.ndjson*"}
+    )
+    extract = SPEC.fetch(FetchContext(env, config, Seen(), env.scratch, Silent()))
+    assert extract is not None
+    refused = {p.name: quarantined(env, "web", "events", p.name) for p in paths}
+    return extract, {name: {row["line"]: row for row in rows} for name, rows in refused.items()}
+
+
+@pytest.mark.parametrize("cores", [2, 8])
+def test_lines_keep_their_numbers_across_many_files_read_at_once(
+    env: Environment, folder: Path, monkeypatch: pytest.MonkeyPatch, cores: int
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    paths = []
     for number in range(4):
-        path = tmp_path / f"{number}.ndjson"
+        path = folder / f"{number}.ndjson"
         lines = [event(row, userId=f"{number}-{row}") for row in range(1, 60_001)]
         lines[41] = b"broken"
-        path.write_bytes(b"\n".join(lines) + b"\n")
-        new.append(LocalFile(path.name, path, ""))
-    target = tmp_path / "events.parquet"
-    landed, _ = _land_events(new, tmp_path, target)
-    assert {name: [row.line for row in rows] for name, rows in landed.refused.items()} == {
+        path.write_bytes(b"\n".join(lines) + b"\n" * (number % 2))
+        paths.append(path)
+    extract, refused = read(env, *paths)
+    assert {name: list(rows) for name, rows in refused.items()} == {
         f"{number}.ndjson": [42] for number in range(4)
     }
-    import duckdb
-
-    wrong = duckdb.execute(
-        "select count(*) from read_parquet(?) where user_id != "
-        "split_part(_file, '.', 1) || '-' || _row",
-        [str(target)],
+    counted = duckdb.execute(
+        "select count(*), count(*) filter (user_id != split_part(_file, '.', 1) || '-' || _row), "
+        "count(distinct (_file, _row)) from read_parquet(?)",
+        [str(extract.files["events"])],
     ).fetchone()
-    assert wrong == (0,)
+    assert counted == (4 * 59_999, 0, 4 * 59_999)
+
+
+def test_a_line_is_whole_wherever_the_bytes_are_cut(
+    env: Environment, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingestion.lines._CHUNK", 7)
+    monkeypatch.setattr("ingestion.textfiles.LONGEST_LINE", 300)
+    path = folder / "x.ndjson.gz"
+    lines = [
+        event(1, userId="Đặt"),
+        event(2, userId="x" * 300),
+        event(3) + b"\r",
+        b"\xff",
+        event(5),
+    ]
+    path.write_bytes(gzip.compress(codecs.BOM_UTF8 + b"\n".join(lines)))
+    extract, refused = read(env, path)
+    rows = duckdb.sql(f"select message_id, user_id, _row from '{extract.files['events']}'")
+    assert sorted(rows.fetchall()) == [("m1", "Đặt", 1), ("m3", None, 3), ("m5", None, 5)]
+    reasons = {line: row["reason"] for line, row in refused[path.name].items()}
+    assert reasons == {2: "longer than 300 bytes", 4: "invalid UTF-8 at byte 1"}
+
+
+def test_a_file_that_is_cut_off_lands_nothing_and_is_named(
+    env: Environment, configure: Configure, folder: Path
+) -> None:
+    configure(WEB)
+    whole = gzip.compress(b"\n".join(event(n) for n in range(1000)))
+    (folder / "a.ndjson.gz").write_bytes(whole)
+    (folder / "b.ndjson.gz").write_bytes(whole[:-9])
+    with pytest.raises(KhachError, match=r"b\.ndjson\.gz is not a complete gzip file"):
+        ingest(env, "web")
+    assert committed_loads(env, "web") == []
 
 
 @settings(
@@ -108,20 +161,19 @@ def test_lines_keep_their_numbers_across_many_files_read_at_once(tmp_path: Path)
     has_last_newline=st.booleans(),
 )
 def test_every_line_is_landed_or_quarantined_byte_for_byte(
-    tmp_path: Path, lines: list[bytes], has_last_newline: bool
+    env: Environment, folder: Path, lines: list[bytes], has_last_newline: bool
 ) -> None:
     data = b"\n".join(lines) + (b"\n" if has_last_newline else b"")
-    path = tmp_path / "x.ndjson"
+    path = folder / "x.ndjson"
     path.write_bytes(data)
-    landed, reading = _land_events(
-        [LocalFile(path.name, path, "")], tmp_path, tmp_path / "events.parquet"
-    )
+    extract, refused_by_file = read(env, path)
+    refused = refused_by_file[path.name]
     physical = data.split(b"\n")
     physical = physical[:-1] if physical[-1] == b"" else physical
-    refused = landed.refused.get("x.ndjson", [])
-    assert reading.offered["x.ndjson"] == len(physical)
-    assert landed.landed.get("x.ndjson", 0) + len(refused) == len(physical)
-    for row in refused:
-        assert row.original == physical[row.line - 1].rstrip(b"\r")
+    [delivery] = extract.deliveries
+    assert delivery.rows_offered == len(physical)
+    assert delivery.rows_landed + len(refused) == len(physical)
+    for number, row in refused.items():
+        assert base64.b64decode(row["original"]) == physical[number - 1].rstrip(b"\r")
     is_event = [line.rstrip(b"\r") in (event(1), event(2)) for line in physical]
-    assert {row.line for row in refused} == {n for n, ok in enumerate(is_event, 1) if not ok}
+    assert refused.keys() == {n for n, ok in enumerate(is_event, 1) if not ok}

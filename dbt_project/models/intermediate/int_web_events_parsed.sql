@@ -41,4 +41,4 @@ select
     device_id,
     device_type,
     locale
-from {{ ref('stg_segment__events') }}
+from {{ web_event_rows() }} as events

@@ -13,7 +13,7 @@ with events as (
         trait_email as email,
         trait_phone as phone,
         case when event = 'Order Completed' then order_id end as order_id
-    from {{ ref('stg_segment__events') }}
+    from {{ web_event_rows() }} as delivered
 ),
 
 -- An order number that two shops use names nobody.

@@ -50,6 +50,11 @@
 {% if 'square' in kinds -%}
     {%- do found.update(square_accounts(by_source, found)) %}
 {%- endif %}
+{% for vendor in web_event_vendors() -%}
+    {%- do found.update({vendor ~ '.events': by_source ~ "message_id as k1 from "
+        ~ ref('int_web_events') ~ " where session_id in (select session_id from "
+        ~ ref('sessions') ~ ")"}) -%}
+{%- endfor %}
 {% set keys = {
     'mailchimp.members': ['list_id', 'member_id'],
     'mailchimp.sent_to': ['campaign_id', 'member_id'],

@@ -1,0 +1,1 @@
+"""Parts of `benchmarks/ingest.py`: what is delivered, and one module per shape."""

@@ -1,0 +1,162 @@
+"""Delivered lines as Arrow streams that DuckDB reads: each with its file and number.
+
+DuckDB's own readers number lines only by a window over all of them, and lose good rows beside bad
+ones; here memory does not grow with the delivery, and no line is looked at twice (adr/0008).
+"""
+
+from __future__ import annotations
+
+import codecs
+import mmap
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from ingestion import textfiles
+from ingestion.quarantine import BadRow
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from ingestion.delivered import LocalFile
+
+_CHUNK, _READ = 4 << 20, 1 << 20
+_NEWLINE = ord("\n")
+_SCHEMA = pa.schema(
+    [
+        ("line", pa.string()),
+        ("_file", pa.dictionary(pa.int8(), pa.string())),
+        ("_row", pa.int64()),
+    ]
+)
+# Threads that one stream, which decompresses, keeps busy with parsing.
+_THREADS_PER_STREAM = 3
+
+
+class LineFeed:
+    """The lines of some files, read once; `line` is null where it is no text at all.
+
+    `offered` counts newlines in the bytes, before any line is cut out. `unreadable` holds the
+    lines that are null, `problem` what ended the reading early.
+    """
+
+    def __init__(self, files: Sequence[LocalFile]) -> None:
+        self.offered: dict[str, int] = {}
+        self.unreadable: dict[tuple[str, int], BadRow] = {}
+        self.problem: Exception | None = None
+        self._files = files
+
+    def register(self, connection: duckdb.DuckDBPyConnection) -> str:
+        """SQL of the lines, with `_file` and `_row` (1-based); it can be read once."""
+        row = connection.execute("select current_setting('threads')").fetchone()
+        threads = int(row[0]) if row else 1
+        streams = max(1, min(len(self._files), threads // _THREADS_PER_STREAM))
+        for number in range(streams):
+            batches = self._batches(self._files[number::streams])
+            reader = pa.RecordBatchReader.from_batches(_SCHEMA, batches)
+            connection.register(f"khach_lines_{number}", reader)
+        parts = (f"select line, _file, _row from khach_lines_{n}" for n in range(streams))
+        return f"({' union all '.join(parts)})"
+
+    def _batches(self, files: Sequence[LocalFile]) -> Iterator[pa.RecordBatch]:
+        try:
+            for file in files:
+                first = 1
+                for block, offsets in self._blocks(file):
+                    batch = self._batch(file.name, first, block, offsets)
+                    first += batch.num_rows
+                    yield batch
+        except Exception as problem:
+            self.problem = problem  # DuckDB would wrap it in a message of its own
+            raise
+
+    def _blocks(self, file: LocalFile) -> Iterator[tuple[mmap.mmap | bytes, np.ndarray]]:
+        """The file's bytes in pieces, and where in a piece each of its lines begins and ends."""
+        offered, rest, last = 0, b"", b""
+        try:
+            with _open(file) as content:
+                while True:
+                    block = _memory(len(rest) + _CHUNK)
+                    view = memoryview(block)
+                    view[: len(rest)] = rest
+                    size = len(rest) + content.readinto(view[len(rest) :])
+                    if size == len(rest):
+                        break
+                    is_end = np.frombuffer(block, np.uint8, size) == _NEWLINE
+                    offered += int(np.count_nonzero(is_end[len(rest) :]))
+                    ends = np.flatnonzero(is_end) + 1
+                    begin = _mark_length(view) if not last else 0
+                    last = bytes(view[size - 1 : size])
+                    # A line that is too long is refused, so its tail need not be held.
+                    end = int(ends[-1]) if len(ends) else begin
+                    rest = bytes(view[end : min(size, end + textfiles.LONGEST_LINE + 1)])
+                    if len(ends):
+                        yield block, np.concatenate(([begin], ends))
+        except OSError as problem:
+            if problem.errno is not None:
+                raise
+            raise textfiles.incomplete(file.name) from None
+        if rest:
+            yield rest, np.array([0, len(rest)])
+        self.offered[file.name] = offered + (last not in (b"", b"\n"))
+
+    def _batch(
+        self, name: str, first: int, block: mmap.mmap | bytes, offsets: np.ndarray
+    ) -> pa.RecordBatch:
+        count = len(offsets) - 1
+        places = pa.py_buffer(offsets.astype(np.int32))
+        lines = pa.Array.from_buffers(pa.string(), count, [None, places, pa.py_buffer(block)])
+        if not _is_text(lines, offsets):
+            lines = self._without_unreadable(name, first, memoryview(block), offsets)
+        files = pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, np.int8)), [name])
+        numbers = pa.array(np.arange(first, first + count, dtype=np.int64))
+        return pa.record_batch([lines, files, numbers], schema=_SCHEMA)
+
+    def _without_unreadable(
+        self, name: str, first: int, block: memoryview, offsets: np.ndarray
+    ) -> pa.Array:
+        lines: list[str | None] = []
+        for number, (start, end) in enumerate(pairwise(offsets), first):
+            original = bytes(block[start:end]).rstrip(b"\r\n")
+            reason = textfiles.no_text(original)
+            lines.append(None if reason else original.decode())
+            if reason:
+                self.unreadable[name, number] = BadRow(number, reason, original)
+        return pa.array(lines, pa.string())
+
+
+def _open(file: LocalFile) -> pa.NativeFile:
+    """The file's bytes; Arrow decompresses faster than Python, and without a copy."""
+    return pa.input_stream(
+        str(file.path), compression="gzip" if file.path.suffix == ".gz" else None, buffer_size=_READ
+    )
+
+
+def _memory(size: int) -> mmap.mmap:
+    """Memory that goes back to the system when the last thread lets go of it.
+
+    An allocator's heap grows without end when blocks are freed by other threads than took them.
+    """
+    if not hasattr(mmap, "MADV_HUGEPAGE"):
+        return mmap.mmap(-1, size)
+    block = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    block.madvise(mmap.MADV_HUGEPAGE)  # else taking the pages costs as much as parsing
+    return block
+
+
+def _mark_length(view: memoryview) -> int:
+    """The length of the byte order mark that a file may begin with."""
+    return len(codecs.BOM_UTF8) if bytes(view[:3]) == codecs.BOM_UTF8 else 0
+
+
+def _is_text(lines: pa.Array, offsets: np.ndarray) -> bool:
+    if np.diff(offsets).max(initial=0) > textfiles.LONGEST_LINE:
+        return False
+    try:
+        lines.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True

@@ -1,0 +1,103 @@
+"""One visit told by Snowplow and by Google Analytics 4: the same session, cart and order."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tiny_lake import TinyLake
+from vendor_events import GA4, SNOWPLOW, tsv
+
+from ingestion import verdicts
+from ingestion.run import ingest
+from ingestion.vars import dbt_sources
+from khach.environment import PROJECT, Environment
+
+SOURCES = """sources:
+  shop:
+    kind: files
+    area: web
+    folder: FOLDER
+    tables:
+      orders:
+        from: orders.csv
+        columns: {order_id: id, user_id: user, ordered_at: at, status: status}
+        constants: {channel: web}
+  sp: {kind: snowplow, area: web, namespace: shop, folder: FOLDER, from: "*.tsv"}
+  ga: {kind: ga4, area: web, namespace: shop, folder: FOLDER, from: "*.ndjson"}
+"""
+
+
+@pytest.fixture(scope="module")
+def visit(tmp_path_factory: pytest.TempPathFactory) -> TinyLake:
+    home = tmp_path_factory.mktemp("vendors")
+    folder = home / "delivered"
+    for path in (folder, home / "config"):
+        path.mkdir()
+    (home / "config" / "sources.yml").write_text(SOURCES.replace("FOLDER", str(folder)))
+    (folder / "orders.csv").write_text("id,user,at,status\nW1,U1,2026-03-01 03:05:00,completed\n")
+    (folder / "events.tsv").write_text("\n".join(tsv(event) for event in [*SNOWPLOW, SNOWPLOW[0]]))
+    (folder / "events.ndjson").write_text("\n".join(json.dumps(event) for event in GA4))
+    patch = pytest.MonkeyPatch()
+    patch.setenv("KHACH_HOME", str(home))
+    env = Environment("dev", home, home / "config", home)
+    for source in ("shop", "sp", "ga"):
+        load = ingest(env, source)
+        assert load is not None
+        verdicts.accept(env, source, load.load_id, "test", "")
+    lake = TinyLake(env, PROJECT / "dbt_project", dbt_sources(env))
+    chosen = ("path:seeds", "+row_accounting", "+int_carts")
+    lake.build("--indirect-selection", "cautious", "-s", *chosen)
+    yield lake
+    patch.undo()
+
+
+def test_a_visit_is_one_session_whatever_collected_it(visit: TinyLake) -> None:
+    counts = (
+        "page_view_count, product_view_count, search_count, cart_add_count, has_order, "
+        "traffic_source, medium, campaign, landing_path, device_type, started_at::varchar"
+    )
+    lan = (1, 1, 1, 1, True, "zalo", "social", "tet", "/ao", "mobile", "2026-03-01 03:00:00")
+    assert visit.rows(
+        f"select source, {counts} from intermediate.int_sessions where has_order order by source"
+    ) == [("ga", *lan), ("sp", *lan)]
+    assert visit.rows(
+        "select source, count(*) from intermediate.int_sessions where has_sign_up group by source "
+        "order by source"
+    ) == [("ga", 1), ("sp", 1)]
+
+
+def test_a_cart_of_two_products_holds_their_units_and_its_order(visit: TinyLake) -> None:
+    assert visit.rows(
+        "select cart_id, item_count, cast(cart_amount as integer), last_product_name, "
+        "is_abandoned, order_id from intermediate.int_carts order by cart_id"
+    ) == [
+        ("S1", 3, 450000, "Áo thun", False, "shop:W1"),
+        ("ga-lan.77", 3, 450000, "Áo thun", False, "shop:W1"),
+    ]
+
+
+def test_one_person_stands_behind_both_devices_and_the_order(visit: TinyLake) -> None:
+    assert visit.rows(
+        "select count(distinct customer_id), count(customer_id) from intermediate.int_web_events "
+        "where source in ('sp', 'ga')"
+    ) == [(1, 15)]
+    assert visit.rows(
+        "select identifier_value from identity.identity_map where identifier_type = 'email'"
+    ) == [("lan@hoa.example",)]
+
+
+def test_every_event_is_accounted_for(visit: TinyLake) -> None:
+    assert visit.rows(
+        "select source, rows_in_marts, rows_duplicate from intermediate.row_accounting "
+        "where table_name = 'events' order by source"
+    ) == [("ga", 7, 0), ("sp", 8, 1)]
+
+
+def test_a_vendor_without_a_source_costs_no_model(
+    env: Environment, tmp_path: Path, staging_project: Path
+) -> None:
+    lake = TinyLake(env, staging_project, [{"name": "web", "kind": "segment", "area": "web"}])
+    lake.build("-s", "path:models/staging/segment", "path:models/staging/ga4")
+    assert lake.rows(
+        "select table_name from information_schema.tables where table_name ~ '.*events'"
+    ) == [("stg_segment__events",)]
