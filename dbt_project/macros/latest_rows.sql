@@ -48,14 +48,15 @@ kept as (
         {{- "," if not loop.last }}
         {%- endfor %}
     from {{ this }} as held
-    where exists (
-        select 1
+    {#- A join and no `exists`, which DuckDB answers ten times slower on a table of years. #}
+    inner join (
+        select distinct source, {{ keys | join(', ') }}
         from incoming
-        where incoming.source = held.source
+    ) as asked
+        on held.source = asked.source
         {%- for key in keys %}
-            and incoming.{{ key }} = held.{{ key }}
+        and held.{{ key }} = asked.{{ key }}
         {%- endfor %}
-    )
     {%- endif %}
 ),
 
