@@ -213,13 +213,17 @@ class TableReader:
                 f"select _file, _item, item, generate_subscripts(item.{shape.parts}, 1) as _part, "
                 f"unnest(item.{shape.parts}) as part from ({items})"
             )
-        order = "_item, _part" if shape.parts else "_item"
+        # Numbering the parts of all items takes a window; an item alone has its number.
+        number = (
+            "row_number() over (partition by _file order by _item, _part)"
+            if shape.parts
+            else "_item"
+        )
         original = "part" if shape.parts else "item"
         texts = ", ".join(f"{sql} as {quote(name)}" for name, sql in shape.columns.items())
         return (
-            f"select *, {self._problem()} as _problem from (select _file, row_number() over "
-            f"(partition by _file order by {order}) as _row, {texts}, "
-            f"cast(to_json({original}) as varchar) as _original from ({items}))"
+            f"select *, {self._problem()} as _problem from (select _file, {number} as _row, "
+            f"{texts}, cast(to_json({original}) as varchar) as _original from ({items}))"
         )
 
     def _problem(self) -> str:

@@ -72,7 +72,7 @@ class Reading:
         """
         seen = {k: v for k, v in self.cursor(table).items() if k in ("since", "digest")}
         rows = f"select * from read_parquet({literal(file)})"
-        if self.digest(table, rows) == seen.get("digest"):
+        if seen and self.digest(table, rows) == seen["digest"]:
             return seen
         newest = self.connection.execute(f"select max({column}) from ({rows})").fetchone()
         since = min(newest[0] if newest and newest[0] else started, started) - OVERLAP
