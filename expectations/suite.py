@@ -31,8 +31,9 @@ class Suite:
     fresh_days: int = 3
 
     def fits(self, table: str, columns: set[str]) -> bool:
-        """Whether a table with these columns is the one that the suite is about."""
-        return table == self.table and (self.marker is None or self.marker in columns)
+        """Whether a table with these columns is the suite's own, or a part (`orders__web`)."""
+        is_own = table.partition("__")[0] == self.table
+        return is_own and (self.marker is None or self.marker in columns)
 
 
 @dataclass(frozen=True)

@@ -50,14 +50,67 @@ ENTITIES: Mapping[str, Mapping[str, str]] = {
         f"experiment_id campaign_id {REFERENCES} experiment_group assigned_at:t"
     ),
     "survey_responses": _columns(
-        f"response_id {REFERENCES} survey kind score:n scale_max:n answers:j answered_at:t"
+        f"response_id {REFERENCES} survey kind channel order_id score:n scale_min:n scale_max:n "
+        "satisfied_score:n comment answers:j answered_at:t updated_at:t"
+    ),
+    "conversations": _columns(
+        f"conversation_id {REFERENCES} full_name channel initiated_by status topic content_class "
+        "sentiment agent order_id campaign_id opened_at:t first_answered_at:t closed_at:t "
+        "updated_at:t"
+    ),
+    "messages": _columns(
+        f"message_id conversation_id {REFERENCES} channel direction content_class body agent "
+        "campaign_id sent_at:t updated_at:t"
+    ),
+    "calls": _columns(
+        f"call_id {REFERENCES} direction purpose is_answered:b duration_seconds:i outcome agent "
+        "content_class conversation_id campaign_id order_id started_at:t updated_at:t"
+    ),
+    "leads": _columns(
+        f"lead_id {REFERENCES} full_name traffic_source stage lead_score:n outcome owner "
+        "amount:n currency expected_close_on:d created_at:t contacted_at:t updated_at:t"
+    ),
+    "appointments": _columns(
+        f"appointment_id {REFERENCES} full_name channel store_id purpose status agent "
+        "booked_at:t starts_at:t updated_at:t"
+    ),
+    "offers": _columns(
+        "offer_id offer_code offer_name campaign_id valid_from:t valid_to:t updated_at:t"
+    ),
+    "coupon_redemptions": _columns(
+        f"redemption_id offer_id {REFERENCES} order_id campaign_id store_id discount:n currency "
+        "redeemed_at:t updated_at:t"
+    ),
+    "loyalty_enrolments": _columns(
+        f"enrolment_id {REFERENCES} full_name programme tier enrolled_at:t left_at:t updated_at:t"
+    ),
+    # The references are those of the person referred; the referrer's stand beside them.
+    "referrals": _columns(
+        f"referral_id {REFERENCES} full_name referrer_user_id referrer_member_number "
+        "referrer_external_id referrer_email referrer_phone referral_code referred_at:t "
+        "updated_at:t"
+    ),
+    "email_events": _columns(f"email_event_id campaign_id {REFERENCES} kind url occurred_at:t"),
+    "sessions": _columns(
+        "session_id user_id anonymous_id started_at:t ended_at:t event_count:i page_view_count:i "
+        "product_view_count:i traffic_source medium campaign landing_path device_type "
+        "visitor_type has_order:b updated_at:t"
     ),
 }
 
 
-def entity_table(entity: str) -> TableSpec:
-    """The raw table of an entity; KeyError when there is no such entity."""
-    return TableSpec(entity, {**ENTITIES[entity], **TRAILER})
+def entity_of(table: str) -> str:
+    """The entity of a raw table: `orders`, and also `orders__marketplace`, are orders.
+
+    A source that knows an entity from several files of different columns gives each a name behind
+    two underscores; all of them feed one staging table.
+    """
+    return table.partition("__")[0]
+
+
+def entity_table(table: str) -> TableSpec:
+    """A raw table of an entity (`entity_of`); KeyError when there is no such entity."""
+    return TableSpec(table, {**ENTITIES[entity_of(table)], **TRAILER})
 
 
 def event_columns() -> dict[str, str]:
@@ -70,6 +123,15 @@ def event_columns() -> dict[str, str]:
         "consents": "occurred_at",
         "experiments": "assigned_at",
         "survey_responses": "answered_at",
+        "conversations": "opened_at",
+        "messages": "sent_at",
+        "calls": "started_at",
+        "leads": "created_at",
+        "coupon_redemptions": "redeemed_at",
+        "loyalty_enrolments": "enrolled_at",
+        "referrals": "referred_at",
+        "email_events": "occurred_at",
+        "sessions": "started_at",
     }
     vendors = {"events": "occurred_at", "email_activity": "occurred_at", "sent_to": "last_open"}
     return {**named, **vendors, "unsubscribes": "occurred_at", "order_refunds": "date_created_gmt"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import duckdb
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from ingestion.entities import ENTITIES
+from ingestion.entities import ENTITIES, entity_of
 from ingestion.expressions import (
     Compiled,
     UnknownColumnError,
@@ -35,6 +36,7 @@ def _text(value: Any) -> Any:
 
 
 Text = Annotated[str, BeforeValidator(_text)]
+_TABLE = re.compile(r"[a-z_]+?(__[a-z][a-z0-9]*(_[a-z0-9]+)*)?")
 
 
 def _expression(value: Any) -> Any:
@@ -67,11 +69,18 @@ class TableMapping(BaseModel):
 
 def check_tables(config: SourceConfig, tables: Mapping[str, TableMapping]) -> None:
     """ConfigError when an entity or a target column does not exist, or a key is not mapped."""
-    for entity, mapping in tables.items():
-        place = ("tables", entity)
+    for table, mapping in tables.items():
+        place = ("tables", table)
+        entity = entity_of(table)
         if entity not in ENTITIES:
             near = _near(entity, ENTITIES)
             raise config.problem(f"there is no entity {entity!r}{near}", *place)
+        if not _TABLE.fullmatch(table):
+            raise config.problem(
+                f"{table!r} is no name for a table of {entity}",
+                *place,
+                fix=f"{entity}, or {entity}__ and a name of small letters, digits and underscores",
+            )
         columns = ENTITIES[entity]
         for part in ("columns", "constants"):
             for target in getattr(mapping, part):
@@ -101,7 +110,7 @@ def targets(
     delivery `where` lacks one.
     """
     found = []
-    for name, letter in ENTITIES[entity].items():
+    for name, letter in ENTITIES[entity_of(entity)].items():
         if name in mapping.constants:
             found.append(Target(name, letter, literal(mapping.constants[name])))
         elif name in mapping.columns:

@@ -9,7 +9,7 @@ import duckdb
 
 from ingestion import lake
 from ingestion.config import load_sources
-from ingestion.entities import VENDORS_EVENT_COLUMNS, event_columns
+from ingestion.entities import ENTITIES, VENDORS_EVENT_COLUMNS, entity_of, event_columns
 from ingestion.registry import source_spec
 from khach.state import open_state
 
@@ -18,19 +18,27 @@ if TYPE_CHECKING:
 
 
 def dbt_sources(env: Environment) -> list[dict[str, Any]]:
-    """One entry per configured source, in the order of sources.yml."""
-    return [
-        {
-            "name": source.name,
-            "kind": source.kind,
-            "namespace": source.namespace,
-            "area": source.area,
-            "tables": [table.name for table in source_spec(source.kind).tables(source)],
-            "time_zone": source.time_zone,
-            "currency": source.currency,
-        }
-        for source in load_sources(env)
-    ]
+    """One entry per configured source, in the order of sources.yml.
+
+    `landed` are the tables of entities that staging reads: mapped now, or once and still there.
+    """
+    found = []
+    for source in load_sources(env):
+        tables = [table.name for table in source_spec(source.kind).tables(source)]
+        landed = {*tables, *lake.tables_present(env, source.name)}
+        found.append(
+            {
+                "name": source.name,
+                "kind": source.kind,
+                "namespace": source.namespace,
+                "area": source.area,
+                "tables": tables,
+                "landed": sorted(name for name in landed if entity_of(name) in ENTITIES),
+                "time_zone": source.time_zone,
+                "currency": source.currency,
+            }
+        )
+    return found
 
 
 def newest_event(env: Environment) -> datetime | None:
@@ -40,10 +48,16 @@ def newest_event(env: Environment) -> datetime | None:
             "select source, list(load_id) from loads where verdict = 'accepted' group by source"
         ).fetchall()
     loads: dict[str, list[str]] = dict(rows)
+    tables = {source: lake.tables_present(env, source) for source in loads}
     newest: list[datetime] = []
     with duckdb.connect() as connection:
         for table, column in event_columns().items():
-            found = [lake.load_rows(env, name, table, ids) for name, ids in loads.items()]
+            found = [
+                lake.load_rows(env, source, name, ids)
+                for source, ids in loads.items()
+                for name in sorted(tables[source])
+                if entity_of(name) == table
+            ]
             rows_of = [f"select * from {relation}" for relation in found if relation]
             if not rows_of:
                 continue

@@ -77,9 +77,11 @@ def upstream_tables(
     kind = prefix.removeprefix("stg_")
     kinds = _KINDS.get(kind, (kind,))
     return [
-        AssetKey([f"raw_{source['name']}", table])
+        AssetKey([f"raw_{source['name']}", part])
         for source in sources
-        if source["kind"] in kinds and table in source["tables"]
+        if source["kind"] in kinds
+        for part in source["tables"]
+        if table in (part, part.partition("__")[0])
     ]
 
 

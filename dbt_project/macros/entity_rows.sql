@@ -13,21 +13,55 @@
 
 
 {#
-    Every staged row of an entity, whatever system it comes from, without the deleted ones: use it
-    like a table.
+    Whether a files or sql source maps the entity, or did and its rows are still in the lake; else
+    its staging model is not built. Without any source (the project parsed alone) all are.
 #}
-{% macro entity_rows(entity) -%}
+{% macro is_staged(entity) -%}
+    {%- set found = [] -%}
+    {%- for source in var('sources') -%}
+        {%- do found.extend(raw_folders(entity, source)) -%}
+    {%- endfor -%}
+    {{ return(found | length > 0 or not var('sources')) }}
+{%- endmacro %}
+
+
+{# Which staging models hold rows of an entity. #}
+{% macro entity_models(entity) -%}
     {%- set kinds = var('sources') | map(attribute='kind') | unique | list -%}
-    {%- set names = ['stg_entities__' ~ entity] -%}
+    {%- set names = ['stg_entities__' ~ entity] if is_staged(entity) else [] -%}
     {%- for vendor, entities in vendor_entities().items() if vendor in kinds and entity in entities -%}
         {%- do names.append('stg_' ~ vendor ~ '__' ~ entity) -%}
     {%- endfor -%}
+    {{ return(names) }}
+{%- endmacro %}
+
+
+{# Whether any source delivers the entity; a model leaves out what none does. #}
+{% macro has_entity(entity) -%}
+    {{ return(entity_models(entity) | length > 0) }}
+{%- endmacro %}
+
+
+{#
+    Every staged row of an entity, whatever system it comes from, without the deleted ones: use it
+    like a table. Typed and empty when none delivers it.
+#}
+{% macro entity_rows(entity) -%}
+    {%- set names = entity_models(entity) -%}
     {%- set columns = raw_columns(entity).keys() | reject('in', ['_is_kept', '_is_deleted']) | list
         + ['source', 'namespace', '_load_id'] -%}
     (
+    {%- if not names %}
+        select
+            {%- for column in columns %}
+            cast(null as {{ raw_columns(entity).get(column, 'varchar') }}) as {{ column }}
+            {{- "," if not loop.last }}
+            {%- endfor %}
+        where false
+    {%- endif %}
     {%- for name in names %}
         select {{ columns | join(', ') }} from {{ ref(name) }}
-        {{- " where not coalesce(_is_deleted, false)" if loop.first }}
+        {{- " where not coalesce(_is_deleted, false)" if name.startswith('stg_entities__') }}
         {{- " union all" if not loop.last }}
     {%- endfor %}
     )

@@ -1,6 +1,7 @@
 {#
-  How often each key of a raw table was delivered, per accepted load: source, load_id, k0.., the
-  rows kept and the rows that the declared filter refused. Reads the lake itself, not staging.
+  How often each key of a raw table was delivered, per accepted load and part of the entity:
+  source, load_id, table_name, k1.., the rows kept and the rows that the declared filter refused.
+  Reads the lake itself, not staging.
 #}
 {% macro raw_key_counts(table, keys) -%}
 {%- set columns = raw_columns(table) -%}
@@ -10,24 +11,30 @@
     select
         cast(null as varchar) as source,
         cast(null as varchar) as load_id,
+        cast(null as varchar) as table_name,
         {%- for key in keys %}
         cast(null as varchar) as k{{ loop.index }},
         {%- endfor %}
         cast(0 as bigint) as kept,
         cast(0 as bigint) as filtered
     where false
-    {%- for name in files | map(attribute=0) | unique %}
+    {%- set parts = {} -%}
+    {%- for file in files -%}
+        {%- do parts.setdefault((file['source'], file['file'].split('/')[-2]), []).append(file) -%}
+    {%- endfor -%}
+    {%- for (name, part), own in parts.items() %}
     union all
     select
         '{{ name }}',
         _load_id,
+        '{{ part }}',
         {%- for key in keys %}
         cast({{ key }} as varchar),
         {%- endfor %}
         count(case when {{ is_kept }} then 1 end),
         count(case when not {{ is_kept }} then 1 end)
-    from ({{ rows_of_files(files | selectattr(0, 'equalto', name) | list) }}) as delivered
-    group by 1, 2{% for key in keys %}, {{ loop.index + 2 }}{% endfor %}
+    from ({{ rows_of_files(own) }}) as delivered
+    group by 1, 2{% for key in keys %}, {{ loop.index + 3 }}{% endfor %}
     {%- endfor %}
 {%- endmacro %}
 
@@ -43,31 +50,28 @@
     select
         counts.source,
         counts.load_id,
-        '{{ table.split(".")[-1] }}' as table_name,
+        counts.table_name,
         sum(case
-            when counts.load_id = counts.owner and not counts.is_tombstone
-                and found.source is not null then 1
+            when counts.is_owner and not counts.is_tombstone and found.source is not null then 1
             else 0
         end) as rows_in_marts,
-        sum(counts.kept - case when counts.load_id = counts.owner then 1 else 0 end)
-        as rows_duplicate,
-        sum(counts.filtered + case
-            when counts.load_id = counts.owner and counts.is_tombstone then 1 else 0
-        end) as rows_filtered
+        sum(counts.kept - case when counts.is_owner then 1 else 0 end) as rows_duplicate,
+        sum(counts.filtered + case when counts.is_owner and counts.is_tombstone then 1 else 0 end)
+        as rows_filtered
     from (
         select
             delivered.*,
             {{ 'coalesce(staged._is_deleted, false)' if '_is_deleted' in raw_columns(table)
                 else 'false' }} as is_tombstone,
-            case
-                when delivered.kept > 0 then coalesce(
-                    staged._load_id,
-                    max(case when delivered.kept > 0 then delivered.load_id end) over (
-                        partition by delivered.source
-                        {%- for key in keys %}, delivered.k{{ loop.index }}{% endfor %}
-                    )
-                )
-            end as owner
+            -- Of the parts of an entity that bring a key in one load, the last by name is credited.
+            delivered.kept > 0 and row_number() over (
+                partition by delivered.source
+                {%- for key in keys %}, delivered.k{{ loop.index }}{% endfor %}
+                order by
+                    case when delivered.kept > 0 then 0 else 1 end,
+                    case when delivered.load_id = staged._load_id then 0 else 1 end,
+                    delivered.load_id desc, delivered.table_name desc
+            ) = 1 as is_owner
         from ({{ raw_key_counts(table, keys) }}) as delivered
         left join {{ ref(staged) }} as staged
             on delivered.source = staged.source
@@ -80,7 +84,7 @@
         {%- for key in keys %}
         and counts.k{{ loop.index }} = found.k{{ loop.index }}
         {%- endfor %}
-    group by counts.source, counts.load_id
+    group by counts.source, counts.load_id, counts.table_name
 {%- endmacro %}
 
 

@@ -35,8 +35,36 @@
             ~ ' cost n, currency v, ROW',
         'experiments': 'experiment_id v, campaign_id v, REF, experiment_group v,'
             ~ ' assigned_at t, ROW',
-        'survey_responses': 'response_id v, REF, survey v, kind v, score n, scale_max n,'
-            ~ ' answers j, answered_at t, ROW',
+        'survey_responses': 'response_id v, REF, survey v, kind v, channel v, order_id v, score n,'
+            ~ ' scale_min n, scale_max n, satisfied_score n, comment v, answers j, answered_at t,'
+            ~ ' updated_at t, ROW',
+        'conversations': 'conversation_id v, REF, full_name v, channel v, initiated_by v, status v,'
+            ~ ' topic v, content_class v, sentiment v, agent v, order_id v, campaign_id v,'
+            ~ ' opened_at t, first_answered_at t, closed_at t, updated_at t, ROW',
+        'messages': 'message_id v, conversation_id v, REF, channel v, direction v,'
+            ~ ' content_class v, body v, agent v, campaign_id v, sent_at t, updated_at t, ROW',
+        'calls': 'call_id v, REF, direction v, purpose v, is_answered b, duration_seconds i,'
+            ~ ' outcome v, agent v, content_class v, conversation_id v, campaign_id v, order_id v,'
+            ~ ' started_at t, updated_at t, ROW',
+        'leads': 'lead_id v, REF, full_name v, traffic_source v, stage v, lead_score n, outcome v,'
+            ~ ' owner v, amount n, currency v, expected_close_on d, created_at t, contacted_at t,'
+            ~ ' updated_at t, ROW',
+        'appointments': 'appointment_id v, REF, full_name v, channel v, store_id v, purpose v,'
+            ~ ' status v, agent v, booked_at t, starts_at t, updated_at t, ROW',
+        'offers': 'offer_id v, offer_code v, offer_name v, campaign_id v, valid_from t,'
+            ~ ' valid_to t, updated_at t, ROW',
+        'coupon_redemptions': 'redemption_id v, offer_id v, REF, order_id v, campaign_id v,'
+            ~ ' store_id v, discount n, currency v, redeemed_at t, updated_at t, ROW',
+        'loyalty_enrolments': 'enrolment_id v, REF, full_name v, programme v, tier v,'
+            ~ ' enrolled_at t, left_at t, updated_at t, ROW',
+        'referrals': 'referral_id v, REF, full_name v, referrer_user_id v,'
+            ~ ' referrer_member_number v, referrer_external_id v, referrer_email v,'
+            ~ ' referrer_phone v, referral_code v, referred_at t, updated_at t, ROW',
+        'email_events': 'email_event_id v, campaign_id v, REF, kind v, url v, occurred_at t, ROW',
+        'sessions': 'session_id v, user_id v, anonymous_id v, started_at t, ended_at t,'
+            ~ ' event_count l, page_view_count l, product_view_count l, traffic_source v, medium v,'
+            ~ ' campaign v, landing_path v, device_type v, visitor_type v, has_order b,'
+            ~ ' updated_at t, ROW',
         'segment.events': 'message_id v, type v, event v, anonymous_id v, user_id v,'
             ~ ' previous_id v, occurred_at t, sent_at t, received_at t, properties j, traits j,'
             ~ ' context j, _file v, _row l',
@@ -105,9 +133,19 @@
 {%- endmacro %}
 
 
-{# Which kinds of source land a raw table, and the table's folder in the lake. #}
-{% macro raw_location(table) -%}
+{#
+    The folders of a raw table in the lake of a configured source. An entity may come in parts:
+    `orders`, `orders__marketplace`; `landed` names those of the source that are there.
+#}
+{% macro raw_folders(table, source) -%}
     {%- set vendor, dot, name = table.partition('.') -%}
-    {{ return({'kinds': [vendor], 'folder': name} if dot
-        else {'kinds': ['files', 'sql'], 'folder': table}) }}
+    {%- set names = [] -%}
+    {%- if dot and source['kind'] == vendor -%}
+        {%- do names.append(name) -%}
+    {%- elif not dot and source['kind'] in ['files', 'sql'] -%}
+        {%- for landed in source.get('landed', [table]) if landed.split('__')[0] == table -%}
+            {%- do names.append(landed) -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {{ return(names) }}
 {%- endmacro %}

@@ -29,7 +29,6 @@
 
 {# One row per accepted load and file of a raw table: source, namespace, load_id, file. #}
 {% macro accepted_files_sql(table) -%}
-    {%- set location = raw_location(table) -%}
     select
         found.source,
         found.namespace,
@@ -42,9 +41,10 @@
             cast(null as varchar) as load_id,
             cast(null as varchar) as file
         where false
-        {%- for source in var('sources') if source['kind'] in location['kinds'] %}
+        {%- for source in var('sources') %}
         {%- set raw = (var('lake') ~ '/raw_' ~ source['name']) | replace("'", "''") %}
-        {%- set compacted = raw ~ '/_compacted/' ~ location['folder'] %}
+        {%- for name in raw_folders(table, source) %}
+        {%- set compacted = raw ~ '/_compacted/' ~ name %}
         {%- set manifest %}
             (
                 select unnest(
@@ -64,9 +64,10 @@
             select load_id, '{{ compacted }}/' || file as file from {{ manifest }} as manifest
             union all
             select {{ load_id_of('file') }} as load_id, file
-            from glob('{{ raw }}/{{ location["folder"] }}/*.parquet')
+            from glob('{{ raw }}/{{ name }}/*.parquet')
             where load_id not in (select load_id from {{ manifest }} as manifest)
         ) as files
+        {%- endfor %}
         {%- endfor %}
     ) as found
     inner join state.main.loads as loads

@@ -67,13 +67,25 @@ mailchimp_members as (
     where recency = 1
 ),
 
+-- Who named whom, and when: the record's key, its moments, its name and country where it has them.
 {% set entities = {
     'customers': ('record_id', 'created_at', 'updated_at', 'full_name', 'country'),
     'consents': ('consent_id', 'occurred_at', 'occurred_at', 'null', 'null'),
     'experiments': ('experiment_id', 'assigned_at', 'assigned_at', 'null', 'null'),
     'survey_responses': ('response_id', 'answered_at', 'answered_at', 'null', 'null'),
+    'conversations': ('conversation_id', 'opened_at', 'updated_at', 'full_name', 'null'),
+    'messages': ('message_id', 'sent_at', 'sent_at', 'null', 'null'),
+    'calls': ('call_id', 'started_at', 'started_at', 'null', 'null'),
+    'leads': ('lead_id', 'created_at', 'updated_at', 'full_name', 'null'),
+    'appointments': ('appointment_id', 'booked_at', 'starts_at', 'full_name', 'null'),
+    'coupon_redemptions': ('redemption_id', 'redeemed_at', 'redeemed_at', 'null', 'null'),
+    'loyalty_enrolments': ('enrolment_id', 'enrolled_at', 'updated_at', 'full_name', 'null'),
+    'referrals': ('referral_id', 'referred_at', 'referred_at', 'full_name', 'null'),
+    'email_events': ('email_event_id', 'occurred_at', 'occurred_at', 'null', 'null'),
 } -%}
-{% for entity, (key, first, last, name, country) in entities.items() -%}
+{% set told = ['web_identities', 'mailchimp_members', 'orders'] -%}
+{% for entity, (key, first, last, name, country) in entities.items() if has_entity(entity) -%}
+{% do told.append(entity) -%}
 {{ entity }} as (
     select
         source,
@@ -94,6 +106,28 @@ mailchimp_members as (
 ),
 
 {% endfor -%}
+{% if has_entity('referrals') -%}
+{% do told.append('referrers') -%}
+referrers as (
+    select
+        source,
+        namespace,
+        'referrers' as record_kind,
+        referral_id as record_id,
+        referred_at as first_seen_at,
+        referred_at as last_seen_at,
+        referrer_user_id as user_id,
+        referrer_member_number as member_number,
+        referrer_external_id as external_id,
+        referrer_email as email,
+        referrer_phone as phone,
+        cast(null as varchar) as anonymous_id,
+        cast(null as varchar) as full_name,
+        cast(null as varchar) as country
+    from {{ entity_rows('referrals') }} as delivered
+),
+
+{% endif -%}
 orders as (
     select
         source,
@@ -113,7 +147,7 @@ orders as (
     from {{ ref('int_source_orders') }}
 )
 
-{% for relation in ['web_identities', 'mailchimp_members'] + entities.keys() | list + ['orders'] -%}
+{% for relation in told -%}
 select * from {{ relation }}
 {{ "union all" if not loop.last }}
 {% endfor %}

@@ -58,6 +58,57 @@ described as (
     where records.record_kind = 'orders'
         and records.user_id is null
         and records.member_number is null
+    union all
+    select
+        records.source,
+        records.namespace,
+        records.record_kind,
+        records.record_id,
+        records.raw_email,
+        records.raw_phone,
+        records.full_name,
+        records.country,
+        null as province,
+        {% for attribute in attributes -%}
+        {% if attribute == 'loyalty_tier' -%} enrolments.tier
+        {%- elif attribute == 'loyalty_enrolled_at' -%} enrolments.enrolled_at
+        {%- else -%} null
+        {%- endif %} as {{ attribute }},
+        {% endfor -%}
+        records.created_at,
+        records.updated_at
+    from records
+    left join (
+        select
+            source,
+            enrolment_id,
+            tier,
+            enrolled_at
+        from {{ entity_rows('loyalty_enrolments') }} as delivered
+        where left_at is null
+    ) as enrolments
+        on records.source = enrolments.source and records.record_id = enrolments.enrolment_id
+    where records.record_kind = 'loyalty_enrolments'
+    union all
+    select
+        records.source,
+        records.namespace,
+        records.record_kind,
+        records.record_id,
+        records.raw_email,
+        records.raw_phone,
+        records.full_name,
+        records.country,
+        null as province,
+        {% for attribute in attributes -%}
+        null as {{ attribute }},
+        {% endfor -%}
+        records.created_at,
+        records.updated_at
+    from records
+    where records.record_kind in ('conversations', 'leads', 'appointments', 'referrals')
+        and records.user_id is null
+        and records.member_number is null
 ),
 
 keyed as (

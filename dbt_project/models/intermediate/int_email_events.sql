@@ -104,3 +104,23 @@ left join {{ ref('int_record_customers') }} as record_customers
     on told.source = record_customers.source
     and record_customers.record_kind = 'customers'
     and told.member_id = record_customers.record_id
+{%- if has_entity('email_events') %}
+union all
+-- Events that an e-mail tool exports; the recipient is whatever it calls one.
+select
+    delivered.source || ':' || delivered.email_event_id,
+    delivered.source,
+    delivered.campaign_id,
+    coalesce(
+        delivered.external_id, delivered.user_id, delivered.member_number, delivered.email
+    ),
+    record_customers.customer_id,
+    delivered.kind,
+    delivered.url,
+    delivered.occurred_at
+from {{ entity_rows('email_events') }} as delivered
+left join {{ ref('int_record_customers') }} as record_customers
+    on delivered.source = record_customers.source
+    and record_customers.record_kind = 'email_events'
+    and delivered.email_event_id = record_customers.record_id
+{%- endif %}

@@ -1,4 +1,4 @@
--- One web session: a visitor's events with no pause of `session_minutes`.
+-- One web session: a visitor's events with no pause of `session_minutes`, or a session as told.
 with ranked as (
     select
         *,
@@ -57,6 +57,41 @@ select
     arrivals.medium,
     arrivals.campaign,
     arrivals.landing_path,
-    arrivals.device_type
+    arrivals.device_type,
+    cast(null as varchar) as visitor_type
 from totals
 inner join arrivals on totals.session_id = arrivals.session_id
+{%- if has_entity('sessions') %}
+union all
+-- Sessions that their source has summed up already.
+select
+    delivered.source || ':session:' || delivered.session_id,
+    delivered.source,
+    coalesce(by_user.customer_id, by_device.customer_id),
+    nullif(delivered.anonymous_id, ''),
+    delivered.started_at,
+    coalesce(delivered.ended_at, delivered.started_at),
+    coalesce(delivered.event_count, delivered.page_view_count, 0),
+    coalesce(delivered.page_view_count, 0),
+    coalesce(delivered.product_view_count, 0),
+    0,
+    0,
+    coalesce(delivered.has_order, false),
+    false,
+    {{ business_date('delivered.started_at') }},
+    coalesce(delivered.traffic_source, 'unknown'),
+    delivered.medium,
+    delivered.campaign,
+    delivered.landing_path,
+    delivered.device_type,
+    delivered.visitor_type
+from {{ entity_rows('sessions') }} as delivered
+left join {{ ref('identity_map') }} as by_user
+    on by_user.identifier_type = 'user_id'
+    and delivered.namespace = by_user.namespace
+    and delivered.user_id = by_user.identifier_value
+left join {{ ref('identity_map') }} as by_device
+    on by_device.identifier_type = 'anonymous_id'
+    and delivered.namespace = by_device.namespace
+    and delivered.anonymous_id = by_device.identifier_value
+{%- endif %}

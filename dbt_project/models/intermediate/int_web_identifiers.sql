@@ -66,3 +66,17 @@ select
 from events
 inner join shop_orders on events.order_id = shop_orders.source_order_id
 where events.anonymous_id is not null
+{%- if has_entity('sessions') %}
+union all
+select
+    source,
+    namespace,
+    'session:' || session_id,
+    started_at,
+    nullif(anonymous_id, ''),
+    nullif(user_id, ''),
+    null,
+    null
+from {{ entity_rows('sessions') }} as sessions
+where anonymous_id <> '' or user_id <> ''
+{%- endif %}

@@ -1,4 +1,4 @@
--- Campaigns the retailer declares, and those only the e-mail platform knows.
+-- Campaigns the retailer declares, those only the e-mail platform knows, and those only seen.
 with costed as (
     select campaigns.*, rates.rate
     from {{ entity_rows('campaigns') }} as campaigns
@@ -18,6 +18,18 @@ declared as (
     select
         campaign_id, source, 'email', coalesce(title, subject_line), null, send_time, null, 2
     from {{ ref('stg_mailchimp__campaigns') }}
+    union all
+    -- Known by what happened in them only.
+    select campaign_id, min(source), min(channel), null, null, min(occurred_at), null, 3
+    from (
+        select campaign_id, source, 'email' as channel, occurred_at
+        from {{ ref('int_email_events') }}
+        union all
+        select campaign_id, source, channel, occurred_at
+        from {{ ref('int_crm_touches') }}
+    ) as touched
+    where campaign_id is not null
+    group by campaign_id
 ),
 
 ranked as (

@@ -43,6 +43,29 @@ scores as (
     from answers
     where recency_rank = 1
     group by customer_id
+),
+
+-- Who brought them: the first referral counts.
+referrers as (
+    select
+        referred.customer_id,
+        known_customers.customer_id as referred_by_customer_id,
+        row_number() over (
+            partition by referred.customer_id
+            order by referrals.referred_at asc nulls last, referrals.referral_id asc
+        ) as referral_rank
+    from {{ entity_rows('referrals') }} as referrals
+    inner join {{ ref('int_record_customers') }} as referred
+        on referrals.source = referred.source
+        and referred.record_kind = 'referrals'
+        and referrals.referral_id = referred.record_id
+    inner join {{ ref('int_record_customers') }} as referrer
+        on referrals.source = referrer.source
+        and referrer.record_kind = 'referrers'
+        and referrals.referral_id = referrer.record_id
+    inner join {{ ref('known_customers') }} as known_customers
+        on referrer.customer_id = known_customers.customer_id
+    where referred.customer_id <> referrer.customer_id
 )
 
 select
@@ -54,8 +77,11 @@ select
     coalesce(touches.web_session_count, 0) as web_session_count,
     touches.last_interaction_at,
     scores.nps_score,
-    scores.csat_score
+    scores.csat_score,
+    referrers.referred_by_customer_id
 from {{ ref('known_customers') }} as known_customers
 left join emails on known_customers.customer_id = emails.customer_id
 left join touches on known_customers.customer_id = touches.customer_id
 left join scores on known_customers.customer_id = scores.customer_id
+left join referrers
+    on known_customers.customer_id = referrers.customer_id and referrers.referral_rank = 1

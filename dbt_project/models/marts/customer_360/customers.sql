@@ -88,7 +88,7 @@ select
         ~ "' as decimal(9, 6))") }} as historic_clv_amount,
     cast(null as decimal(18, 4)) as predicted_clv_12m_amount,
     cast(null as double) as p_alive,
-    cast(null as varchar) as referred_by_customer_id,
+    contact_facts.referred_by_customer_id,
     contact_facts.last_delivered_at,
     {{ is_test_customer('joined.email', 'joined.full_name') }} as is_test
 from joined

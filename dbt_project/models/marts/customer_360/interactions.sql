@@ -4,18 +4,21 @@ with touches as (
         'web:' || web_event_id as interaction_id, source, customer_id,
         'web' as channel, 'inbound' as direction, kind, 'customer' as initiated_by, occurred_at,
         cast(null as varchar) as campaign_id, cast(null as varchar) as order_id,
-        cast(null as varchar) as content_class
+        cast(null as varchar) as content_class, cast(null as integer) as duration_seconds,
+        cast(null as varchar) as conversation_id, cast(null as boolean) as is_answered
     from {{ ref('int_web_events') }}
     where kind in ('view', 'search', 'cart')
     union all
     select
         'visit:' || session_id, source, customer_id,
-        'web', 'inbound', 'visit', 'customer', started_at, null, null, null
+        'web', 'inbound', 'visit', 'customer', started_at, null, null, null,
+        null, null, null
     from {{ ref('int_sessions') }}
     union all
     select
         'order:' || order_id, source, customer_id,
-        channel, 'inbound', 'order', 'customer', ordered_at, null, order_id, 'transaction'
+        channel, 'inbound', 'order', 'customer', ordered_at, null, order_id, 'transaction',
+        null, null, null
     from {{ ref('int_orders') }}
     union all
     select
@@ -23,21 +26,29 @@ with touches as (
         case when kind = 'sent' then 'outbound' else 'inbound' end,
         case kind when 'sent' then 'message' else kind end,
         case when kind = 'sent' then 'business' else 'customer' end,
-        occurred_at, campaign_id, null, 'promotion'
+        occurred_at, campaign_id, null, 'promotion', null, null, null
     from {{ ref('int_email_events') }}
     where kind in ('sent', 'open', 'click')
     union all
     select
         'survey:' || response_id, source, customer_id,
-        'email', 'inbound', 'survey', 'customer', answered_at, null, null, 'feedback'
+        channel, 'inbound', 'survey', 'customer', answered_at, null, order_id, 'feedback',
+        null, null, null
     from {{ ref('survey_responses') }}
     union all
     select
         'refund:' || refunds.refund_id, refunds.source, orders.customer_id,
         orders.channel, 'inbound', 'return', 'customer', refunds.refunded_at, null,
-        refunds.order_id, 'care'
+        refunds.order_id, 'care', null, null, null
     from {{ ref('refunds') }} as refunds
     inner join {{ ref('int_orders') }} as orders on refunds.order_id = orders.order_id
+    union all
+    select
+        touch_id, source, customer_id, channel, direction, kind,
+        case direction when 'outbound' then 'business' else 'customer' end,
+        occurred_at, campaign_id, order_id, content_class,
+        duration_seconds, conversation_id, is_answered
+    from {{ ref('int_crm_touches') }}
 )
 
 select
@@ -49,13 +60,13 @@ select
     touches.kind,
     touches.initiated_by,
     touches.occurred_at,
-    cast(null as integer) as duration_seconds,
-    cast(null as varchar) as conversation_id,
+    touches.duration_seconds,
+    touches.conversation_id,
     touches.campaign_id,
     touches.order_id,
     touches.content_class,
     cast(null as decimal(18, 4)) as cost_amount,
-    cast(null as boolean) as is_answered
+    touches.is_answered
 from touches
 left join {{ ref('known_customers') }} as known_customers
     on touches.customer_id = known_customers.customer_id

@@ -1,8 +1,34 @@
--- Codes seen on orders. No source declares an offer's validity yet, so it is not guessed.
-select distinct
-    coupon_code as offer_id,
-    coupon_code as offer_code,
-    cast(null as timestamp) as valid_from,
-    cast(null as timestamp) as valid_to
-from {{ ref('orders') }}
-where coupon_code is not null
+-- Offers that a source declares, and codes only seen when they were used.
+with declared as (
+    select
+        offer_id,
+        coalesce(offer_code, offer_id) as offer_code,
+        offer_name,
+        campaign_id,
+        valid_from,
+        valid_to,
+        row_number() over (
+            partition by offer_id order by updated_at desc nulls last, source asc
+        ) as version_rank
+    from {{ entity_rows('offers') }} as offers
+),
+
+seen as (
+    select coupon_code as code
+    from {{ ref('orders') }}
+    where coupon_code is not null
+    union
+    select offer_id
+    from {{ entity_rows('coupon_redemptions') }} as redemptions
+    where offer_id is not null
+)
+
+select offer_id, offer_code, offer_name, campaign_id, valid_from, valid_to
+from declared
+where version_rank = 1
+union all
+-- A code's validity is not guessed.
+select seen.code, seen.code, null, null, null, null
+from seen
+where not exists (select 1 from declared where declared.offer_id = seen.code)
+    and not exists (select 1 from declared where declared.offer_code = seen.code)

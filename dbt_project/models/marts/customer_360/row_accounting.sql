@@ -8,21 +8,43 @@
     'customers': by_source ~ "record_id as k1 from " ~ ref('int_customer_records')
         ~ " where record_kind = 'customers' and (customer_id is null or customer_id in (select"
         ~ " customer_id from " ~ ref('customers') ~ "))",
-    'products': by_source ~ "product_id as k1 from " ~ ref('stg_entities__products')
+    'products': by_source ~ "product_id as k1 from $staged"
         ~ " where product_id in (select product_id from " ~ ref('products') ~ ")",
-    'stores': by_source ~ "store_id as k1 from " ~ ref('stg_entities__stores')
+    'stores': by_source ~ "store_id as k1 from $staged"
         ~ " where store_id in (select store_id from " ~ ref('stores') ~ ")",
-    'campaigns': by_source ~ "campaign_id as k1 from " ~ ref('stg_entities__campaigns')
+    'campaigns': by_source ~ "campaign_id as k1 from $staged"
         ~ " where campaign_id in (select campaign_id from " ~ ref('campaigns') ~ ")",
-    'orders': by_source ~ "order_id as k1 from " ~ ref('stg_entities__orders')
+    'orders': by_source ~ "order_id as k1 from $staged"
         ~ " where namespace || ':' || order_id in (select order_id from " ~ ref('orders') ~ ")",
     'order_lines': by_source ~ "source_order_line_id as k1 from " ~ ref('order_lines'),
     'payments': by_source ~ "source_payment_id as k1 from " ~ ref('payments'),
     'refunds': by_source ~ "source_refund_id as k1 from " ~ ref('refunds'),
     'consents': by_source ~ "evidence_id as k1 from " ~ ref('int_consent_events'),
     'survey_responses': by_source ~ "source_response_id as k1 from " ~ ref('survey_responses'),
-    'experiments': by_source ~ "experiment_id as k1 from " ~ ref('stg_entities__experiments')
+    'experiments': by_source ~ "experiment_id as k1 from $staged"
         ~ " where campaign_id in (select campaign_id from " ~ ref('experiments') ~ ")",
+    'conversations': by_source ~ "conversation_id as k1 from $staged where source || ':' ||"
+        ~ " conversation_id in (select conversation_id from " ~ ref('conversations') ~ ")",
+    'messages': by_source ~ "message_id as k1 from $staged where 'message:' || source || ':' ||"
+        ~ " message_id in (select interaction_id from " ~ ref('interactions') ~ ")",
+    'calls': by_source ~ "call_id as k1 from $staged where 'call:' || source || ':' ||"
+        ~ " call_id in (select interaction_id from " ~ ref('interactions') ~ ")",
+    'appointments': by_source ~ "appointment_id as k1 from $staged where 'appointment:' || source"
+        ~ " || ':' || appointment_id in (select interaction_id from " ~ ref('interactions') ~ ")",
+    'referrals': by_source ~ "referral_id as k1 from $staged where 'referral:' || source || ':' ||"
+        ~ " referral_id in (select interaction_id from " ~ ref('interactions') ~ ")",
+    'leads': by_source ~ "lead_id as k1 from $staged where source || ':' || lead_id in (select"
+        ~ " lead_id from " ~ ref('leads') ~ ")",
+    'offers': by_source ~ "offer_id as k1 from $staged where offer_id in (select offer_id from "
+        ~ ref('offers') ~ ")",
+    'coupon_redemptions': by_source ~ "redemption_id as k1 from $staged where source || ':' ||"
+        ~ " redemption_id in (select redemption_id from " ~ ref('coupon_redemptions') ~ ")",
+    'loyalty_enrolments': by_source ~ "record_id as k1 from " ~ ref('int_customer_records')
+        ~ " where record_kind = 'loyalty_enrolments'",
+    'email_events': by_source ~ "email_event_id as k1 from $staged where source || ':' ||"
+        ~ " email_event_id in (select email_event_id from " ~ ref('int_email_events') ~ ")",
+    'sessions': by_source ~ "session_id as k1 from $staged where source || ':session:' ||"
+        ~ " session_id in (select session_id from " ~ ref('sessions') ~ ")",
     'segment.events': by_source ~ "message_id as k1 from " ~ ref('int_web_events')
         ~ " where session_id in (select session_id from " ~ ref('sessions') ~ ")",
     'mailchimp.lists': by_source ~ "list_id as k1 from " ~ ref('stg_mailchimp__lists'),
@@ -61,12 +83,13 @@
     'mailchimp.unsubscribes': ['campaign_id', 'member_id'],
     'mailchimp.email_activity': [activity_key],
 } %}
-{% for table, found_sql in found.items() -%}
+{% for table, found_sql in found.items() if '.' in table or is_staged(table) -%}
+{% set staged = staged_table(table) -%}
 {{ table_account(
     table,
     keys.get(table, [raw_columns(table).keys() | first]),
-    staged_table(table),
-    found_sql,
+    staged,
+    found_sql.replace('$staged', ref(staged) | string),
     ['activity_id'] if table == 'mailchimp.email_activity' else none,
 ) }}
 {{ 'union all' if not loop.last }}

@@ -10,6 +10,7 @@ select
     {{ or_unknown('sessions.traffic_source') }} as traffic_source,
     {{ or_unknown('sessions.medium') }} as medium,
     sessions.campaign,
+    {{ or_unknown('sessions.visitor_type') }} as visitor_type,
     sessions.has_order,
     cast(null as double) as purchase_intent
 from {{ ref('int_sessions') }} as sessions

@@ -1,3 +1,11 @@
+-- A number that two shops gave to an order names none.
+with shop_orders as (
+    select source_order_id, min(order_id) as order_id
+    from {{ ref('int_orders') }}
+    group by source_order_id
+    having count(*) = 1
+)
+
 select
     responses.source || ':' || responses.response_id as response_id,
     responses.response_id as source_response_id,
@@ -5,8 +13,13 @@ select
     known_customers.customer_id,
     responses.survey,
     responses.kind,
+    coalesce(channels.channel, 'email') as channel,
+    shop_orders.order_id,
     responses.score,
+    responses.scale_min,
     responses.scale_max,
+    responses.satisfied_score,
+    responses.comment,
     responses.answered_at
 from {{ entity_rows('survey_responses') }} as responses
 left join {{ ref('int_record_customers') }} as record_customers
@@ -15,3 +28,5 @@ left join {{ ref('int_record_customers') }} as record_customers
     and responses.response_id = record_customers.record_id
 left join {{ ref('known_customers') }} as known_customers
     on record_customers.customer_id = known_customers.customer_id
+left join {{ ref('channels') }} as channels on lower(responses.channel) = channels.channel
+left join shop_orders on responses.order_id = shop_orders.source_order_id
