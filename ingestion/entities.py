@@ -20,8 +20,8 @@ TRAILER: Mapping[str, str] = {"_file": "v", "_row": "i", "_is_kept": "b", "_is_d
 
 ENTITIES: Mapping[str, Mapping[str, str]] = {
     "customers": _columns(
-        f"record_id {REFERENCES} full_name birth_date:d birth_year:i gender marital_status "
-        "occupation income_band country province ward address loyalty_tier "
+        f"record_id {REFERENCES} full_name birth_date:d birth_year:i age_band gender "
+        "marital_status occupation income_band country province ward address loyalty_tier "
         "loyalty_enrolled_at:t preferred_size created_at:t updated_at:t"
     ),
     "products": _columns(

@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from crm_story import DESK, tell_crm
 from tiny_lake import MAIL, SHOP, TILLS, WEB, TinyLake
 
 FIRST = datetime.fromisoformat("2025-11-01 00:00:00")
@@ -87,7 +88,7 @@ class Story:
         return {person: sorted(found) for person, found in days.items()}
 
 
-SOURCES = [SHOP, TILLS, WEB, MAIL]
+SOURCES = [SHOP, TILLS, WEB, MAIL, DESK]
 
 
 def make_story(seed: int = 7) -> Story:
@@ -102,6 +103,7 @@ def make_story(seed: int = 7) -> Story:
         _order(story, draw, None)
     for cart in range(120):
         _cart(story, draw, cart)
+    tell_crm(story)
     return story
 
 

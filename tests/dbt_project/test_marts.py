@@ -289,6 +289,99 @@ def test_cart_rates_are_over_their_own_carts(marts: TinyLake) -> None:
             assert lift is None
 
 
+# Conversations, calls, leads and what else the desk exports (crm_story) -----------------------
+
+
+def test_conversations_have_their_customer_and_answer_also_when_only_messages_came(
+    marts: TinyLake,
+) -> None:
+    found = marts.rows(
+        "select conversation_id, email, channel, initiated_by, conversations.status, "
+        "date_diff('minute', opened_at, first_answered_at), content_class "
+        "from conversations left join customers using (customer_id) order by 1"
+    )
+    assert found == [
+        ("desk:K1", "p3@hoa.example", "livechat", "customer", "closed", 5, "question"),
+        ("desk:K2", "p6@hoa.example", "unknown", "customer", "open", None, None),
+        ("desk:K3", None, "zalo", "business", "closed", None, None),
+        ("desk:K4", "p9@hoa.example", "zalo", "customer", "open", 60, "complaint"),
+    ]
+
+
+def test_touches_of_the_desk_are_interactions(marts: TinyLake) -> None:
+    found = marts.rows(
+        "select interaction_id, email, channel, direction, initiated_by, duration_seconds, "
+        "conversation_id, campaign_id, order_id is not null, is_answered from interactions "
+        "left join customers using (customer_id) where interactions.source = 'desk' "
+        "and kind in ('message', 'call', 'appointment', 'referral') order by 1"
+    )
+    p3, p6, p9 = "p3@hoa.example", "p6@hoa.example", "p9@hoa.example"
+    out, in_ = ("outbound", "business"), ("inbound", "customer")
+    assert found == [
+        ("appointment:desk:A1", p9, "store", *in_, None, None, None, False, None),
+        ("call:desk:C1", p3, "phone", *out, 95, None, "ring-1", False, True),
+        ("call:desk:C2", p6, "phone", *out, None, None, None, True, False),
+        ("conversation:desk:K1", p3, "livechat", *in_, 1200, "desk:K1", None, False, True),
+        ("conversation:desk:K3", None, "zalo", *out, None, "desk:K3", None, False, False),
+        ("email:desk:E0", p3, "email", *out, None, None, "spring", False, None),
+        ("message:desk:N1", p6, "social", *in_, None, "desk:K2", None, False, None),
+        ("message:desk:N2", p6, "social", *out, None, "desk:K2", None, False, None),
+        ("message:desk:N3", p9, "zalo", *in_, None, "desk:K4", None, False, None),
+        ("message:desk:N4", p9, "zalo", *out, None, "desk:K4", None, False, None),
+        ("referral:desk:F1", p3, "unknown", *in_, None, None, None, False, None),
+        ("referral:desk:F2", p9, "unknown", *in_, None, None, None, False, None),
+    ]
+
+
+def test_leads_offers_loyalty_and_referrals_reach_their_marts(marts: TinyLake) -> None:
+    assert marts.rows(
+        "select lead_id, email, stage, lead_score, outcome, expected_amount "
+        "from leads left join customers using (customer_id) order by 1"
+    ) == [
+        ("desk:L1", "p3@hoa.example", "proposal", 70, "won", 500000),
+        ("desk:L2", "p6@hoa.example", "new", None, None, None),
+    ]
+    assert marts.rows("select offer_id, offer_code, valid_from is null from offers order by 1") == [
+        ("7", "TET", False), ("8", "HE", False), ("LOST", "LOST", True)
+    ]  # fmt: skip
+    orders = {order.key: order for order in STORY.orders}
+    buyer = next(orders[key] for key in ("shop:O0", "tills:O0") if key in orders)
+    assert marts.rows(
+        "select redemption_id, offer_id, order_id, email from coupon_redemptions "
+        "left join customers using (customer_id) order by 1"
+    ) == [
+        ("desk:R1", "7", None, "p3@hoa.example"),
+        ("desk:R2", "7", buyer.key, f"p{buyer.person}@hoa.example"),
+        ("desk:R3", "LOST", None, None),
+    ]
+    assert marts.rows(
+        "select referred.email, referrer.email from customers as referred join customers as "
+        "referrer on referred.referred_by_customer_id = referrer.customer_id"
+    ) == [("p6@hoa.example", "p3@hoa.example")]
+    assert marts.rows("select email, loyalty_tier from customers where loyalty_tier is not null"
+    ) == [("p3@hoa.example", "gold")]  # fmt: skip
+    assert marts.rows(
+        "select csat_score, email_sent_count, email_opened_count from customers "
+        "where email = 'p3@hoa.example'"
+    ) == [(4, 1, 1)]
+    assert marts.rows("select page_view_count, has_order, visitor_type, customer_id from sessions "
+                      "where source = 'desk'") == [(4, True, "new", None)]  # fmt: skip
+    assert marts.rows("select satisfied_score, scale_min from survey_responses") == [(4, 1)]
+
+
+def test_each_part_of_an_entity_accounts_for_its_rows(marts: TinyLake) -> None:
+    found = marts.rows(
+        "select table_name, rows_in_marts, rows_duplicate from intermediate.row_accounting "
+        "where source = 'desk' and table_name like 'messages%' order by 1"
+    )
+    # N3 was delivered by both parts: one row of the marts, one duplicate.
+    assert found == [("messages", 2, 1), ("messages__zalo", 2, 0)]
+    total = marts.rows("select sum(rows_in_marts + rows_duplicate) from intermediate.row_accounting"
+                       " where source = 'desk'")  # fmt: skip
+    landed = sum(len(rows) for (source, _), rows in STORY.rows.items() if source == "desk")
+    assert total == [(landed,)]
+
+
 # The contract --------------------------------------------------------------------------------
 
 

@@ -1,17 +1,85 @@
 {{ config(materialized='view') }}
 
--- A conversation as its inbox exports it, in our words, with the customer it is with.
+-- A conversation as its inbox exports it, in our words, with the customer it is with. Where only
+-- its messages were delivered, they make it.
+with told as (
+    select
+        conversations.source,
+        conversations.namespace,
+        conversations.conversation_id,
+        record_customers.customer_id,
+        conversations.channel,
+        lower(conversations.initiated_by) as initiated_by,
+        lower(conversations.status) as status,
+        conversations.topic,
+        conversations.content_class,
+        conversations.sentiment,
+        conversations.agent,
+        conversations.order_id,
+        conversations.campaign_id,
+        coalesce(
+            conversations.opened_at, conversations.first_answered_at, conversations.closed_at
+        ) as opened_at,
+        conversations.first_answered_at,
+        conversations.closed_at
+    from {{ entity_rows('conversations') }} as conversations
+    left join {{ ref('int_record_customers') }} as record_customers
+        on conversations.source = record_customers.source
+        and record_customers.record_kind = 'conversations'
+        and conversations.conversation_id = record_customers.record_id
+    {%- if has_entity('messages') %}
+    union all
+    select
+        messages.source,
+        messages.namespace,
+        messages.conversation_id,
+        case when min(record_customers.customer_id) = max(record_customers.customer_id)
+            then min(record_customers.customer_id)
+        end,
+        min(messages.channel),
+        case when min(messages.sent_at)
+            = min(case when lower(messages.direction) = 'outbound' then messages.sent_at end)
+            then 'business'
+        end,
+        null,
+        null,
+        min(messages.content_class),
+        null,
+        min(messages.agent),
+        null,
+        min(messages.campaign_id),
+        min(messages.sent_at),
+        case when min(messages.sent_at)
+            < min(case when lower(messages.direction) = 'outbound' then messages.sent_at end)
+            then min(case when lower(messages.direction) = 'outbound' then messages.sent_at end)
+        end,
+        null
+    from {{ entity_rows('messages') }} as messages
+    left join {{ ref('int_record_customers') }} as record_customers
+        on messages.source = record_customers.source
+        and record_customers.record_kind = 'messages'
+        and messages.message_id = record_customers.record_id
+    where messages.conversation_id is not null
+        and not exists (
+            select 1
+            from {{ entity_rows('conversations') }} as conversations
+            where conversations.source = messages.source
+                and conversations.conversation_id = messages.conversation_id
+        )
+    group by messages.source, messages.namespace, messages.conversation_id
+    {%- endif %}
+)
+
 select
     told.source || ':' || told.conversation_id as conversation_id,
     told.source,
     told.namespace,
     told.conversation_id as source_conversation_id,
-    record_customers.customer_id,
+    told.customer_id,
     coalesce(channels.channel, 'unknown') as channel,
-    case when lower(told.initiated_by) = 'business' then 'business' else 'customer' end
-        as initiated_by,
+    case when told.initiated_by = 'business' then 'business' else 'customer' end as initiated_by,
     case
-        when lower(told.status) in ('open', 'closed') then lower(told.status)
+        when told.status in ('open', 'closed') then told.status
         when told.closed_at is not null then 'closed'
         else 'open'
     end as status,
@@ -21,12 +89,8 @@ select
     told.agent,
     told.order_id,
     told.campaign_id,
-    coalesce(told.opened_at, told.first_answered_at, told.closed_at) as opened_at,
+    told.opened_at,
     told.first_answered_at,
     told.closed_at
-from {{ entity_rows('conversations') }} as told
-left join {{ ref('int_record_customers') }} as record_customers
-    on told.source = record_customers.source
-    and record_customers.record_kind = 'conversations'
-    and told.conversation_id = record_customers.record_id
+from told
 left join {{ ref('channels') }} as channels on lower(told.channel) = channels.channel

@@ -1,6 +1,6 @@
 {{ config(materialized='view') }}
 
--- Touches that CRM exports tell of: messages, or a conversation without any; calls, appointments,
+-- Touches that CRM exports tell of: messages, or a conversation that came without; calls, appointments,
 -- referrals. Grain is touch_id.
 with message_counts as (
     select

@@ -1,7 +1,7 @@
 -- What each record says about a person, attributes parsed, with the customer it belongs to.
 {% set attributes = [
-    'birth_date', 'birth_year', 'gender', 'marital_status', 'occupation', 'income_band', 'ward',
-    'address', 'loyalty_tier', 'loyalty_enrolled_at', 'preferred_size'
+    'birth_date', 'birth_year', 'age_band', 'gender', 'marital_status', 'occupation', 'income_band',
+    'ward', 'address', 'loyalty_tier', 'loyalty_enrolled_at', 'preferred_size'
 ] -%}
 with records as (
     select

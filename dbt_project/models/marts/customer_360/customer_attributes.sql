@@ -3,7 +3,7 @@
 {% set attributes = {
     'full_name': 'full_name', 'email': 'email', 'phone_e164': 'phone_e164',
     'birth_date': 'cast(birth_date as varchar)', 'birth_year': 'cast(birth_year as varchar)',
-    'gender': gender_word('gender'), 'marital_status': 'marital_status', 'occupation': 'occupation',
+    'age_band': 'age_band', 'gender': gender_word('gender'), 'marital_status': 'marital_status', 'occupation': 'occupation',
     'income_band': 'income_band', 'country': 'country', 'province': 'province', 'ward': 'ward',
     'address_original': 'address', 'loyalty_tier': 'loyalty_tier',
     'loyalty_enrolled_at': 'cast(loyalty_enrolled_at as varchar)',

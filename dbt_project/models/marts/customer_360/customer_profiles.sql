@@ -3,7 +3,7 @@
 {% set attributes = [
     'full_name', 'email', 'phone_e164', 'gender', 'marital_status', 'occupation', 'income_band',
     'country', 'province', 'ward', 'address_original', 'loyalty_tier', 'preferred_size',
-    'birth_date', 'birth_year', 'loyalty_enrolled_at'
+    'birth_date', 'birth_year', 'age_band', 'loyalty_enrolled_at'
 ] %}
 with golden as (
     select
@@ -48,10 +48,16 @@ select
     dated.phone_e164,
     dated.born_on as birth_date,
     dated.born_in as birth_year,
-    {{ age_band('case when dated.born_on is not null then '
-        ~ age_on('dated.born_on', as_of_on())
-        ~ ' else cast(extract(year from ' ~ as_of_on() ~ ') as integer) - dated.born_in end') }}
-        as age_band,
+    -- A band that a source declares counts where no date or year of birth is known.
+    case
+        when dated.born_in is not null then {{ age_band(
+            'case when dated.born_on is not null then ' ~ age_on('dated.born_on', as_of_on())
+            ~ ' else cast(extract(year from ' ~ as_of_on() ~ ') as integer) - dated.born_in end') }}
+        when dated.age_band in (
+            'under_18', '18_24', '25_34', '35_44', '45_54', '55_64', '65_plus'
+        ) then dated.age_band
+        else 'unknown'
+    end as age_band,
     coalesce(generations.generation, 'unknown') as generation,
     coalesce(dated.gender, 'unknown') as gender,
     dated.marital_status,
