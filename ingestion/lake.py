@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from ingestion.contract import Stopped
-from ingestion.manifest import load_of, rows_of, table_files
+from ingestion.manifest import compacted_tables, load_of, rows_of, table_files
 from ingestion.parquet import copy_to_parquet, duckdb_session
 from ingestion.quarantine import QuarantinedRow
 from ingestion.spec import Delivery, Extract, TableSpec
@@ -141,7 +141,8 @@ def tables_present(env: Environment, source: str) -> set[str]:
     folder = raw_folder(env, source)
     if not folder.is_dir():
         return set()
-    return {path.name for path in folder.iterdir() if any(path.glob("*.parquet"))}
+    landed = {path.name for path in folder.iterdir() if any(path.glob("*.parquet"))}
+    return landed | compacted_tables(folder)
 
 
 def has_pending(env: Environment, source: str) -> bool:

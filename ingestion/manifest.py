@@ -48,6 +48,11 @@ def compacted_folder(raw: Path, table: str) -> Path:
     return raw / FOLDER / table
 
 
+def compacted_tables(raw: Path) -> set[str]:
+    """The tables that have compacted files."""
+    return {path.stem for path in (raw / FOLDER).glob("*.json")}
+
+
 def load_of(path: Path) -> str:
     """The load id in a landed file's name, <load_id>.<file_id>.parquet; an id has a dot in it."""
     return path.name.removesuffix(".parquet").rpartition(".")[0]

@@ -33,6 +33,8 @@ SUFFIXES = {
     ".xlsx": "xlsx",
 }
 _LONG = ("DECIMAL", "HUGEINT", "UHUGEINT")
+# What a relation adds; a delivered column of such a name cannot be read.
+OWN_COLUMNS = ("_file", "_row", "_malformed", "_original")
 # DuckDB's reader of one text column per line; PITFALLS: read_json with ignore_errors loses rows.
 LINE_OPTIONS = (
     "delim='\x01', quote='', escape='', header=false, auto_detect=false, "
@@ -192,7 +194,7 @@ def read_parquet_files(connection: duckdb.DuckDBPyConnection, files: list[LocalF
         return not_landed(rows, landed)
 
     described = connection.execute(f"describe from {relation(list(names), None)}").fetchall()
-    columns = {str(row[0]): str(row[1]) for row in described if not str(row[0]).startswith("_")}
+    columns = {str(row[0]): str(row[1]) for row in described if str(row[0]) not in OWN_COLUMNS}
     return Reading(columns, offered, relation, file_columns)
 
 

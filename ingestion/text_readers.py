@@ -16,6 +16,7 @@ from ingestion.parquet import literal, quote
 from ingestion.quarantine import BadRow
 from ingestion.readers import (
     LINE_OPTIONS,
+    OWN_COLUMNS,
     Reading,
     TextPart,
     line_parts,
@@ -199,7 +200,7 @@ def _json_keys(connection: duckdb.DuckDBPyConnection, parts: list[TextPart]) -> 
         f"select distinct unnest(json_keys(line)) as key from {lines} "
         f"where {_MALFORMED_JSON} is null order by key"
     ).fetchall()
-    return [str(row[0]) for row in rows if not str(row[0]).startswith("_")]
+    return [str(row[0]) for row in rows if str(row[0]) not in OWN_COLUMNS]
 
 
 def _nothing(columns: Mapping[str, str]) -> str:

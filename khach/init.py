@@ -15,6 +15,14 @@ def template_names() -> list[str]:
     return sorted(path.name for path in TEMPLATES.iterdir() if path.is_dir())
 
 
+def template_lines() -> dict[str, str]:
+    """Each template with what it is: the first line of its settings.yml."""
+    return {
+        name: (TEMPLATES / name / "settings.yml").read_text(encoding="utf-8").splitlines()[0][2:]
+        for name in template_names()
+    }
+
+
 def is_initialised(env: Environment) -> bool:
     """Whether a configuration stands in `$KHACH_CONFIG` already."""
     return (env.config / "settings.yml").exists() or (env.config / "sources.yml").exists()

@@ -68,6 +68,7 @@ as_of_at = as_of_on = run_value = last_observed_on = _constant
 threshold = identifier_limit = _number
 latest_rows = not_yet_filled = last_links = table_account = kpi_rows = _query
 vocabulary = entity_rows = web_event_rows = _relation
+has_entity = is_staged = bool
 dbt = SimpleNamespace(dateadd=_call, datediff=_call, date_trunc=_call, concat=_call)
 
 

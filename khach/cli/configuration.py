@@ -1,9 +1,10 @@
 """`khach init` and `khach config check`."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from typer.core import TyperCommand
 
 from khach.cli.output import AsJson, emit, say
 from khach.environment import load_environment
@@ -12,9 +13,22 @@ from khach.errors import ConfigError
 config_app = typer.Typer(help="The retailer's configuration.", no_args_is_help=True)
 
 
+class _WithTemplates(TyperCommand):
+    """A command whose help lists the templates; they are read only when help is asked for."""
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """The templates, one line each, then the example."""
+        from khach.init import template_lines
+
+        with formatter.section("Templates"):
+            formatter.write_dl(list(template_lines().items()))
+        super().format_epilog(ctx, formatter)
+
+
 def register(app: typer.Typer) -> None:
     """Add this group to the root."""
-    app.command(epilog="Example: khach init --from-template online_retail")(init)
+    example = "Example: khach init --from-template online_retail"
+    app.command(epilog=example, cls=_WithTemplates)(init)
     app.add_typer(config_app, name="config", rich_help_panel=None)
 
 

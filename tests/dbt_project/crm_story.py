@@ -73,8 +73,10 @@ TABLES: dict[str, list[dict[str, Any]]] = {
          "left_at": at("09 00:00")},
     ],
     "referrals": [
-        {"referral_id": "F1", **P6, "referrer_email": "P3@hoa.example", "referred_at": at("01 00:00")},
-        {"referral_id": "F2", **P6, "referrer_email": "p9@hoa.example", "referred_at": at("02 00:00")},
+        {"referral_id": "F1", **P6, "referrer_email": "P3@hoa.example",
+         "referred_at": at("01 00:00")},
+        {"referral_id": "F2", **P6, "referrer_email": "p9@hoa.example",
+         "referred_at": at("02 00:00")},
     ],
     "email_events": [
         {"email_event_id": f"E{number}", "campaign_id": "spring", "kind": kind, **P3,

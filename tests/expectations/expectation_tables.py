@@ -19,6 +19,7 @@ GOOD_BY_NAME = {
     "email_address": "'person' || i || '@example.org'",
     "phone": "'0912 000 ' || (100 + i)",
     "type": "'track'",
+    "kind": "'sent'",
     "score": "5.0::decimal(18,4)",
     "_is_deleted": "null",
 }

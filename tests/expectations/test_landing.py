@@ -51,6 +51,12 @@ SPOILT: dict[str, dict[str, str]] = {
     "event_without_type": {"event_type": NULL},
     "event_without_name": {"event_name": NULL},
     "type_unknown": {"type": "'zombie'"},
+    "answered_before_opened": {"first_answered_at": "timestamp '2025-01-01'"},
+    "closed_before_opened": {"closed_at": "timestamp '2025-01-01'"},
+    "duration_negative": {"duration_seconds": "-1"},
+    "ends_before_it_begins": {"valid_to": "timestamp '2025-01-01'"},
+    "kind_unknown": {"kind": "'zombie'"},
+    "ended_before_started": {"ended_at": "timestamp '2025-01-01'"},
     "arrived_late": {"received_at": "timestamp '2026-02-01'"},
 }
 

@@ -2,7 +2,32 @@
 
 -- A conversation as its inbox exports it, in our words, with the customer it is with. Where only
 -- its messages were delivered, they make it.
-with told as (
+{% set is_outbound = "lower(messages.direction) = 'outbound'" -%}
+with message_totals as (
+    select
+        messages.source,
+        messages.namespace,
+        messages.conversation_id,
+        case
+            when min(record_customers.customer_id) = max(record_customers.customer_id)
+                then min(record_customers.customer_id)
+        end as customer_id,
+        min(messages.channel) as channel,
+        min(messages.content_class) as content_class,
+        min(messages.agent) as agent,
+        min(messages.campaign_id) as campaign_id,
+        min(messages.sent_at) as first_sent_at,
+        min(case when {{ is_outbound }} then messages.sent_at end) as first_outbound_at
+    from {{ entity_rows('messages') }} as messages
+    left join {{ ref('int_record_customers') }} as record_customers
+        on messages.source = record_customers.source
+        and record_customers.record_kind = 'messages'
+        and messages.message_id = record_customers.record_id
+    where messages.conversation_id is not null
+    group by messages.source, messages.namespace, messages.conversation_id
+),
+
+told as (
     select
         conversations.source,
         conversations.namespace,
@@ -27,47 +52,31 @@ with told as (
         on conversations.source = record_customers.source
         and record_customers.record_kind = 'conversations'
         and conversations.conversation_id = record_customers.record_id
-    {%- if has_entity('messages') %}
     union all
     select
-        messages.source,
-        messages.namespace,
-        messages.conversation_id,
-        case when min(record_customers.customer_id) = max(record_customers.customer_id)
-            then min(record_customers.customer_id)
-        end,
-        min(messages.channel),
-        case when min(messages.sent_at)
-            = min(case when lower(messages.direction) = 'outbound' then messages.sent_at end)
-            then 'business'
-        end,
+        totals.source,
+        totals.namespace,
+        totals.conversation_id,
+        totals.customer_id,
+        totals.channel,
+        case when totals.first_outbound_at = totals.first_sent_at then 'business' end,
         null,
         null,
-        min(messages.content_class),
+        totals.content_class,
         null,
-        min(messages.agent),
+        totals.agent,
         null,
-        min(messages.campaign_id),
-        min(messages.sent_at),
-        case when min(messages.sent_at)
-            < min(case when lower(messages.direction) = 'outbound' then messages.sent_at end)
-            then min(case when lower(messages.direction) = 'outbound' then messages.sent_at end)
-        end,
+        totals.campaign_id,
+        totals.first_sent_at,
+        case when totals.first_outbound_at > totals.first_sent_at then totals.first_outbound_at end,
         null
-    from {{ entity_rows('messages') }} as messages
-    left join {{ ref('int_record_customers') }} as record_customers
-        on messages.source = record_customers.source
-        and record_customers.record_kind = 'messages'
-        and messages.message_id = record_customers.record_id
-    where messages.conversation_id is not null
-        and not exists (
+    from message_totals as totals
+    where not exists (
             select 1
             from {{ entity_rows('conversations') }} as conversations
-            where conversations.source = messages.source
-                and conversations.conversation_id = messages.conversation_id
+            where conversations.source = totals.source
+                and conversations.conversation_id = totals.conversation_id
         )
-    group by messages.source, messages.namespace, messages.conversation_id
-    {%- endif %}
 )
 
 select

@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
--- Touches that CRM exports tell of: messages, or a conversation that came without; calls, appointments,
--- referrals. Grain is touch_id.
+-- Touches that CRM exports tell of: messages, or a conversation that came without; calls,
+-- appointments, referrals. Grain is touch_id.
 with message_counts as (
     select
         source,
@@ -64,11 +64,8 @@ told as (
         coalesce(record_customers.customer_id, {{ 'conversations.customer_id' if is_talk
             else 'null' }}),
         {{ word.channel }},
-        {% if is_talk -%}
-        case when lower(told.direction) = 'outbound' then 'outbound' else 'inbound' end,
-        {%- else -%}
-        'inbound',
-        {%- endif %}
+        {{ "case when lower(told.direction) = 'outbound' then 'outbound' else 'inbound' end"
+            if is_talk else "'inbound'" }},
         '{{ word.kind }}',
         {{ word.at }},
         cast({{ word.get('duration', 'null') }} as integer),
@@ -79,9 +76,9 @@ told as (
         cast({{ word.get('answered', 'null') }} as boolean)
     from {{ entity_rows(entity) }} as told
     {%- if is_talk %}
-    left join {{ ref('int_conversations') }} as conversations
-        on told.source = conversations.source
-        and told.conversation_id = conversations.source_conversation_id
+left join {{ ref('int_conversations') }} as conversations
+    on told.source = conversations.source
+    and told.conversation_id = conversations.source_conversation_id
     {%- endif %}
     left join {{ ref('int_record_customers') }} as record_customers
         on told.source = record_customers.source

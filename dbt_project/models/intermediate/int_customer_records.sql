@@ -13,7 +13,17 @@ with records as (
     from {{ ref('int_contact_records') }}
 ),
 
--- Two branches, not one join on the kind: a condition on the left side alone would turn a left
+enrolments as (
+    select
+        source,
+        enrolment_id,
+        tier,
+        enrolled_at
+    from {{ entity_rows('loyalty_enrolments') }} as delivered
+    where left_at is null
+),
+
+-- Branches, not one join on the kind: a condition on the left side alone would turn a left
 -- join into a nested loop.
 described as (
     select
@@ -78,15 +88,7 @@ described as (
         records.created_at,
         records.updated_at
     from records
-    left join (
-        select
-            source,
-            enrolment_id,
-            tier,
-            enrolled_at
-        from {{ entity_rows('loyalty_enrolments') }} as delivered
-        where left_at is null
-    ) as enrolments
+    left join enrolments
         on records.source = enrolments.source and records.record_id = enrolments.enrolment_id
     where records.record_kind = 'loyalty_enrolments'
     union all

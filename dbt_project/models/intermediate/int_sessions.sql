@@ -71,7 +71,8 @@ select
     nullif(delivered.anonymous_id, ''),
     delivered.started_at,
     coalesce(delivered.ended_at, delivered.started_at),
-    coalesce(delivered.event_count, delivered.page_view_count, 0),
+    -- It began: that is one event at least.
+    greatest(coalesce(delivered.event_count, delivered.page_view_count, 1), 1),
     coalesce(delivered.page_view_count, 0),
     coalesce(delivered.product_view_count, 0),
     0,

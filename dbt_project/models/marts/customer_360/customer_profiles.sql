@@ -34,7 +34,13 @@ dated as (
         coalesce(
             cast(extract(year from cast(golden.birth_date as date)) as integer),
             cast(golden.birth_year as integer)
-        ) as born_in
+        ) as born_in,
+        -- A band that a source declares counts where no date or year of birth is known.
+        case
+            when golden.age_band in (
+                    'under_18', '18_24', '25_34', '35_44', '45_54', '55_64', '65_plus'
+                ) then golden.age_band
+        end as declared_age_band
     from golden
 )
 
@@ -48,15 +54,12 @@ select
     dated.phone_e164,
     dated.born_on as birth_date,
     dated.born_in as birth_year,
-    -- A band that a source declares counts where no date or year of birth is known.
     case
-        when dated.born_in is not null then {{ age_band(
+        when dated.born_in is null then coalesce(dated.declared_age_band, 'unknown')
+        else {{ age_band(
             'case when dated.born_on is not null then ' ~ age_on('dated.born_on', as_of_on())
-            ~ ' else cast(extract(year from ' ~ as_of_on() ~ ') as integer) - dated.born_in end') }}
-        when dated.age_band in (
-            'under_18', '18_24', '25_34', '35_44', '45_54', '55_64', '65_plus'
-        ) then dated.age_band
-        else 'unknown'
+            ~ ' else cast(extract(year from ' ~ as_of_on() ~ ') as integer) - dated.born_in end'
+        ) }}
     end as age_band,
     coalesce(generations.generation, 'unknown') as generation,
     coalesce(dated.gender, 'unknown') as gender,

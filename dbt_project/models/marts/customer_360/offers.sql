@@ -13,6 +13,14 @@ with declared as (
     from {{ entity_rows('offers') }} as offers
 ),
 
+known as (
+    select offer_id as code
+    from declared
+    union
+    select offer_code
+    from declared
+),
+
 seen as (
     select coupon_code as code
     from {{ ref('orders') }}
@@ -23,12 +31,24 @@ seen as (
     where offer_id is not null
 )
 
-select offer_id, offer_code, offer_name, campaign_id, valid_from, valid_to
+select
+    offer_id,
+    offer_code,
+    offer_name,
+    campaign_id,
+    valid_from,
+    valid_to
 from declared
 where version_rank = 1
 union all
 -- A code's validity is not guessed.
-select seen.code, seen.code, null, null, null, null
+select
+    seen.code as offer_id,
+    seen.code as offer_code,
+    null as offer_name,
+    null as campaign_id,
+    null as valid_from,
+    null as valid_to
 from seen
-where not exists (select 1 from declared where declared.offer_id = seen.code)
-    and not exists (select 1 from declared where declared.offer_code = seen.code)
+left join known on seen.code = known.code
+where known.code is null
