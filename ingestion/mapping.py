@@ -36,7 +36,7 @@ def _text(value: Any) -> Any:
 
 
 Text = Annotated[str, BeforeValidator(_text)]
-_TABLE = re.compile(r"[a-z_]+?(__[a-z][a-z0-9]*(_[a-z0-9]+)*)?")
+_PART = re.compile(r"__[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
 def _expression(value: Any) -> Any:
@@ -75,7 +75,7 @@ def check_tables(config: SourceConfig, tables: Mapping[str, TableMapping]) -> No
         if entity not in ENTITIES:
             near = _near(entity, ENTITIES)
             raise config.problem(f"there is no entity {entity!r}{near}", *place)
-        if not _TABLE.fullmatch(table):
+        if table != entity and not _PART.fullmatch(table.removeprefix(entity)):
             raise config.problem(
                 f"{table!r} is no name for a table of {entity}",
                 *place,

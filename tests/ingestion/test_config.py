@@ -87,6 +87,7 @@ def test_dbt_is_told_kind_namespace_tables_zone_and_currency(
             "namespace": "shop",
             "area": "web",
             "tables": ["payments"],
+            "landed": ["payments"],
             "time_zone": "Asia/Ho_Chi_Minh",
             "currency": None,
         }
