@@ -13,6 +13,7 @@ MODULES = {
     "mailchimp": "ingestion.sources.mailchimp",
     "woocommerce": "ingestion.sources.woocommerce",
     "square": "ingestion.sources.square",
+    "shopify": "ingestion.sources.shopify",
 }
 
 
