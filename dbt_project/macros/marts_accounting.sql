@@ -88,6 +88,9 @@
 {% macro staged_table(table) -%}
     {%- set vendor, dot, name = table.partition('.') -%}
     {%- if not dot -%}{{ return('stg_entities__' ~ table) }}{%- endif -%}
+    {%- if table in shopify_tables() -%}
+        {{ return('stg_shopify__' ~ shopify_tables()[table]) }}
+    {%- endif -%}
     {%- set prefix = 'base_' if vendor in vendor_entities() else 'stg_' -%}
     {{ return(prefix ~ vendor ~ '__' ~ name) }}
 {%- endmacro %}

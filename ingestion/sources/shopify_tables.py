@@ -106,8 +106,8 @@ ORDERS = NodeTable(
         "source_name": "sourceName", "currency_code": "currencyCode", "email": "email",
         "phone": "phone", "display_financial_status": "displayFinancialStatus",
         "display_fulfillment_status": "displayFulfillmentStatus", "cart_token": "cartToken",
-        "discount_codes": "discountCodes:j", "tags": "tags:j", "customer_id": "customer.id",
-        "retail_location_id": "retailLocation.id", "shipping_name": "shippingAddress.name",
+        "discount_codes": "discountCodes:j", "tags": "tags:j", "customer_gid": "customer.id",
+        "retail_location_gid": "retailLocation.id", "shipping_name": "shippingAddress.name",
         "shipping_country_code": "shippingAddress.countryCodeV2",
         "shipping_province": "shippingAddress.province", "billing_name": "billingAddress.name",
         "billing_country_code": "billingAddress.countryCodeV2",
@@ -124,14 +124,14 @@ LINE_ITEMS = NodeTable(
     {
         "id": "id", "title": "title", "variant_title": "variantTitle", "sku": "sku",
         "vendor": "vendor", "quantity": "quantity:i", "current_quantity": "currentQuantity:i",
-        "is_gift_card": "isGiftCard:b", "product_id": "product.id", "variant_id": "variant.id",
+        "is_gift_card": "isGiftCard:b", "product_gid": "product.id", "variant_gid": "variant.id",
         "original_unit_price": _MONEY.format("originalUnitPriceSet") + ":n",
         "currency_code": "originalUnitPriceSet.shopMoney.currencyCode",
         "discount_allocations": "discountAllocations:j",
     },
     inside="lineItems",
     is_connection=True,
-    parent="order_id",
+    parent="order_gid",
 )  # fmt: skip
 TRANSACTIONS = NodeTable(
     "order_transactions",
@@ -139,11 +139,11 @@ TRANSACTIONS = NodeTable(
     {
         "id": "id", "kind": "kind", "status": "status", "test": "test:b", "gateway": "gateway",
         "created_at": "createdAt:t", "processed_at": "processedAt:t",
-        "amount": _MONEY.format("amountSet") + ":n",
+        "transaction_amount": _MONEY.format("amountSet") + ":n",
         "currency_code": "amountSet.shopMoney.currencyCode",
     },
     inside="transactions",
-    parent="order_id",
+    parent="order_gid",
     # Money that moved towards the shop, and the change that the till gave back for cash.
     is_kept="kind in ('SALE', 'CAPTURE', 'CHANGE') and status = 'SUCCESS' "
     "and coalesce(test, '') <> 'true'",
@@ -157,7 +157,7 @@ REFUNDS = NodeTable(
         "currency_code": "totalRefundedSet.shopMoney.currencyCode",
     },
     inside="refunds",
-    parent="order_id",
+    parent="order_gid",
 )  # fmt: skip
 CUSTOMERS = NodeTable(
     "customers",
@@ -184,7 +184,7 @@ VARIANTS = NodeTable(
     "ProductVariant",
     {
         "id": "id", "title": "title", "sku": "sku", "barcode": "barcode",
-        "variant_price": "price:n", "updated_at": "updatedAt:t", "product_id": "product.id",
+        "variant_price": "price:n", "updated_at": "updatedAt:t", "product_gid": "product.id",
         "product_title": "product.title", "product_type": "product.productType",
         "vendor": "product.vendor", "product_status": "product.status",
         "product_tags": "product.tags:j", "product_updated_at": "product.updatedAt:t",

@@ -104,7 +104,7 @@ def test_history_comes_by_bulk_operations_and_nothing_new_lands_nothing(account:
     }  # fmt: skip
     assert len(account.shop.operations) == 3
     assert account.landed(
-        "line_items", "title, original_unit_price, order_id", "id like '%/100'"
+        "line_items", "title, original_unit_price, order_gid", "id like '%/100'"
     ) == [('Áo "mới" / đỏ', 150_000, gid("Order", 1))]
     kept = account.landed("order_transactions", "count(*), count(*) filter (_is_kept)")
     assert kept == [(60, 30)]

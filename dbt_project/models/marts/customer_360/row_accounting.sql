@@ -50,6 +50,9 @@
 {% if 'square' in kinds -%}
     {%- do found.update(square_accounts(by_source, found)) %}
 {%- endif %}
+{% if 'shopify' in kinds -%}
+    {%- do found.update(shopify_found()) %}
+{%- endif %}
 {% set keys = {
     'mailchimp.members': ['list_id', 'member_id'],
     'mailchimp.sent_to': ['campaign_id', 'member_id'],
