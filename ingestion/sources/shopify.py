@@ -9,6 +9,7 @@
 
 Every `compare_days` a bulk operation lists all keys, and keys that are gone land as tombstones.
 Where the next run starts lies in the cursors of `_deliveries`, so it commits with the load.
+A backfill reads orders and products that were made in its days and customers that changed in them.
 Settings: `shop_url`, `access_token` (NAMES of environment variables), `api_version`,
 `compare_days`, `most_deleted`. Run alone: `khach run --select ingest`.
 """  # noqa: E501
@@ -62,7 +63,10 @@ def fetch(context: FetchContext) -> Extract | None:
     with duckdb_session(context.staging) as connection:
         reading = Reading(context, api, connection)
         for root in ROOTS:
-            reading.read(root)
+            if context.backfill:
+                reading.again(root, context.backfill)
+            else:
+                reading.read(root)
         return reading.extract()
 
 
@@ -85,4 +89,4 @@ def _connect(config: ShopifyConfig) -> ShopApi:
     return ShopApi(config.name, address, config.access_token, token)
 
 
-SPEC = SourceSpec("shopify", ShopifyConfig, tables, fetch, check)
+SPEC = SourceSpec("shopify", ShopifyConfig, tables, fetch, check, can_backfill=True)

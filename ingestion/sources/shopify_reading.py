@@ -13,7 +13,7 @@ from ingestion.sources.shopify_api import ShopApi, TooExpensiveError
 from ingestion.sources.shopify_bulk import BulkOperations
 from ingestion.sources.shopify_nodes import NodeReader, keys_sql
 from ingestion.sources.shopify_queries import bulk_query, keys_query, page_query
-from ingestion.spec import Delivery, Extract, FetchContext
+from ingestion.spec import Backfill, Delivery, Extract, FetchContext
 from khach.clock import now
 from khach.errors import KhachError
 
@@ -71,6 +71,17 @@ class Reading:
         if cursor != seen:
             self._keep(reader, files, cursor)
 
+    def again(self, root: Root, days: Backfill) -> None:
+        """The days of a backfill: orders and products made in them, customers changed in them."""
+        if not root.since and days.first != days.range_first:
+            return
+        self._context.progress.step(f"{self._source}: {root.name}")
+        reader = NodeReader(self._context, self._connection, root)
+        first, after = days.instants(self._config.time_zone)
+        search = root.between.format(first, after) if root.since else None
+        self._read_pages(reader, search, f"{root.name}-again-{days.first}")
+        self._keep(reader, reader.close(), None)
+
     def _history(self, reader: NodeReader) -> datetime:
         """Everything, by a bulk operation; when it began, by the vendor's clock."""
         root = reader.root
@@ -91,7 +102,10 @@ class Reading:
         if root.since:
             moment = datetime.fromisoformat(since or "1970-01-01") - root.margin
             search, label = root.since.format(moment), f"{root.name}-{moment:%Y%m%dT%H%M%S}"
-        pager = _Pager(self._api, root, label)
+        self._read_pages(reader, search, label)
+
+    def _read_pages(self, reader: NodeReader, search: str | None, label: str) -> None:
+        pager = _Pager(self._api, reader.root, label)
         for node in pager.read(reader, search):
             # A node with more inside than one page holds is asked for again, by its key.
             key = str(node["id"]).rpartition("/")[2]
@@ -164,21 +178,21 @@ class Reading:
         """SQL of the keys that the committed loads have and that are not deleted."""
         source, env = self._source, self._context.env
         loads = [load.load_id for load in lake.committed_loads(env, source)]
-        files = [str(f) for load in loads for f in lake.load_files(env, source, table.name, load)]
-        if not files:
+        rows = lake.load_rows(env, source, table.name, loads)
+        if rows is None:
             return None
-        listed = ", ".join(literal(file) for file in files)
         parent = f"max({quote(table.parent)}) as {quote(table.parent)}" if table.parent else "null"
-        load = "cast(regexp_extract(filename, '([^/]+)[.][^./]+[.]parquet$', 1) as double)"
         return (
-            f"select id, {parent} from read_parquet([{listed}], filename=true) group by id "
-            f"having not arg_max(_is_deleted, ({load}, _is_deleted))"
+            f"select id, {parent} from {rows} group by id "
+            "having not arg_max(_is_deleted, (cast(_load_id as double), _is_deleted))"
         )
 
-    def _keep(self, reader: NodeReader, files: dict[str, Path], cursor: dict[str, Any]) -> None:
+    def _keep(
+        self, reader: NodeReader, files: dict[str, Path], cursor: dict[str, Any] | None
+    ) -> None:
         first = reader.root.first.name
         *others, last = reader.deliveries[first] or [Delivery(first, reader.root.name, 0, 0)]
-        marked = replace(last, cursor=json.dumps(cursor, sort_keys=True))
+        marked = replace(last, cursor=json.dumps(cursor, sort_keys=True) if cursor else None)
         inside = [
             one for name, found in reader.deliveries.items() if name != first for one in found
         ]

@@ -74,14 +74,15 @@ class Root:
 
     `since`: how its search says "changed since" (None: it is read whole each time). `items` and
     `children`: nodes asked for in one page, halved when the vendor finds a page too expensive.
-    `margin`: how much earlier than needed the search begins. The first table is the one whose
-    clock tells where the next run starts.
+    `margin`: how much earlier than needed the search begins. `between`: how the search names the
+    days of a backfill. The first table is the one whose clock tells where the next run starts.
     """
 
     name: str
     type_name: str
     tables: tuple[NodeTable, ...]
     since: str | None = None
+    between: str = ""
     margin: timedelta = timedelta()
     items: int = 100
     children: int = 0
@@ -210,6 +211,8 @@ ROOTS = (
         "Order",
         (ORDERS, LINE_ITEMS, TRANSACTIONS, REFUNDS),
         since="test:false updated_at:>='{:%Y-%m-%dT%H:%M:%SZ}'",
+        between="test:false created_at:>='{:%Y-%m-%dT%H:%M:%SZ}' "
+        "created_at:<'{:%Y-%m-%dT%H:%M:%SZ}'",
         items=25,
         children=20,
     ),
@@ -219,6 +222,7 @@ ROOTS = (
         "Customer",
         (CUSTOMERS,),
         since="updated_at:>='{:%Y-%m-%d}'",
+        between="updated_at:>='{:%Y-%m-%d}' updated_at:<='{:%Y-%m-%d}'",
         margin=timedelta(days=1),
     ),
     Root(
@@ -226,6 +230,7 @@ ROOTS = (
         "Product",
         (VARIANTS,),
         since="updated_at:>='{:%Y-%m-%dT%H:%M:%SZ}'",
+        between="created_at:>='{:%Y-%m-%dT%H:%M:%SZ}' created_at:<'{:%Y-%m-%dT%H:%M:%SZ}'",
         items=25,
         children=20,
     ),

@@ -271,6 +271,11 @@ def _fits(one: dict[str, Any], arguments: dict[str, Any], name: str) -> bool:
         return False
     if (key := re.search(r"\bid:([0-9]+)", query)) and one["id"].rpartition("/")[2] != key[1]:
         return False
+    made = one.get("createdAt") or one["updatedAt"]
+    if (day := re.search(r"created_at:>='([^']+)'", query)) and made < day[1]:
+        return False
+    if (day := re.search(r"created_at:<'([^']+)'", query)) and made >= day[1]:
+        return False
     since = re.search(r"updated_at:>='([^']+)'", query)
     assert not since or (len(since[1]) == 10) == (name == "customers")
     return not since or one["updatedAt"][: len(since[1])] >= since[1]

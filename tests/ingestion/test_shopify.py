@@ -19,6 +19,7 @@ from ingestion.run import LandedLoad, check_source, find_source, ingest
 from ingestion.sources import shopify_api, shopify_reading
 from ingestion.sources.shopify_queries import bulk_query, documents
 from ingestion.sources.shopify_tables import ROOTS
+from ingestion.spec import Backfill
 from khach.environment import Environment
 from khach.errors import BusyError, ConfigError, KhachError
 
@@ -139,6 +140,19 @@ def test_a_node_with_more_inside_than_a_page_is_read_to_its_end(account: Account
     assert account.current("line_items") == lines
     variants = {v["id"] for p in account.shop.products.values() for v in p["variants"]}
     assert account.current("product_variants") == variants
+
+
+def test_a_backfill_reads_its_days_and_leaves_the_cursor(account: Account) -> None:
+    account.ingest()
+    account.shop.order(2, FIRST + timedelta(hours=1), refund="5000.00")  # its time did not move
+    account.shop.order(98, LATER)
+    day = FIRST.date()
+    load = ingest(account.env, "shop", part=Backfill(day, day, day))
+    assert load is not None
+    assert load.tables["shop_orders"].rows_landed == 30
+    assert account.landed("order_refunds", "total_refunded") == [(5_000,)]
+    account.ingest()
+    assert account.current("shop_orders") == set(account.shop.orders)
 
 
 def test_test_orders_are_not_asked_for(account: Account) -> None:
