@@ -1,7 +1,8 @@
 {#
     Which vendors' staging folders speak in our entities: `stg_<vendor>__<entity>` with the columns
     of the entity, beside `stg_entities__<entity>` that serves every files and sql source.
-    Staging remembers deleted keys (`latest_rows`): every such table has `_is_deleted`.
+    Staging remembers deleted keys (`latest_rows`); a vendor's folder leaves them out itself, but
+    for Shopify's, whose staging tables are the newest rows themselves.
 #}
 {% macro vendor_entities() -%}
     {{ return({
@@ -31,7 +32,7 @@
     (
     {%- for name in names %}
         select {{ columns | join(', ') }} from {{ ref(name) }}
-        where not coalesce(_is_deleted, false)
+        {{- " where not coalesce(_is_deleted, false)" if loop.first or 'shopify' in name }}
         {{- " union all" if not loop.last }}
     {%- endfor %}
     )

@@ -51,6 +51,20 @@
             ~ ' activity_type v, url v, occurred_at t',
         'mailchimp.unsubscribes': 'campaign_id v, member_id v, email_address v, reason v,'
             ~ ' occurred_at t',
+        'mailchimp.ecommerce_stores': 'store_id v, list_id v, name v, platform v,'
+            ~ ' domain v, currency_code v, created_at t, updated_at t, _file v,'
+            ~ ' _row l',
+        'mailchimp.ecommerce_orders': 'order_id v, store_id v, customer j,'
+            ~ ' campaign_id v, landing_site v, financial_status v,'
+            ~ ' fulfillment_status v, currency_code v, order_total n,'
+            ~ ' discount_total n, tax_total n, shipping_total n, processed_at t,'
+            ~ ' cancelled_at t, updated_at t, promos j, lines j, _file v, _row l',
+        'mailchimp.ecommerce_carts': 'cart_id v, store_id v, customer j,'
+            ~ ' campaign_id v, currency_code v, order_total n, lines j, created_at t,'
+            ~ ' updated_at t, _file v, _row l',
+        'mailchimp.ecommerce_customers': 'customer_id v, store_id v, email_address v,'
+            ~ ' opt_in_status b, first_name v, last_name v, orders_count l,'
+            ~ ' total_spent n, created_at t, updated_at t, _file v, _row l',
         'woocommerce.orders': 'id v, parent_id v, number v, status v, currency v, created_via v,'
             ~ ' customer_id v, date_created_gmt t, date_modified_gmt t, date_paid_gmt t,'
             ~ ' date_completed_gmt t, discount_total n, shipping_total n, total_tax n, total n,'

@@ -4,14 +4,17 @@ import http.server
 import json
 import threading
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 from landed_data import Configure
+from mail_contract import Contract
 from mail_platform import KEY, LIST, fill
 from requests.adapters import HTTPAdapter
 from requests.exceptions import ReadTimeout
@@ -164,3 +167,59 @@ def test_a_collection_that_shrinks_while_it_is_read_lands_nothing(
     line.fault = lambda _path, answer: answer
     ingest(env, "email")
     assert landed(env, "members") == 25
+
+
+@pytest.mark.specs
+def test_what_the_shops_told_lands_when_it_is_wanted_and_only_when_it_moved(
+    env: Environment, line: Line, configure: Configure, specs: Path
+) -> None:
+    pages: dict[str, Any] = {
+        "/ecommerce/stores": {"stores": [{"id": "s1", "list_id": LIST, "name": "Hoa"}]},
+        "/ecommerce/orders": {
+            "orders": [
+                {"id": "o1", "store_id": "s1", "currency_code": "VND", "order_total": 150000.5,
+                 "processed_at_foreign": "2024-03-02T07:00:00+00:00",
+                 "lines": [{"id": "l1", "quantity": 2}]},
+            ],
+        },
+        "/ecommerce/stores/s1/carts": {"carts": [{"id": "c1", "order_total": 10}]},
+        "/ecommerce/stores/s1/customers": {"customers": [{"id": "k1", "opt_in_status": True}]},
+    }  # fmt: skip
+    contract = Contract(specs)
+    problems: list[str | None] = []
+
+    def shops(path: str, answer: Answer) -> Answer:
+        place = path.removeprefix("/3.0").partition("?")[0]
+        if place not in pages:
+            return answer
+        (items,) = pages[place].values()
+        body = json.dumps(pages[place] | {"total_items": len(items)}).encode()
+        told = {**dict(urllib.parse.parse_qsl(path.partition("?")[2]))}
+        problems.append(contract.request_problem("GET", place, told, None))
+        problems.append(contract.response_problem("GET", place, 200, body, "application/json"))
+        return 200, {}, body
+
+    line.fault = shops
+    ingest(env, "email")
+    assert not (env.lake / "raw_email" / "ecommerce_orders").exists()
+    configure(SOURCES.replace("}", ", ecommerce: true}"))
+    load = ingest(env, "email")
+    assert load is not None
+    assert {table: found.rows_landed for table, found in load.tables.items()} == {
+        "ecommerce_stores": 1, "ecommerce_orders": 1, "ecommerce_carts": 1,
+        "ecommerce_customers": 1,
+    }  # fmt: skip
+    with duckdb.connect() as connection:
+        carts = f"{env.lake}/raw_email/ecommerce_carts/*.parquet"
+        orders = f"{env.lake}/raw_email/ecommerce_orders/*.parquet"
+        assert connection.execute(
+            f"select store_id, order_total from read_parquet('{carts}')"
+        ).fetchall() == [("s1", 10)]
+        assert connection.execute(
+            f"select order_total, cancelled_at, lines from read_parquet('{orders}')"
+        ).fetchall() == [(Decimal("150000.5"), None, '[{"id":"l1","quantity":2}]')]
+    assert ingest(env, "email") is None
+    pages["/ecommerce/orders"]["orders"][0]["order_total"] = 1
+    load = ingest(env, "email")
+    assert load is not None and set(load.tables) == {"ecommerce_orders"}
+    assert problems and not any(problems)

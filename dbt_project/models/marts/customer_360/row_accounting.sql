@@ -69,3 +69,7 @@
 ) }}
 {{ 'union all' if not loop.last }}
 {% endfor %}
+{% for table in raw_only_tables() -%}
+union all
+{{ raw_only_account(table) }}
+{% endfor %}
