@@ -146,9 +146,15 @@ def test_the_marts_and_the_account_of_rows_hold_the_shop(
     env: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KHACH_HOME", str(env.home))
-    sources = [SHOPIFY, SHOP, TILLS, WEB, MAIL]
+    mail = MAIL | {"tables": ["ecommerce_carts"]}
+    sources = [SHOPIFY, SHOP, TILLS, WEB, mail]
     lake = landed(TinyLake(env, PROJECT / "dbt_project", sources))
+    lake.land("mail", "ecommerce_carts", "1.5", [{"cart_id": "c1"}], "accepted")
     lake.build()
+    assert lake.rows(
+        "select rows_in_marts, rows_filtered from intermediate.row_accounting "
+        "where source = 'mail' and table_name = 'ecommerce_carts'"
+    ) == [(0, 1)]
     assert lake.rows("select sum(line_amount) from main.order_lines") == [(Decimal("187.4000"),)]
     assert lake.rows(
         "select table_name, rows_in_marts, rows_duplicate, rows_filtered from "
