@@ -112,7 +112,7 @@
             ~ ' discount_allocations j, ROW',
         'shopify.order_transactions': 'id v, order_gid v, kind v, status v, test b,'
             ~ ' gateway v, created_at t, processed_at t, transaction_amount n, currency_code v, ROW',
-        'shopify.order_refunds': 'id v, order_gid v, created_at t, processed_at t,'
+        'shopify.shop_refunds': 'id v, order_gid v, created_at t, processed_at t,'
             ~ ' total_refunded n, currency_code v, ROW',
         'shopify.customers': 'id v, first_name v, last_name v, state v, locale v, tags j,'
             ~ ' created_at t, updated_at t, email_address v, email_marketing_state v,'

@@ -11,7 +11,7 @@
         'shopify.shop_orders': 'orders',
         'shopify.line_items': 'order_lines',
         'shopify.order_transactions': 'payments',
-        'shopify.order_refunds': 'refunds',
+        'shopify.shop_refunds': 'refunds',
         'shopify.product_variants': 'products',
         'shopify.locations': 'stores',
     }) }}

@@ -2,7 +2,7 @@
 
 | root | tables | read |
 |---|---|---|
-| orders | shop_orders, line_items, order_transactions, order_refunds | history by a bulk operation, then pages of what was updated since |
+| orders | shop_orders, line_items, order_transactions, shop_refunds | history by a bulk operation, then pages of what was updated since |
 | customers | customers | the same |
 | products | product_variants | the same |
 | locations | locations | whole, a page; landed when something moved |

@@ -150,7 +150,7 @@ TRANSACTIONS = NodeTable(
     "and coalesce(test, '') <> 'true'",
 )  # fmt: skip
 REFUNDS = NodeTable(
-    "order_refunds",
+    "shop_refunds",
     "Refund",
     {
         "id": "id", "created_at": "createdAt:t", "processed_at": "processedAt:t",

@@ -91,7 +91,7 @@ PLACE = {
 def landed(lake: TinyLake) -> TinyLake:
     tables = {
         "shop_orders": [*ORDERS, GONE], "line_items": [LINE], "customers": CUSTOMERS,
-        "order_transactions": [PAYMENT, CHANGE, FAILED], "order_refunds": [REFUND],
+        "order_transactions": [PAYMENT, CHANGE, FAILED], "shop_refunds": [REFUND],
         "product_variants": [VARIANT], "locations": [PLACE],
     }  # fmt: skip
     for table, rows in tables.items():
@@ -163,7 +163,7 @@ def test_the_marts_and_the_account_of_rows_hold_the_shop(
         ("customers", 5, 0, 0),
         ("line_items", 1, 0, 0),
         ("locations", 1, 0, 0),
-        ("order_refunds", 1, 0, 0),
+        ("shop_refunds", 1, 0, 0),
         ("order_transactions", 2, 0, 1),
         ("product_variants", 1, 0, 0),
         ("shop_orders", 7, 1, 1),

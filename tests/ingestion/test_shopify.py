@@ -100,7 +100,7 @@ def test_every_query_is_one_that_the_vendor_publishes(schema: GraphQLSchema) -> 
 def test_history_comes_by_bulk_operations_and_nothing_new_lands_nothing(account: Account) -> None:
     account.shop.polls = 4
     assert account.counts() == {
-        "shop_orders": 30, "line_items": 60, "order_transactions": 60, "order_refunds": 0,
+        "shop_orders": 30, "line_items": 60, "order_transactions": 60, "shop_refunds": 0,
         "customers": 5, "product_variants": 4, "locations": 1,
     }  # fmt: skip
     assert len(account.shop.operations) == 3
@@ -123,7 +123,7 @@ def test_an_order_that_changes_after_the_fact_lands_again(account: Account) -> N
     landed = account.counts()
     again = 13  # orders of the last six hours of history
     assert landed["shop_orders"] == again + 2
-    assert landed["order_refunds"] == 1
+    assert landed["shop_refunds"] == 1
     assert "product_variants" not in landed
     found = account.landed("shop_orders", "total_refunded", f"id = '{gid('Order', 3)}'")
     assert found == [(0,), (135_000,)]
@@ -150,7 +150,7 @@ def test_a_backfill_reads_its_days_and_leaves_the_cursor(account: Account) -> No
     load = ingest(account.env, "shop", part=Backfill(day, day, day))
     assert load is not None
     assert load.tables["shop_orders"].rows_landed == 30
-    assert account.landed("order_refunds", "total_refunded") == [(5_000,)]
+    assert account.landed("shop_refunds", "total_refunded") == [(5_000,)]
     account.ingest()
     assert account.current("shop_orders") == set(account.shop.orders)
 
@@ -404,7 +404,7 @@ def test_any_sequence_of_changes_and_failures_ends_in_the_shop_as_it_is(
         account.ingest()
         assert account.current("shop_orders") == set(shop.orders)
         refunds = {one["id"] for order in shop.orders.values() for one in order["refunds"]}
-        assert account.current("order_refunds") == refunds
+        assert account.current("shop_refunds") == refunds
         moved = {f"{c['id']} {c['updatedAt']}" for c in shop.customers.values()}
         text = "id || ' ' || strftime(updated_at, '%Y-%m-%dT%H:%M:%SZ')"
         assert account.current("customers", text) == moved
