@@ -163,8 +163,8 @@ def test_the_marts_and_the_account_of_rows_hold_the_shop(
         ("customers", 5, 0, 0),
         ("line_items", 1, 0, 0),
         ("locations", 1, 0, 0),
-        ("shop_refunds", 1, 0, 0),
         ("order_transactions", 2, 0, 1),
         ("product_variants", 1, 0, 0),
         ("shop_orders", 7, 1, 1),
+        ("shop_refunds", 1, 0, 0),
     ]
