@@ -134,7 +134,9 @@ def event_columns() -> dict[str, str]:
         "sessions": "started_at",
     }
     vendors = {"events": "occurred_at", "email_activity": "occurred_at", "sent_to": "last_open"}
-    return {**named, **vendors, "unsubscribes": "occurred_at", "order_refunds": "date_created_gmt"}
+    shopify = {"shop_orders": "processed_at", "order_transactions": "processed_at"}
+    woocommerce = {"order_refunds": "date_created_gmt"}
+    return {**named, **vendors, **shopify, **woocommerce, "unsubscribes": "occurred_at"}
 
 
 # Vendors' tables that have the name of an entity, but a column of their own.

@@ -15,6 +15,7 @@ MODULES = {
     "mailchimp": "ingestion.sources.mailchimp",
     "woocommerce": "ingestion.sources.woocommerce",
     "square": "ingestion.sources.square",
+    "shopify": "ingestion.sources.shopify",
 }
 
 

@@ -1,13 +1,18 @@
 {#
     Which vendors' staging folders speak in our entities: `stg_<vendor>__<entity>` with the columns
     of the entity, beside `stg_entities__<entity>` that serves every files and sql source.
-    Staging remembers deleted keys (`latest_rows`); a vendor's folder leaves them out itself.
+    Staging remembers deleted keys (`latest_rows`); a vendor's folder leaves them out itself, but
+    for Shopify's, whose staging tables are the newest rows themselves.
 #}
 {% macro vendor_entities() -%}
     {{ return({
         'woocommerce': ['customers', 'orders', 'order_lines', 'payments', 'refunds', 'products'],
         'square': ['customers', 'orders', 'order_lines', 'payments', 'refunds', 'products',
             'stores'],
+        'shopify': [
+            'customers', 'products', 'stores', 'orders', 'order_lines', 'payments', 'refunds',
+            'consents',
+        ],
     }) }}
 {%- endmacro %}
 
@@ -61,7 +66,8 @@
     {%- endif %}
     {%- for name in names %}
         select {{ columns | join(', ') }} from {{ ref(name) }}
-        {{- " where not coalesce(_is_deleted, false)" if name.startswith('stg_entities__') }}
+        {{- " where not coalesce(_is_deleted, false)"
+            if name.startswith('stg_entities__') or name.startswith('stg_shopify__') }}
         {{- " union all" if not loop.last }}
     {%- endfor %}
     )
@@ -84,4 +90,20 @@
         namespace,
         _load_id
     from {{ relation }}
+{%- endmacro %}
+
+
+{#
+    `derived` of a vendor's staging table (`latest_rows`) so that it speaks an entity: what the
+    vendor's words say, and typed nulls for the entity's columns that it has no word for.
+#}
+{% macro spoken_as(entity, table, words) -%}
+    {%- set own = raw_columns(table) -%}
+    {%- set derived = {} -%}
+    {%- for column, type in raw_columns(entity).items() if column not in own -%}
+        {%- do derived.update({
+            column: words[column] if column in words else 'cast(null as ' ~ type ~ ')'
+        }) -%}
+    {%- endfor -%}
+    {{ return(derived) }}
 {%- endmacro %}

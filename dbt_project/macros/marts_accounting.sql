@@ -92,6 +92,9 @@
 {% macro staged_table(table) -%}
     {%- set vendor, dot, name = table.partition('.') -%}
     {%- if not dot -%}{{ return('stg_entities__' ~ table) }}{%- endif -%}
+    {%- if table in shopify_tables() -%}
+        {{ return('stg_shopify__' ~ shopify_tables()[table]) }}
+    {%- endif -%}
     {%- set prefix = 'base_' if vendor in vendor_entities() else 'stg_' -%}
     {{ return(prefix ~ vendor ~ '__' ~ name) }}
 {%- endmacro %}
@@ -135,4 +138,37 @@
         'square.catalog': held['catalog'],
         'square.loyalty_accounts': held['loyalty_accounts'],
     }) }}
+{%- endmacro %}
+
+
+{# Raw tables that no model reads, of the sources that have them. #}
+{% macro raw_only_tables() -%}
+    {%- set known = [
+        'mailchimp.ecommerce_stores', 'mailchimp.ecommerce_orders', 'mailchimp.ecommerce_carts',
+        'mailchimp.ecommerce_customers',
+    ] -%}
+    {%- set found = [] -%}
+    {%- for table in known -%}
+        {%- for source in var('sources') -%}
+            {%- if source['kind'] ~ '.' in table and table.split('.')[1] in source['tables'] | default([])
+                and table not in found -%}
+                {%- do found.append(table) -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return(found) }}
+{%- endmacro %}
+
+
+{# Their account: they stay in the lake by declaration, so every row is filtered. #}
+{% macro raw_only_account(table) -%}
+    select
+        source,
+        load_id,
+        '{{ table.split(".")[-1] }}' as table_name,
+        0 as rows_in_marts,
+        0 as rows_duplicate,
+        sum(kept + filtered) as rows_filtered
+    from ({{ raw_key_counts(table, [raw_columns(table).keys() | first]) }}) as delivered
+    group by source, load_id
 {%- endmacro %}

@@ -159,3 +159,23 @@
             '$.value.float_value']),
         lambda value: value is not null)[1], '')
 {%- endmacro %}
+
+
+{% macro json_item(expression, position) -%}
+    {{ return(adapter.dispatch('json_item')(expression, position)) }}
+{%- endmacro %}
+{# The text at a position (from 0) of a JSON array; null when it is shorter. #}
+{% macro duckdb__json_item(expression, position) -%}
+    nullif({{ expression }} ->> '$[{{ position }}]', '')
+{%- endmacro %}
+
+
+{% macro json_sum(expression, path) -%}
+    {{ return(adapter.dispatch('json_sum')(expression, path)) }}
+{%- endmacro %}
+{# The sum of the amounts at a path of each element of a JSON array; 0 for none. #}
+{% macro duckdb__json_sum(expression, path) -%}
+    coalesce(cast(list_sum(cast(
+        json_extract_string({{ expression }}, '$[*].{{ path }}') as decimal(18, 4)[]
+    )) as decimal(18, 4)), 0)
+{%- endmacro %}

@@ -88,6 +88,20 @@
             ~ ' activity_type v, url v, occurred_at t',
         'mailchimp.unsubscribes': 'campaign_id v, member_id v, email_address v, reason v,'
             ~ ' occurred_at t',
+        'mailchimp.ecommerce_stores': 'store_id v, list_id v, name v, platform v,'
+            ~ ' domain v, currency_code v, created_at t, updated_at t, _file v,'
+            ~ ' _row l',
+        'mailchimp.ecommerce_orders': 'order_id v, store_id v, customer j,'
+            ~ ' campaign_id v, landing_site v, financial_status v,'
+            ~ ' fulfillment_status v, currency_code v, order_total n,'
+            ~ ' discount_total n, tax_total n, shipping_total n, processed_at t,'
+            ~ ' cancelled_at t, updated_at t, promos j, lines j, _file v, _row l',
+        'mailchimp.ecommerce_carts': 'cart_id v, store_id v, customer j,'
+            ~ ' campaign_id v, currency_code v, order_total n, lines j, created_at t,'
+            ~ ' updated_at t, _file v, _row l',
+        'mailchimp.ecommerce_customers': 'customer_id v, store_id v, email_address v,'
+            ~ ' opt_in_status b, first_name v, last_name v, orders_count l,'
+            ~ ' total_spent n, created_at t, updated_at t, _file v, _row l',
         'woocommerce.orders': 'id v, parent_id v, number v, status v, currency v, created_via v,'
             ~ ' customer_id v, date_created_gmt t, date_modified_gmt t, date_paid_gmt t,'
             ~ ' date_completed_gmt t, discount_total n, shipping_total n, total_tax n, total n,'
@@ -122,6 +136,32 @@
         'square.loyalty_accounts': 'id v, program_id v, customer_id v, balance l,'
             ~ ' lifetime_points l, enrolled_at t, created_at t, updated_at t, mapping j,'
             ~ ' _is_deleted b, _file v, _row l',
+        'shopify.shop_orders': 'id v, name v, created_at t, updated_at t, processed_at t,'
+            ~ ' cancelled_at t, test b, source_name v, currency_code v, email v,'
+            ~ ' phone v, display_financial_status v, display_fulfillment_status v,'
+            ~ ' cart_token v, discount_codes j, tags j, customer_gid v,'
+            ~ ' retail_location_gid v, shipping_name v, shipping_country_code v,'
+            ~ ' shipping_province v, billing_name v, billing_country_code v,'
+            ~ ' billing_province v, total_price n, total_refunded n, ROW',
+        'shopify.line_items': 'id v, order_gid v, title v, variant_title v, sku v, vendor v,'
+            ~ ' quantity l, current_quantity l, is_gift_card b, product_gid v,'
+            ~ ' variant_gid v, original_unit_price n, currency_code v,'
+            ~ ' discount_allocations j, ROW',
+        'shopify.order_transactions': 'id v, order_gid v, kind v, status v, test b,'
+            ~ ' gateway v, created_at t, processed_at t, transaction_amount n, currency_code v, ROW',
+        'shopify.shop_refunds': 'id v, order_gid v, created_at t, processed_at t,'
+            ~ ' total_refunded n, currency_code v, ROW',
+        'shopify.customers': 'id v, first_name v, last_name v, state v, locale v, tags j,'
+            ~ ' created_at t, updated_at t, email_address v, email_marketing_state v,'
+            ~ ' email_marketing_opt_in_level v, email_marketing_updated_at t,'
+            ~ ' phone_number v, sms_marketing_state v, sms_marketing_opt_in_level v,'
+            ~ ' sms_marketing_updated_at t, country_code v, address_province v, city v,'
+            ~ ' address1 v, ROW',
+        'shopify.product_variants': 'id v, title v, sku v, barcode v, variant_price n,'
+            ~ ' updated_at t, product_gid v, product_title v, product_type v, vendor v,'
+            ~ ' product_status v, product_tags j, product_updated_at t, ROW',
+        'shopify.locations': 'id v, name v, is_active b, created_at t, updated_at t,'
+            ~ ' address_province v, city v, country_code v, ROW',
     } -%}
     {%- set text = tables[table] | replace('REF', shared['REF']) | replace('ROW', shared['ROW']) -%}
     {%- set columns = {} -%}

@@ -4,12 +4,14 @@
 |---|---|---|
 | `/lists`, `/campaigns` | lists, campaigns | whole; landed when something in them changed |
 | `/lists/{id}/members` | members | what changed since, a few hours overlapping |
+| `/ecommerce/...` | ecommerce_* | with `ecommerce: true`; whole, landed when changed |
 | `/reports/{id}/...` | sent_to, email_activity, unsubscribes | campaigns whose totals moved |
 
 What the next run starts from lies in the cursors of `_deliveries`, so it commits with the load.
 Settings: `api_url`, `api_key`, `list_id` (NAMES of environment variables; without `list_id` every
-list is read), `refresh_days`. A backfill reads members that changed and campaigns that were sent in
-its days. Run alone: `khach run --select ingest`.
+list is read), `refresh_days`, `ecommerce` (what the account's shops told; read whole each time).
+A backfill reads members that changed and campaigns that were sent in its days. Run alone:
+`khach run --select ingest`.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from ingestion.paging import by_offset
 from ingestion.parquet import duckdb_session, literal
 from ingestion.reading import content_digest
 from ingestion.rest import Api
-from ingestion.sources.mailchimp_tables import REPORT_FIELDS, REPORTS, SHAPES, TABLES
+from ingestion.sources.mailchimp_tables import ECOMMERCE, REPORT_FIELDS, REPORTS, SHAPES, TABLES
 from ingestion.spec import (
     CheckedItem,
     Delivery,
@@ -63,11 +65,13 @@ class MailchimpConfig(SourceConfig):
     api_key: EnvironmentName = "MAILCHIMP_API_KEY"
     list_id: EnvironmentName | None = None
     refresh_days: Annotated[int, Field(ge=1)] = 30
+    ecommerce: bool = False
 
 
-def tables(_config: MailchimpConfig) -> list[TableSpec]:
-    """The raw tables, the same for every account."""
-    return list(TABLES.values())
+def tables(config: MailchimpConfig) -> list[TableSpec]:
+    """The raw tables; those of the account's shops when they are wanted."""
+    shops = [table for table, _ in ECOMMERCE.values()] if config.ecommerce else []
+    return [*TABLES.values(), *shops]
 
 
 def fetch(context: FetchContext) -> Extract | None:
@@ -79,6 +83,7 @@ def fetch(context: FetchContext) -> Extract | None:
         reading.members()
         reading.campaigns()
         reading.reports()
+        reading.ecommerce()
         return reading.extract()
 
 
@@ -199,6 +204,27 @@ class _Reading:
             if due:
                 self._keep(reader, reader.close(), cursor | due)
 
+    def ecommerce(self) -> None:
+        """What the account's shops told; the API cannot be asked for what changed only."""
+        if not self._config.ecommerce or self._days:
+            return
+        stores = self._shop_table("stores", ["ecommerce/stores"])
+        found = self._connection.execute(f"select store_id from ({_rows(stores)})").fetchall()
+        self._shop_table("orders", ["ecommerce/orders"])
+        for name in ("carts", "customers"):
+            if found:
+                self._shop_table(name, [f"ecommerce/stores/{one}/{name}" for (one,) in found])
+
+    def _shop_table(self, name: str, paths: list[str]) -> Path:
+        table, shape = ECOMMERCE[f"ecommerce_{name}"]
+        self._context.progress.step(f"{self._config.name}: {table.name}", unit="rows")
+        reader = TableReader(self._context, self._connection, table, shape)
+        for path in paths:
+            by_offset(reader, self._api, path, {"fields": shape.fields}, PAGE_ITEMS)
+        file = reader.close()
+        self._keep_when_changed(reader, file)
+        return file
+
     def _totals(self) -> dict[str, dict[str, Any]]:
         """Campaign id to its report's totals: a few numbers for each campaign ever sent."""
         fields = "total_items," + ",".join(f"reports.{name}" for name in REPORT_FIELDS)
@@ -241,7 +267,8 @@ class _Reading:
 
     def _digest(self, table: str, rows: str) -> str:
         """Recognises the same rows in any order: how many, and the XOR of their hashes."""
-        return content_digest(self._connection, TABLES[table], rows)
+        spec = TABLES.get(table) or ECOMMERCE[table][0]
+        return content_digest(self._connection, spec, rows)
 
 
 def _rows(file: Path) -> str:

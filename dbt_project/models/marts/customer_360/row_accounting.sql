@@ -77,6 +77,9 @@
         ~ ref('int_web_events') ~ " where session_id in (select session_id from "
         ~ ref('sessions') ~ ")"}) -%}
 {%- endfor %}
+{% if 'shopify' in kinds -%}
+    {%- do found.update(shopify_found()) %}
+{%- endif %}
 {% set keys = {
     'mailchimp.members': ['list_id', 'member_id'],
     'mailchimp.sent_to': ['campaign_id', 'member_id'],
@@ -93,4 +96,8 @@
     ['activity_id'] if table == 'mailchimp.email_activity' else none,
 ) }}
 {{ 'union all' if not loop.last }}
+{% endfor %}
+{% for table in raw_only_tables() -%}
+union all
+{{ raw_only_account(table) }}
 {% endfor %}
