@@ -14,10 +14,10 @@ run: setup  ## the whole job on the simulated retailer; again = its next day
 	@KHACH_ENV=sandbox $(BIN)/khach run
 
 test: setup  ## every test that fits 10 minutes
-	@$(BIN)/pytest -m "not nightly" -n 2 --dist loadgroup
+	@$(BIN)/pytest -m "not nightly" -n 2 --dist loadgroup --no-loadscope-reorder
 
 nightly: setup  ## sizes S and M, every sample data set, long histories, many kills
-	@$(BIN)/pytest -n 2 --dist loadgroup
+	@$(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 bench: setup  ## measured claims; ONLY=name runs one
 	@$(BIN)/python -m benchmarks $(ONLY)

@@ -23,10 +23,17 @@ def pytest_configure() -> None:
     spec.loader.exec_module(importlib.util.module_from_spec(spec))
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip, with the reason in plain words, what needs data that is not beside the checkout."""
+    """The longest first, a module's tests on one worker (its fixtures are made once).
+
+    What needs data that is not beside the checkout is skipped, with the reason in plain words.
+    """
+    items.sort(key=lambda item: "e2e" not in item.keywords)
     samples = Path(os.environ["KHACH_SAMPLES"])
     for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
         if "samples" in item.keywords and not samples.is_dir():
             item.add_marker(pytest.mark.skip(reason=f"public sample data absent: {samples}"))
         if "specs" in item.keywords and not SPECS.is_dir():

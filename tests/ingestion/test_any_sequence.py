@@ -76,7 +76,7 @@ def server() -> Iterator[Server]:
     server.stop()
 
 
-@pytest.mark.parametrize("examples", [12, pytest.param(400, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("examples", [6, pytest.param(400, marks=pytest.mark.nightly)])
 def test_any_sequence_ends_like_one_clean_load_of_the_final_state(
     server: Server, tmp_path_factory: pytest.TempPathFactory, examples: int
 ) -> None:
