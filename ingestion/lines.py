@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import codecs
 import mmap
+import weakref
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from threading import Semaphore
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,6 +36,10 @@ _SCHEMA = pa.schema(
 )
 # Threads that one stream, which decompresses, keeps busy with parsing.
 _THREADS_PER_STREAM = 3
+# Blocks of a stream that wait or are being parsed. Whoever reads an Arrow stream for DuckDB reads
+# ahead of it without end when writing is slower. A limit on memory must not stop the work, so
+# patience ends.
+_MOST_BLOCKS, _PATIENCE_SECONDS = 8, 30
 
 
 class LineFeed:
@@ -62,10 +68,11 @@ class LineFeed:
         return f"({' union all '.join(parts)})"
 
     def _batches(self, files: Sequence[LocalFile]) -> Iterator[pa.RecordBatch]:
+        room = Semaphore(_MOST_BLOCKS)
         try:
             for file in files:
                 first = 1
-                for block, offsets in self._blocks(file):
+                for block, offsets in self._blocks(file, room):
                     batch = self._batch(file.name, first, block, offsets)
                     first += batch.num_rows
                     yield batch
@@ -73,13 +80,15 @@ class LineFeed:
             self.problem = problem  # DuckDB would wrap it in a message of its own
             raise
 
-    def _blocks(self, file: LocalFile) -> Iterator[tuple[mmap.mmap | bytes, np.ndarray]]:
+    def _blocks(
+        self, file: LocalFile, room: Semaphore
+    ) -> Iterator[tuple[mmap.mmap | bytearray, np.ndarray]]:
         """The file's bytes in pieces, and where in a piece each of its lines begins and ends."""
         offered, rest, last = 0, b"", b""
         try:
             with _open(file) as content:
                 while True:
-                    block = _memory(len(rest) + _CHUNK)
+                    block = _memory(len(rest) + _CHUNK, room)
                     view = memoryview(block)
                     view[: len(rest)] = rest
                     size = len(rest) + content.readinto(view[len(rest) :])
@@ -100,32 +109,35 @@ class LineFeed:
                 raise
             raise textfiles.incomplete(file.name) from None
         if rest:
-            yield rest, np.array([0, len(rest)])
+            yield bytearray(rest), np.array([0, len(rest)])
         self.offered[file.name] = offered + (last not in (b"", b"\n"))
 
     def _batch(
-        self, name: str, first: int, block: mmap.mmap | bytes, offsets: np.ndarray
+        self, name: str, first: int, block: mmap.mmap | bytearray, offsets: np.ndarray
     ) -> pa.RecordBatch:
         count = len(offsets) - 1
-        places = pa.py_buffer(offsets.astype(np.int32))
-        lines = pa.Array.from_buffers(pa.string(), count, [None, places, pa.py_buffer(block)])
+        buffers = [None, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(block)]
+        lines = pa.Array.from_buffers(pa.string(), count, buffers)
         if not _is_text(lines, offsets):
-            lines = self._without_unreadable(name, first, memoryview(block), offsets)
+            is_text = self._blank_unreadable(name, first, block, offsets)
+            buffers[0] = pa.py_buffer(np.packbits(is_text, bitorder="little"))
+            lines = pa.Array.from_buffers(pa.string(), count, buffers)
         files = pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, np.int8)), [name])
         numbers = pa.array(np.arange(first, first + count, dtype=np.int64))
         return pa.record_batch([lines, files, numbers], schema=_SCHEMA)
 
-    def _without_unreadable(
-        self, name: str, first: int, block: memoryview, offsets: np.ndarray
-    ) -> pa.Array:
-        lines: list[str | None] = []
-        for number, (start, end) in enumerate(pairwise(offsets), first):
+    def _blank_unreadable(
+        self, name: str, first: int, block: mmap.mmap | bytearray, offsets: np.ndarray
+    ) -> np.ndarray:
+        """Note and blank in place the lines that are no text; which lines are text."""
+        is_text = np.ones(len(offsets) - 1, bool)
+        for number, (start, end) in enumerate(pairwise(offsets.tolist())):
             original = bytes(block[start:end]).rstrip(b"\r\n")
-            reason = textfiles.no_text(original)
-            lines.append(None if reason else original.decode())
-            if reason:
-                self.unreadable[name, number] = BadRow(number, reason, original)
-        return pa.array(lines, pa.string())
+            if reason := textfiles.no_text(original):
+                self.unreadable[name, first + number] = BadRow(first + number, reason, original)
+                block[start:end] = b" " * (end - start)
+                is_text[number] = False
+        return is_text
 
 
 def _open(file: LocalFile) -> pa.NativeFile:
@@ -135,15 +147,19 @@ def _open(file: LocalFile) -> pa.NativeFile:
     )
 
 
-def _memory(size: int) -> mmap.mmap:
-    """Memory that goes back to the system when the last thread lets go of it.
+def _memory(size: int, room: Semaphore) -> mmap.mmap:
+    """Memory that goes back to the system, and to `room`, when the last thread lets go of it.
 
     An allocator's heap grows without end when blocks are freed by other threads than took them.
     """
-    if not hasattr(mmap, "MADV_HUGEPAGE"):
-        return mmap.mmap(-1, size)
-    block = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    block.madvise(mmap.MADV_HUGEPAGE)  # else taking the pages costs as much as parsing
+    has_room = room.acquire(timeout=_PATIENCE_SECONDS)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        block = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        block.madvise(mmap.MADV_HUGEPAGE)  # else taking the pages costs as much as parsing
+    else:
+        block = mmap.mmap(-1, size)
+    if has_room:
+        weakref.finalize(block, room.release)
     return block
 
 
