@@ -6,10 +6,12 @@ that the next read must know (`_deliveries`) is part of the load, so that it com
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
 import shutil
+import threading
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -243,6 +245,17 @@ def disk_error(problem: BaseException) -> bool:
     return False
 
 
+def _set_up_dlt() -> None:
+    for key, value in _SETTINGS.items():
+        os.environ[key] = value
+
+
+def import_dlt() -> None:
+    """Begin to import dlt, which takes long, while something else than Python is at work."""
+    _set_up_dlt()
+    threading.Thread(target=importlib.import_module, args=["dlt"], daemon=True).start()
+
+
 def _write_rows(
     connection: duckdb.DuckDBPyConnection,
     table: TableSpec,
@@ -259,8 +272,7 @@ def _write_rows(
 
 
 def _pipeline(env: Environment, source: str) -> Any:
-    for key, value in _SETTINGS.items():
-        os.environ[key] = value
+    _set_up_dlt()
     import dlt
 
     env.dlt_dir.mkdir(parents=True, exist_ok=True)

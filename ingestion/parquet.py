@@ -16,6 +16,8 @@ from khach.errors import KhachError
 
 # With small row groups they keep a process under 1 GiB, whatever is delivered.
 SMALL_ROW_GROUP = 20_480
+# Values of a column in a row group; the writer's own limit makes it collect every key in vain.
+_LARGEST_DICTIONARY = 4_000
 _MEMORY = "500MB"
 _MOST_THREADS = 8
 _M_MMAP_THRESHOLD, _LARGE_BLOCK = -3, 256 << 10
@@ -99,6 +101,7 @@ def copy_to_parquet(
     )
     row = connection.execute(
         f"copy (select {columns} from ({query})) to {literal(path)} "
-        f"(format parquet, compression zstd, compression_level 1, row_group_size {row_group_rows})"
+        f"(format parquet, compression zstd, compression_level 1, row_group_size {row_group_rows}, "
+        f"dictionary_size_limit {_LARGEST_DICTIONARY})"
     ).fetchone()
     return int(row[0]) if row else 0

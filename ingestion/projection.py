@@ -116,7 +116,8 @@ def _value(target: Target, type_: str, time_zone: str) -> str:
 def _timestamp(column: str, type_: str, time_zone: str) -> str:
     """UTC: an offset in the value wins; without one it is a local time of the source."""
     if type_ == "TIMESTAMP WITH TIME ZONE":
-        return f"cast({column} as timestamp)"
+        # Not a cast, which asks a calendar for every value; null for an infinity.
+        return f"make_timestamp(epoch_us({column}))"
     local = f"try_cast({column} as timestamp)"
     if time_zone != "UTC":
         local = f"cast(timezone({literal(time_zone)}, {local}) as timestamp)"

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ingestion.spec import SourceConfig
 
 ALWAYS = "1 = 1"
+ROW_NUMBER = "row_number() over ()"
 
 
 @dataclass(frozen=True)
@@ -51,13 +52,14 @@ class Column:
 class Scan:
     """The rows of a read: a DuckDB relation, the server's count of them, and how they arrive.
 
-    `refused` is DuckDB's SQL over a row: why it cannot be read, or null.
+    `refused` is DuckDB's SQL over a row: why it cannot be read, or null; `row` is its number, once.
     """
 
     relation: str
     offered: int
     columns: Sequence[Column]
     refused: str = "cast(null as varchar)"
+    row: str = ROW_NUMBER
 
 
 class RefusedError(Exception):

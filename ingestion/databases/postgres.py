@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from urllib.parse import quote_plus
 
 from ingestion.databases.dialect import (
+    ALWAYS,
     Column,
     Database,
     Opening,
@@ -34,6 +35,19 @@ _TYPES = {
     "text": ("VARCHAR", "VARCHAR"),
     "character varying": ("VARCHAR", "VARCHAR"),
 }
+# A large table that several connections may read side by side, by its schema and name. DuckDB does
+# not tell upper from lower case, so no other may bear its name; nor may connections be counted.
+_LARGE_BYTES = 32_000_000
+_SHARED = """select n.nspname as schema, c.relname as name from pg_class as c
+    join pg_namespace as n on n.oid = c.relnamespace
+    join pg_roles as r on r.rolname = current_user and r.rolconnlimit < 0
+    join pg_database as d on d.datname = current_database() and d.datconnlimit < 0
+    where c.oid = to_regclass({name}) and c.relkind = 'r' and not pg_is_in_recovery()
+    and pg_relation_size(c.oid) >= {size} and current_setting('server_version_num')::int >= 140000
+    and (select count(*) from pg_class as o join pg_namespace as m on m.oid = o.relnamespace where
+        lower(o.relname) = lower(c.relname) and lower(m.nspname) = lower(n.nspname)) = 1
+    and not exists (select from pg_attribute as a where a.attrelid = c.oid and a.attnum > 0
+        and not a.attisdropped group by lower(a.attname) having count(*) > 1)"""
 
 
 class Postgres(Database):
@@ -119,8 +133,28 @@ class Postgres(Database):
         offered, strange = self.row(f"{query} from {base} as t where {predicate}")
         if strange:
             columns = [column.as_text(self) for column in columns]
+        if predicate == ALWAYS and (whole := self._whole(base, columns)):
+            return Scan(whole, int(offered), columns, row="nextval('khach_rows')")
         rows = self.query(f"select {self.selected(columns)} from {base} as t where {predicate}")
         return Scan(rows, int(offered), columns)
+
+    def _whole(self, base: str, columns: Sequence[Column]) -> str | None:
+        """A large table as the extension reads it: by pages, over several connections.
+
+        They share this transaction's snapshot. None where a value would not come as it should.
+        """
+        if any(column.read != f"t.{self.quote(column.name)}" for column in columns):
+            return None
+        found = self.row(_SHARED.format(name=literal(base), size=_LARGE_BYTES))
+        if found[0] is None:
+            return None
+        names = ", ".join(self.quote(column.name) for column in columns)
+        whole = f"(select {names} from source.{self.quote(found[0])}.{self.quote(found[1])})"
+        arriving = [str(row[1]) for row in self.run(f"describe {whole[1:-1]}")]
+        if arriving != [column.arrives for column in columns]:
+            return None
+        self.run("create or replace temp sequence khach_rows")
+        return whole
 
 
 @contextmanager

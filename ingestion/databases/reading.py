@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from ingestion.databases.dialect import Column, Scan
+from collections.abc import Sequence
+from pathlib import Path
+
+from ingestion.databases.dialect import ROW_NUMBER, Column, Scan
 from ingestion.parquet import literal, quote
 from ingestion.readers import Reading
 
@@ -18,13 +21,17 @@ def reading(scan: Scan, file: str) -> Reading:
     failed = "".join(_failure(column) for column in scan.columns)
     malformed = f"coalesce({scan.refused}, case {failed} end)" if failed else scan.refused
     texts = ", ".join(f"{name} := cast(r.{name} as varchar)" for name in names)
-    relation = (
-        f"(select {fields}{literal(file)} as _file, row_number() over () as _row, "
-        f"{malformed} as _malformed, cast(to_json(struct_pack({texts})) as varchar) as _original "
-        f"from {scan.relation} as r)"
-    )
+
+    def relation(_names: Sequence[str], landed: Path | None) -> str:
+        number = scan.row if landed is None else ROW_NUMBER
+        return (
+            f"(select {fields}{literal(file)} as _file, {number} as _row, {malformed} as "
+            f"_malformed, cast(to_json(struct_pack({texts})) as varchar) as _original "
+            f"from {scan.relation} as r)"
+        )
+
     types = {column.name: column.type_ for column in scan.columns}
-    return Reading(types, {file: scan.offered}, lambda _names, _landed: relation)
+    return Reading(types, {file: scan.offered}, relation)
 
 
 def _value(column: Column) -> str:

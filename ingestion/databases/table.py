@@ -17,6 +17,7 @@ from ingestion.databases.reading import reading
 from ingestion.databases.window import NoTimeError, Window, days_window, read_window
 from ingestion.entities import entity_table
 from ingestion.expressions import expression_columns
+from ingestion.lake import import_dlt
 from ingestion.landing import UnreadableError, count_mismatch, land
 from ingestion.mapping import entity_query, targets
 from ingestion.quarantine import write_quarantine
@@ -89,6 +90,7 @@ class Table:
 
     def land(self, context: FetchContext, window: Window, path: Path) -> Delivery:
         """The rows of a window as a Parquet file; those that do not fit are quarantined."""
+        import_dlt()
         table = entity_table(self.entity)
         with self.errors():
             context.progress.step(f"{self._config.name}: {self.entity}")

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +14,8 @@ import shop_databases
 from landed_data import Configure, quarantined, rows_of
 
 from ingestion.backfills import backfill
+from ingestion.databases.dialect import Column
+from ingestion.databases.postgres import Postgres
 from ingestion.replay import replay
 from ingestion.run import ingest
 from khach.environment import Environment
@@ -95,6 +97,43 @@ def test_days_are_read_again_by_the_cursor_and_the_cursor_stays(
     assert len(orders(env)) == 12
     assert len(backfill(env, "tills", date(2026, 1, 2), date(2026, 1, 2))) == 1
     assert len(orders(env)) == 12
+
+
+def test_a_large_table_is_read_over_several_connections_as_of_one_moment(
+    env: Environment,
+    configure: Configure,
+    tills: psycopg.Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mapping = TILLS[: TILLS.index("        filter")]
+    configure(mapping)
+    fill = (
+        "insert into receipts select i, case i %% 3 when 0 then '' when 1 then e'a\\nb,\"c\"' end, "
+        "i / 7.0, '2026-01-01 07:00+07', null, true, '2026-01-01 07:00+07' "
+        "from generate_series(%s::int, %s::int) as i"
+    )
+    tills.execute(fill, [1, 3000])
+    tills.execute("analyze receipts")
+    tills.execute(fill, [3001, 9000])  # pages of which the server's statistics do not know
+    whole, found = Postgres._whole, []
+
+    def meanwhile(self: Postgres, base: str, columns: Sequence[Column]) -> str | None:
+        self.run("set pg_pages_per_task = 1")
+        found.append(whole(self, base, columns))
+        tills.execute("delete from receipts where id <= 10")
+        tills.execute(fill, [9001, 9500])
+        return found[0]
+
+    monkeypatch.setattr(Postgres, "_whole", meanwhile)
+    monkeypatch.setattr("ingestion.databases.postgres._LARGE_BYTES", 0)
+    ingest(env, "tills")
+    assert found[0]
+    rows = rows_of(env, "tills", "orders", "order_id, full_name, _row")
+    notes = [None, "", 'a\nb,"c"']
+    assert sorted((int(i), note) for i, note, _ in rows) == [
+        (i, notes[(i % 3 + 1) % 3]) for i in range(1, 9001)
+    ]
+    assert sorted(row for _, _, row in rows) == list(range(1, 9001))
 
 
 def test_a_number_that_we_cannot_hold_exactly_is_quarantined(
