@@ -144,13 +144,17 @@
 {# Raw tables that no model reads, of the sources that have them. #}
 {% macro raw_only_tables() -%}
     {%- set known = [
-        'mailchimp.ecommerce_stores', 'mailchimp.ecommerce_orders', 'mailchimp.ecommerce_carts',
-        'mailchimp.ecommerce_customers',
+        'mailchimp.merge_fields', 'mailchimp.segments', 'mailchimp.segment_members',
+        'mailchimp.click_details', 'mailchimp.click_members', 'mailchimp.open_details',
+        'mailchimp.member_activity', 'mailchimp.ecommerce_stores', 'mailchimp.ecommerce_orders',
+        'mailchimp.ecommerce_carts', 'mailchimp.ecommerce_customers',
     ] -%}
     {%- set found = [] -%}
     {%- for table in known -%}
         {%- for source in var('sources') -%}
-            {%- if source['kind'] ~ '.' in table and table.split('.')[1] in source['tables'] | default([])
+            {#- One that is no longer wanted is still in the lake. -#}
+            {%- set own = source['tables'] | default([]) + source['landed'] | default([]) -%}
+            {%- if table.startswith(source['kind'] ~ '.') and table.split('.')[1] in own
                 and table not in found -%}
                 {%- do found.append(table) -%}
             {%- endif -%}
