@@ -152,9 +152,9 @@
     {%- set found = [] -%}
     {%- for table in known -%}
         {%- for source in var('sources') -%}
-            {#- One that is no longer wanted is still in the lake. -#}
-            {%- set own = source['tables'] | default([]) + source['landed'] | default([]) -%}
-            {%- if table.startswith(source['kind'] ~ '.') and table.split('.')[1] in own
+            {#- `landed` has one that is no longer wanted too: its rows are still in the lake. -#}
+            {%- if table.startswith(source['kind'] ~ '.')
+                and table.split('.')[1] in source['landed'] | default([])
                 and table not in found -%}
                 {%- do found.append(table) -%}
             {%- endif -%}

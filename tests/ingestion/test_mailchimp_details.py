@@ -32,22 +32,48 @@ SOURCES = "sources:\n  email: {kind: mailchimp, area: email, list_id: MAILCHIMP_
 THIRD = datetime(2024, 3, 3, 7, 0, tzinfo=UTC)
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """A platform with two days that no test changes: its folder and its address."""
+    yield from _serve(tmp_path_factory.mktemp("platform"))
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    """The same, for one test that changes it."""
+    yield from _serve(tmp_path / "sandbox")
+
+
 @pytest.fixture
 def platform(
-    tmp_path: Path, configure: Configure, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Path]:
-    """A platform with two days and a shop beside it, of which everything is wanted."""
-    root = tmp_path / "sandbox"
+    shared: tuple[Path, str], configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """The shared platform, of which everything is wanted."""
+    return _wanted(shared, configure, monkeypatch)
+
+
+@pytest.fixture
+def living(own: tuple[Path, str], configure: Configure, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A platform that the test may change."""
+    return _wanted(own, configure, monkeypatch)
+
+
+def _serve(root: Path) -> Iterator[tuple[Path, str]]:
     fill(root)
-    running = mailchimp.start(root, KEY)
+    yield root, mailchimp.start(root, KEY)["url"]
+    mailchimp.stop(root)
+
+
+def _wanted(
+    server: tuple[Path, str], configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     monkeypatch.setattr(reading, "now", lambda _env: SECOND + timedelta(days=2))
     monkeypatch.setattr(rest, "BACKOFF_SECONDS", 0.01)
-    monkeypatch.setenv("MAILCHIMP_API_URL", running["url"])
+    monkeypatch.setenv("MAILCHIMP_API_URL", server[1])
     monkeypatch.setenv("MAILCHIMP_API_KEY", KEY)
     monkeypatch.setenv("MAILCHIMP_LIST_ID", LIST)
     configure(SOURCES % f"details: [{ALL}]")
-    yield root
-    mailchimp.stop(root)
+    return server[0]
 
 
 def counts(env: Environment) -> dict[str, int]:
@@ -99,17 +125,17 @@ def test_all_of_it_lands_by_the_contract_and_adds_up(
 
 
 def test_the_next_day_asks_only_for_what_moved(
-    env: Environment, platform: Path, monkeypatch: pytest.MonkeyPatch
+    env: Environment, living: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counts(env)
     write_day(
-        platform,
+        living,
         "2024-03-03",
         members=[member("new@example.com", THIRD, "vip")],
         campaigns=[["c3", LIST, "Sale", "Half price", "sent", THIRD, 1]],
         sends=[["c3", "new@example.com", "sent"]],
     )
-    mailchimp.load_inbox(platform)
+    mailchimp.load_inbox(living)
     asked: list[str] = []
     get = rest.Api.get
 
@@ -140,7 +166,7 @@ def test_feeds_that_are_wanted_later_are_read_of_everyone(
 
 
 def test_a_member_who_is_erased_meanwhile_stops_nothing(
-    env: Environment, platform: Path, monkeypatch: pytest.MonkeyPatch
+    env: Environment, living: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     get = rest.Api.get
     erased = subscriber_hash("person05@example.com")
