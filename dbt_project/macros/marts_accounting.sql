@@ -62,7 +62,9 @@
         select
             delivered.*,
             {{ 'coalesce(staged._is_deleted, false)' if '_is_deleted' in raw_columns(table)
-                else 'false' }} as is_tombstone,
+                else 'false' }}
+            {{- ' or ' ~ is_of_deleted_order('staged') if goes_with_its_order(table) }}
+            as is_tombstone,
             -- Of the parts of an entity that bring a key in one load, the last by name is credited.
             delivered.kept > 0 and row_number() over (
                 partition by delivered.source
