@@ -65,11 +65,34 @@
         where false
     {%- endif %}
     {%- for name in names %}
-        select {{ columns | join(', ') }} from {{ ref(name) }}
+        select {{ columns | join(', ') }} from {{ ref(name) }} as held
         {{- " where not coalesce(_is_deleted, false)"
             if name.startswith('stg_entities__') or name.startswith('stg_shopify__') }}
+        {%- if name == 'stg_entities__' ~ entity and goes_with_its_order(entity) %}
+            and not {{ is_of_deleted_order('held') }}
+        {%- endif %}
         {{- " union all" if not loop.last }}
     {%- endfor %}
+    )
+{%- endmacro %}
+
+
+{#
+    Whether rows of an entity are gone where their order is deleted. Many exports mark a deleted
+    order and leave its lines as they were.
+#}
+{% macro goes_with_its_order(entity) -%}
+    {{ return(entity in ['order_lines', 'payments', 'refunds'] and is_staged('orders')) }}
+{%- endmacro %}
+
+
+{% macro is_of_deleted_order(relation) -%}
+    exists (
+        select 1
+        from {{ ref('stg_entities__orders') }} as deleted
+        where deleted._is_deleted
+            and deleted.source = {{ relation }}.source
+            and deleted.order_id = {{ relation }}.order_id
     )
 {%- endmacro %}
 

@@ -62,7 +62,9 @@
         select
             delivered.*,
             {{ 'coalesce(staged._is_deleted, false)' if '_is_deleted' in raw_columns(table)
-                else 'false' }} as is_tombstone,
+                else 'false' }}
+            {{- ' or ' ~ is_of_deleted_order('staged') if goes_with_its_order(table) }}
+            as is_tombstone,
             -- Of the parts of an entity that bring a key in one load, the last by name is credited.
             delivered.kept > 0 and row_number() over (
                 partition by delivered.source
@@ -144,13 +146,17 @@
 {# Raw tables that no model reads, of the sources that have them. #}
 {% macro raw_only_tables() -%}
     {%- set known = [
-        'mailchimp.ecommerce_stores', 'mailchimp.ecommerce_orders', 'mailchimp.ecommerce_carts',
-        'mailchimp.ecommerce_customers',
+        'mailchimp.merge_fields', 'mailchimp.segments', 'mailchimp.segment_members',
+        'mailchimp.click_details', 'mailchimp.click_members', 'mailchimp.open_details',
+        'mailchimp.member_activity', 'mailchimp.ecommerce_stores', 'mailchimp.ecommerce_orders',
+        'mailchimp.ecommerce_carts', 'mailchimp.ecommerce_customers',
     ] -%}
     {%- set found = [] -%}
     {%- for table in known -%}
         {%- for source in var('sources') -%}
-            {%- if source['kind'] ~ '.' in table and table.split('.')[1] in source['tables'] | default([])
+            {#- `landed` has one that is no longer wanted too: its rows are still in the lake. -#}
+            {%- if table.startswith(source['kind'] ~ '.')
+                and table.split('.')[1] in source['landed'] | default([])
                 and table not in found -%}
                 {%- do found.append(table) -%}
             {%- endif -%}

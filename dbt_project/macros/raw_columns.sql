@@ -88,6 +88,20 @@
             ~ ' activity_type v, url v, occurred_at t',
         'mailchimp.unsubscribes': 'campaign_id v, member_id v, email_address v, reason v,'
             ~ ' occurred_at t',
+        'mailchimp.merge_fields': 'list_id v, merge_id v, tag v, name v, type v, required b,'
+            ~ ' default_value v, _file v, _row l',
+        'mailchimp.segments': 'segment_id v, list_id v, name v, type v, member_count l,'
+            ~ ' created_at t, updated_at t, options j, _file v, _row l',
+        'mailchimp.segment_members': 'segment_id v, list_id v, member_id v, email_address v,'
+            ~ ' status v, _file v, _row l',
+        'mailchimp.click_details': 'campaign_id v, link_id v, url v, total_clicks l,'
+            ~ ' unique_clicks l, last_click t, _file v, _row l',
+        'mailchimp.click_members': 'campaign_id v, link_id v, member_id v, email_address v,'
+            ~ ' clicks l, _file v, _row l',
+        'mailchimp.open_details': 'campaign_id v, member_id v, email_address v,'
+            ~ ' occurred_at t, _file v, _row l',
+        'mailchimp.member_activity': 'member_id v, list_id v, activity_type v, occurred_at t,'
+            ~ ' campaign_id v, activity j, _file v, _row l',
         'mailchimp.ecommerce_stores': 'store_id v, list_id v, name v, platform v,'
             ~ ' domain v, currency_code v, created_at t, updated_at t, _file v,'
             ~ ' _row l',

@@ -4,12 +4,13 @@
 |---|---|---|
 | `/lists`, `/campaigns` | lists, campaigns | whole; landed when something in them changed |
 | `/lists/{id}/members` | members | what changed since, a few hours overlapping |
-| `/ecommerce/...` | ecommerce_* | with `ecommerce: true`; whole, landed when changed |
 | `/reports/{id}/...` | sent_to, email_activity, unsubscribes | campaigns whose totals moved |
+| more of both | see `mailchimp_details` | what moved; `details:` names the wanted ones |
+| `/ecommerce/...` | ecommerce_* | with `ecommerce: true`; whole, landed when changed |
 
 What the next run starts from lies in the cursors of `_deliveries`, so it commits with the load.
 Settings: `api_url`, `api_key`, `list_id` (NAMES of environment variables; without `list_id` every
-list is read), `refresh_days`, `ecommerce` (what the account's shops told; read whole each time).
+list is read), `refresh_days`, `details`, `ecommerce` (what the account's shops told; raw only).
 A backfill reads members that changed and campaigns that were sent in its days. Run alone:
 `khach run --select ingest`.
 """
@@ -19,22 +20,20 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from ingestion.pages import TableReader
-from ingestion.paging import by_offset
-from ingestion.parquet import duckdb_session, literal
-from ingestion.reading import content_digest
+from ingestion.parquet import duckdb_session
 from ingestion.rest import Api
-from ingestion.sources.mailchimp_tables import ECOMMERCE, REPORT_FIELDS, REPORTS, SHAPES, TABLES
+from ingestion.sources.mailchimp_details import DEFAULT, Detail, read_details
+from ingestion.sources.mailchimp_details import TABLES as DETAILS
+from ingestion.sources.mailchimp_reading import PAGE_ITEMS, AccountReading
+from ingestion.sources.mailchimp_shops import TABLES as SHOPS
+from ingestion.sources.mailchimp_shops import read_shops
+from ingestion.sources.mailchimp_tables import TABLES
 from ingestion.spec import (
     CheckedItem,
-    Delivery,
     EnvironmentName,
     Extract,
     FetchContext,
@@ -43,18 +42,9 @@ from ingestion.spec import (
     TableSpec,
     secret,
 )
-from khach.clock import now
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    import duckdb
-
     from khach.environment import Environment
-
-PAGE_ITEMS = 1000  # the API's maximum
-# A change may become visible later than its own time says.
-OVERLAP = timedelta(hours=6)
 
 
 class MailchimpConfig(SourceConfig):
@@ -65,25 +55,33 @@ class MailchimpConfig(SourceConfig):
     api_key: EnvironmentName = "MAILCHIMP_API_KEY"
     list_id: EnvironmentName | None = None
     refresh_days: Annotated[int, Field(ge=1)] = 30
+    details: tuple[Detail, ...] = DEFAULT
     ecommerce: bool = False
 
 
 def tables(config: MailchimpConfig) -> list[TableSpec]:
-    """The raw tables; those of the account's shops when they are wanted."""
-    shops = [table for table, _ in ECOMMERCE.values()] if config.ecommerce else []
-    return [*TABLES.values(), *shops]
+    """The raw tables; details and those of the account's shops when they are wanted."""
+    details = [table for name, table in DETAILS.items() if name in config.details]
+    shops = SHOPS.values() if config.ecommerce else ()
+    return [*TABLES.values(), *details, *shops]
 
 
 def fetch(context: FetchContext) -> Extract | None:
     """What changed since the last committed load; None when the account looks as it did."""
     api = _connect(context.env, context.config)
+    config: MailchimpConfig = context.config
+    wanted = frozenset(config.details)
     with duckdb_session(context.staging) as connection:
-        reading = _Reading(context, api, connection)
+        reading = AccountReading(context, api, connection, _wanted_list(config))
         reading.lists()
-        reading.members()
-        reading.campaigns()
-        reading.reports()
-        reading.ecommerce()
+        if reading.list_ids:
+            feeds_to_come = "member_activity" in wanted and not reading.cursor("member_activity")
+            reading.members(everyone=feeds_to_come)
+            reading.campaigns()
+            reading.reports()
+            read_details(reading, wanted)
+        if config.ecommerce and not reading.days:
+            read_shops(reading)
         return reading.extract()
 
 
@@ -101,188 +99,6 @@ def check(env: Environment, config: MailchimpConfig) -> list[CheckedItem]:
         for list_id, name in names.items()
         if wanted in (None, list_id)
     ]
-
-
-class _Reading:
-    """One fetch: what was read, what of it is new, and where the next run starts."""
-
-    def __init__(
-        self, context: FetchContext, api: Api, connection: duckdb.DuckDBPyConnection
-    ) -> None:
-        self._context = context
-        self._config: MailchimpConfig = context.config
-        self._api = api
-        self._connection = connection
-        self._files: dict[str, Path] = {}
-        self._deliveries: list[Delivery] = []
-        self._list_ids: list[str] = []
-        self._days: tuple[datetime, datetime] | None = None
-        if context.backfill:
-            first, after = context.backfill.instants(context.config.time_zone)
-            self._days = first - timedelta(seconds=1), after  # the API's bounds are exclusive
-
-    def extract(self) -> Extract | None:
-        """Everything kept, or None."""
-        return Extract(self._files, self._deliveries) if self._files else None
-
-    def lists(self) -> None:
-        """The account's lists, all of them; only the wanted ones are followed further."""
-        reader = self._reader("lists")
-        self._read(reader, "lists")
-        file = reader.close()
-        wanted = _wanted_list(self._config)
-        found = self._connection.execute(f"select list_id from ({_rows(file)})").fetchall()
-        self._list_ids = sorted(row[0] for row in found if wanted in (None, row[0]))
-        if wanted and not self._list_ids:
-            raise self._config.problem("the account has no list with this id", "list_id")
-        self._keep_when_changed(reader, file)
-
-    def campaigns(self) -> None:
-        """Every campaign, sent or not."""
-        reader = self._reader("campaigns")
-        for list_id in self._list_ids:
-            self._read(reader, "campaigns", {"list_id": list_id})
-        if self._list_ids:
-            self._keep_when_changed(reader, reader.close())
-
-    def members(self) -> None:
-        """Members that changed since the last load, the overlap recognised by its content."""
-        seen = self._cursor("members")
-        reader = self._reader("members")
-        for list_id in self._list_ids:
-            since = seen.get(list_id, {}).get("since")
-            params = {"since_last_changed": since} if since else {}
-            if self._days:
-                first, after = (str(end.isoformat()) for end in self._days)
-                params = {"since_last_changed": first, "before_last_changed": after}
-            self._read(reader, f"lists/{list_id}/members", params)
-        if not self._list_ids:
-            return
-        file = reader.close()
-        if self._days:
-            self._keep(reader, file, {})
-            return
-        marks = {one: self._members_mark(file, one, seen.get(one, {})) for one in self._list_ids}
-        if any(mark != seen.get(list_id) for list_id, mark in marks.items()):
-            self._keep(reader, file, seen | marks)
-
-    def _members_mark(self, file: Path, list_id: str, seen: dict[str, str]) -> dict[str, str]:
-        """Where the next run starts, and the digest of what it will see again from there.
-
-        The same as `seen` when this run saw exactly what was to be seen again.
-        """
-        rows = f"{_rows(file)} where list_id = {literal(list_id)}"
-        if self._digest("members", rows) == seen.get("digest"):
-            return seen
-        newest = self._connection.execute(f"select max(last_changed) from ({rows})").fetchone()
-        if newest is None or newest[0] is None:
-            return {}
-        since = newest[0] - OVERLAP
-        again = f"{rows} and last_changed > timestamp {literal(str(since))}"
-        return {"since": f"{since.isoformat()}+00:00", "digest": self._digest("members", again)}
-
-    def reports(self) -> None:
-        """Recipients, activity and unsubscribes of the campaigns whose totals moved."""
-        totals = self._totals()
-        oldest = now(self._context.env) - timedelta(days=self._config.refresh_days)
-        for table, path, names in REPORTS:
-            reader = self._reader(table)
-            cursor = self._cursor(table)
-            due = {
-                campaign: mark
-                for campaign, report in totals.items()
-                if (mark := "|".join(str(report.get(name)) for name in names))
-                != cursor.get(campaign)
-                and (campaign not in cursor or report["send_time"] >= oldest)
-            }
-            if self._days:
-                first, after = self._days
-                sent = {c: report["send_time"] for c, report in totals.items()}
-                due = {campaign: "" for campaign, at in sent.items() if first < at < after}
-            for campaign in due:
-                self._read(reader, f"reports/{campaign}/{path}")
-            if due:
-                self._keep(reader, reader.close(), cursor | due)
-
-    def ecommerce(self) -> None:
-        """What the account's shops told; the API cannot be asked for what changed only."""
-        if not self._config.ecommerce or self._days:
-            return
-        stores = self._shop_table("stores", ["ecommerce/stores"])
-        found = self._connection.execute(f"select store_id from ({_rows(stores)})").fetchall()
-        self._shop_table("orders", ["ecommerce/orders"])
-        for name in ("carts", "customers"):
-            if found:
-                self._shop_table(name, [f"ecommerce/stores/{one}/{name}" for (one,) in found])
-
-    def _shop_table(self, name: str, paths: list[str]) -> Path:
-        table, shape = ECOMMERCE[f"ecommerce_{name}"]
-        self._context.progress.step(f"{self._config.name}: {table.name}", unit="rows")
-        reader = TableReader(self._context, self._connection, table, shape)
-        for path in paths:
-            by_offset(reader, self._api, path, {"fields": shape.fields}, PAGE_ITEMS)
-        file = reader.close()
-        self._keep_when_changed(reader, file)
-        return file
-
-    def _totals(self) -> dict[str, dict[str, Any]]:
-        """Campaign id to its report's totals: a few numbers for each campaign ever sent."""
-        fields = "total_items," + ",".join(f"reports.{name}" for name in REPORT_FIELDS)
-        totals: dict[str, dict[str, Any]] = {}
-        offset, total = 0, 1
-        while offset < total:
-            params: dict[str, str | int] = {"count": PAGE_ITEMS, "offset": offset, "fields": fields}
-            page = json.loads(self._api.get("reports", params))
-            for report in page["reports"]:
-                if report["list_id"] in self._list_ids:
-                    totals[report["id"]] = _flat(report)
-            total, offset = page["total_items"], offset + PAGE_ITEMS
-        return totals
-
-    def _reader(self, table: str) -> TableReader:
-        self._context.progress.step(f"{self._config.name}: {table}", unit="rows")
-        return TableReader(self._context, self._connection, TABLES[table], SHAPES[table])
-
-    def _read(
-        self, reader: TableReader, path: str, params: Mapping[str, str] | None = None
-    ) -> None:
-        fields = SHAPES[reader.table.name].fields
-        by_offset(reader, self._api, path, {**(params or {}), "fields": fields}, PAGE_ITEMS)
-
-    def _cursor(self, table: str) -> dict[str, Any]:
-        cursor: dict[str, Any] = json.loads(self._context.seen.cursors.get(table, "{}"))
-        return cursor
-
-    def _keep_when_changed(self, reader: TableReader, file: Path) -> None:
-        """Keep a table that is read whole, unless it is what the last load had."""
-        digest = {"digest": self._digest(reader.table.name, _rows(file))}
-        if digest != self._cursor(reader.table.name):
-            self._keep(reader, file, digest)
-
-    def _keep(self, reader: TableReader, file: Path, cursor: dict[str, Any]) -> None:
-        *others, last = reader.deliveries
-        text = None if self._days else json.dumps(cursor, sort_keys=True)
-        self._deliveries += [*others, replace(last, cursor=text)]
-        self._files[reader.table.name] = file
-
-    def _digest(self, table: str, rows: str) -> str:
-        """Recognises the same rows in any order: how many, and the XOR of their hashes."""
-        spec = TABLES.get(table) or ECOMMERCE[table][0]
-        return content_digest(self._connection, spec, rows)
-
-
-def _rows(file: Path) -> str:
-    return f"select * from read_parquet({literal(file)})"
-
-
-def _flat(report: dict[str, Any]) -> dict[str, Any]:
-    """A report's totals under their own names; the vendor leaves out what never happened."""
-    flat = {name: report.get(name) for name in ("emails_sent", "unsubscribed")}
-    for part in ("bounces", "opens", "clicks"):
-        flat |= report.get(part) or {}
-    # A report without a time of sending is of a campaign still going out: always young.
-    sent = report.get("send_time") or datetime.max.replace(tzinfo=UTC).isoformat()
-    return flat | {"send_time": datetime.fromisoformat(sent)}
 
 
 def _wanted_list(config: MailchimpConfig) -> str | None:

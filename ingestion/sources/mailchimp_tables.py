@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from ingestion.pages import Shape
 from ingestion.spec import TableSpec
 
@@ -74,86 +72,6 @@ SHAPES = {
         _TO | {"reason": "item.reason", "occurred_at": 'item."timestamp"'},
     ),
 }  # fmt: skip
-# What the account's shops told it; raw only. Money is text of the account's own currency.
-_ORDER = {
-    "order_id": ("id", "v"),
-    "store_id": ("store_id", "v"),
-    "customer": ("customer", "j"),
-    "campaign_id": ("campaign_id", "v"),
-    "landing_site": ("landing_site", "v"),
-    "financial_status": ("financial_status", "v"),
-    "fulfillment_status": ("fulfillment_status", "v"),
-    "currency_code": ("currency_code", "v"),
-    "order_total": ("order_total", "n"),
-    "discount_total": ("discount_total", "n"),
-    "tax_total": ("tax_total", "n"),
-    "shipping_total": ("shipping_total", "n"),
-    "processed_at": ("processed_at_foreign", "t"),
-    "cancelled_at": ("cancelled_at_foreign", "t"),
-    "updated_at": ("updated_at_foreign", "t"),
-    "promos": ("promos", "j"),
-    "lines": ("lines", "j"),
-}
-_CART = {
-    "cart_id": ("id", "v"),
-    "store_id": (None, "v"),
-    "customer": ("customer", "j"),
-    "campaign_id": ("campaign_id", "v"),
-    "currency_code": ("currency_code", "v"),
-    "order_total": ("order_total", "n"),
-    "lines": ("lines", "j"),
-    "created_at": ("created_at", "t"),
-    "updated_at": ("updated_at", "t"),
-}
-_CUSTOMER = {
-    "customer_id": ("id", "v"),
-    "store_id": (None, "v"),
-    "email_address": ("email_address", "v"),
-    "opt_in_status": ("opt_in_status", "b"),
-    "first_name": ("first_name", "v"),
-    "last_name": ("last_name", "v"),
-    "orders_count": ("orders_count", "i"),
-    "total_spent": ("total_spent", "n"),
-    "created_at": ("created_at", "t"),
-    "updated_at": ("updated_at", "t"),
-}
-_STORE = {
-    "store_id": ("id", "v"), "list_id": ("list_id", "v"), "name": ("name", "v"),
-    "platform": ("platform", "v"), "domain": ("domain", "v"),
-    "currency_code": ("currency_code", "v"), "created_at": ("created_at", "t"),
-    "updated_at": ("updated_at", "t"),
-}  # fmt: skip
-
-
-def _ecommerce(name: str, fields: Mapping[str, tuple[str | None, str]]) -> tuple[TableSpec, Shape]:
-    """A table of what the shops told, and its shape; a field None stands in the path only."""
-    table = TableSpec(
-        f"ecommerce_{name}", {column: letter for column, (_, letter) in fields.items()} | _PLACE
-    )
-    leaves = ", ".join(
-        f"{field} {'JSON' if letter == 'j' else 'VARCHAR'}"
-        for field, letter in fields.values()
-        if field
-    )
-    columns = {
-        # A time that is not known comes as an empty text.
-        column: (f"nullif(item.{field}, '')" if letter == "t" else f"item.{field}")
-        if field
-        else "split_part(_file, '/', 3)"
-        for column, (field, letter) in fields.items()
-    }
-    return table, Shape(name, f"STRUCT({leaves})", columns)
-
-
-ECOMMERCE = {
-    table.name: (table, shape)
-    for table, shape in (
-        _ecommerce("stores", _STORE),
-        _ecommerce("orders", _ORDER),
-        _ecommerce("carts", _CART),
-        _ecommerce("customers", _CUSTOMER),
-    )
-}
 # Table, the end of its path, and the totals of a report that move when its rows do.
 REPORTS = (
     ("sent_to", "sent-to", ("emails_sent", "hard_bounces", "soft_bounces", "opens_total",

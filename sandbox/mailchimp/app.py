@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sandbox.mailchimp import lists, reports, store
+from sandbox.mailchimp import lists, reports, shop, store
 from sandbox.mailchimp.exchange import Exchange, Operation, normal_member
 from sandbox.mailchimp.problems import ProblemError, not_found
 
@@ -57,7 +57,14 @@ _OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/reports/{campaign_id}/email-activity/{subscriber_hash}"):
         reports.get_member_email_activity,
     ("GET", "/reports/{campaign_id}/open-details"): reports.get_open_details,
+    ("GET", "/reports/{campaign_id}/click-details"): reports.get_click_details,
+    ("GET", "/reports/{campaign_id}/click-details/{link_id}/members"): reports.get_click_members,
     ("GET", "/reports/{campaign_id}/unsubscribed"): reports.get_unsubscribed,
+    ("GET", "/ecommerce/stores"): shop.get_stores,
+    ("GET", "/ecommerce/orders"): shop.get_orders,
+    ("GET", "/ecommerce/stores/{store_id}/orders"): shop.get_store_orders,
+    ("GET", "/ecommerce/stores/{store_id}/customers"): shop.get_store_customers,
+    ("GET", "/ecommerce/stores/{store_id}/carts"): shop.get_store_carts,
 }  # fmt: skip
 
 

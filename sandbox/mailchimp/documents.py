@@ -84,6 +84,17 @@ OPEN_DETAIL = f"""json_object({_RECIPIENT}, 'merge_fields', json_object(), 'vip'
     'opens_count', (select count(*) {_OPENS}), 'opens', json((
     select json_group_array(json_object('timestamp', a.occurred_at)) {_OPENS})))"""
 
+# `s` is a link of a campaign with its clicks (`reports.get_click_details`).
+CLICK_DETAIL = """json_object('id', cast(s.link_id as text), 'url', s.url,
+    'total_clicks', s.clicks, 'unique_clicks', s.people, 'last_click', s.last_click,
+    'click_percentage', 1.0 * s.clicks / sum(s.clicks) over (),
+    'unique_click_percentage', 1.0 * s.people / sum(s.people) over (),
+    'campaign_id', s.campaign_id)"""
+CLICK_MEMBER = """json_object('email_id', s.member_id, 'email_address', s.email_address,
+    'merge_fields', json_object(), 'vip', json('false'), 'clicks', k.clicks,
+    'campaign_id', s.campaign_id, 'url_id', k.link_id, 'list_id', c.list_id,
+    'list_is_active', json('true'))"""
+
 UNSUBSCRIBED = f"""json_object({_RECIPIENT}, 'merge_fields', json_object(), 'vip', json('false'),
     'timestamp', s.occurred_at, 'reason', coalesce(s.reason, ''))"""
 
@@ -91,7 +102,8 @@ TAG = "json_object('id', t.tag_id, 'name', t.name)"
 MEMBER_TAG = "json_object('id', t.tag_id, 'name', t.name, 'date_added', x.date_added)"
 SEGMENT = """json_object('id', t.tag_id, 'name', t.name, 'type', 'static', 'list_id', t.list_id,
     'member_count', (select count(*) from member_tags x where x.tag_id = t.tag_id),
-    'created_at', t.created_at, 'updated_at', t.updated_at)"""
+    'created_at', t.created_at, 'updated_at', coalesce((select max(x.date_added)
+        from member_tags x where x.tag_id = t.tag_id), t.updated_at))"""
 MERGE_FIELD = """json_object('merge_id', f.merge_id, 'tag', f.tag, 'name', f.name, 'type', f.type,
     'required', json(iif(f.required, 'true', 'false')), 'default_value', f.default_value,
     'public', json(iif(f.public, 'true', 'false')), 'display_order', f.display_order,

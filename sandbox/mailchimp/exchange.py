@@ -68,10 +68,15 @@ class Exchange:
 
     def page(self, collection: Collection, **envelope: str | int) -> str:
         """The page that `count` and `offset` ask for."""
+        count, offset = self.window()
+        return self.select(collection.page(self.connection, count, offset, **envelope))
+
+    def window(self) -> tuple[int, int]:
+        """`count` and `offset`; a ProblemError (400) when they are no page."""
         count, offset = self._integer("count", DEFAULT_COUNT), self._integer("offset", 0)
         if count > MAXIMUM_COUNT:
             raise invalid(f"count must be at most {MAXIMUM_COUNT}.")
-        return self.select(collection.page(self.connection, count, offset, **envelope))
+        return count, offset
 
     def select(self, text: str) -> str:
         """The document cut to `fields` and `exclude_fields`."""

@@ -5,6 +5,7 @@ import json
 from sandbox.mailchimp import documents
 from sandbox.mailchimp.documents import Collection
 from sandbox.mailchimp.exchange import Exchange
+from sandbox.mailchimp.problems import not_found
 
 _TIMES = {"since_send_time": "c.send_time >", "before_send_time": "c.send_time <"}
 _FROM_CAMPAIGN = "join campaigns c using (campaign_id) where s.campaign_id ="
@@ -96,6 +97,33 @@ def get_open_details(exchange: Exchange) -> str:
         "select count(*) from activity where campaign_id = ? and action = 'open'", values
     ).fetchone()[0]
     return exchange.page(collection, campaign_id=exchange.campaign_id, total_opens=total)
+
+
+def get_click_details(exchange: Exchange) -> str:
+    """`GET /reports/{campaign_id}/click-details`: the links; a link's id is its first click's."""
+    source = (
+        "from (select campaign_id, url, min(seq) as link_id, count(*) as clicks, count(distinct"
+        " member_id) as people, max(occurred_at) as last_click from activity"
+        " where campaign_id = ?1 and action = 'click' group by campaign_id, url) s where true"
+    )
+    values = (exchange.campaign_id,)
+    collection = Collection("urls_clicked", documents.CLICK_DETAIL, source, "s.link_id", values)
+    return exchange.page(collection, campaign_id=exchange.campaign_id)
+
+
+def get_click_members(exchange: Exchange) -> str:
+    """`GET /reports/{campaign_id}/click-details/{link_id}/members`: who followed a link."""
+    values = (exchange.campaign_id, exchange.path["link_id"])
+    link = "select url from activity where campaign_id = ?1 and seq = ?2 and action = 'click'"
+    if not exchange.connection.execute(link, values).fetchone():
+        raise not_found()
+    source = (
+        f"from (select member_id, count(*) as clicks, ?2 as link_id from activity a"
+        f" where a.campaign_id = ?1 and a.action = 'click' and a.url is ({link})"
+        f" group by member_id) k join sends s using (member_id) {_FROM_CAMPAIGN} ?1"
+    )
+    collection = Collection("members", documents.CLICK_MEMBER, source, "s.seq", values, "s.seq")
+    return exchange.page(collection, campaign_id=exchange.campaign_id)
 
 
 def get_unsubscribed(exchange: Exchange) -> str:

@@ -75,6 +75,9 @@ class Story:
             deleted = {key: row[key], **time, "_is_deleted": True}
             lake.land("shop", table, "2", [row | time, row | time], "accepted")
             lake.land("shop", table, "3", [deleted], "accepted")
+        # Many exports mark the order alone.
+        unmarked = rows["order_lines"] | {"order_line_id": "GONE-1"} | at
+        lake.land("shop", "order_lines", "4", [unmarked], "accepted")
 
     @property
     def completed(self) -> list[Order]:

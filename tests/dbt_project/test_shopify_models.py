@@ -146,7 +146,7 @@ def test_the_marts_and_the_account_of_rows_hold_the_shop(
     env: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KHACH_HOME", str(env.home))
-    mail = MAIL | {"tables": ["ecommerce_carts"]}
+    mail = MAIL | {"landed": ["ecommerce_carts"]}
     sources = [SHOPIFY, SHOP, TILLS, WEB, mail]
     lake = landed(TinyLake(env, PROJECT / "dbt_project", sources))
     lake.land("mail", "ecommerce_carts", "1.5", [{"cart_id": "c1"}], "accepted")

@@ -72,7 +72,7 @@ def sqlite(folder: Path) -> Iterator[Shop]:
 @contextmanager
 def mariadb(folder: Path) -> Iterator[Shop]:
     server, install = shutil.which("mariadbd"), shutil.which("mariadb-install-db")
-    if server is None or install is None:
+    if server is None or install is None or shutil.which("mariadb") is None:
         pytest.skip(NO_MARIADB)
     folder.mkdir()
     data, sock = folder / "data", folder / "s.sock"

@@ -94,7 +94,7 @@ def test_dbt_is_told_kind_namespace_tables_zone_and_currency(
     ]
 
 
-@pytest.mark.parametrize("template", ["sandbox", "online_retail", "cdnow", "shopify"])
+@pytest.mark.parametrize("template", ["sandbox", "online_retail", "cdnow", "shopify", "mailchimp"])
 def test_the_templates_are_without_a_mistake(
     env: Environment, configure: Configure, template: str
 ) -> None:

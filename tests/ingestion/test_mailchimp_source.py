@@ -22,6 +22,7 @@ from ingestion.backfills import backfill
 from ingestion.config import find_source
 from ingestion.run import LandedLoad, check_source, ingest
 from ingestion.sources import mailchimp as connector
+from ingestion.sources import mailchimp_reading as reading
 from khach.environment import Environment
 from khach.errors import BusyError, ConfigError
 from sandbox import mailchimp
@@ -56,7 +57,7 @@ class Account:
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """The run's own time: two days after the last simulated one; no patience for absent servers."""
-    monkeypatch.setattr(connector, "now", lambda _env: SECOND + timedelta(days=2))
+    monkeypatch.setattr(reading, "now", lambda _env: SECOND + timedelta(days=2))
     monkeypatch.setattr(rest, "BACKOFF_SECONDS", 0.01)
 
 
@@ -117,7 +118,7 @@ def test_everything_lands_once_and_a_second_run_finds_nothing(account: Account) 
     first = account.ingest()
     assert account.counts(first) == {
         "lists": 1, "members": 25, "campaigns": 2, "sent_to": 25, "email_activity": 14,
-        "unsubscribes": 1,
+        "unsubscribes": 1, "merge_fields": 4, "segments": 1, "click_details": 1,
     }  # fmt: skip
     assert first is not None
     assert all(t.rows_offered == t.rows_landed for t in first.tables.values())
@@ -143,7 +144,7 @@ def test_small_pages_land_the_same_rows_as_large_ones(
     large = {table: account.landed(table, columns) for table, columns in names.items()}
     places = account.landed("email_activity", "_file, _row")
     assert places == [("reports/c1/email-activity?offset=0", n) for n in range(1, 15)]
-    monkeypatch.setattr(connector, "PAGE_ITEMS", 4)
+    monkeypatch.setattr(reading, "PAGE_ITEMS", 4)
     monkeypatch.setattr(pages, "PAGES_PER_COPY", 2)
     second = Account(account.root, Environment("dev", account.env.home / "again",
                      account.env.config, account.env.samples))  # fmt: skip
@@ -184,7 +185,7 @@ def test_the_next_day_brings_only_what_moved(living: Account) -> None:
 def test_a_campaign_is_followed_for_its_refresh_days_only(
     living: Account, configure: Configure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connector, "now", lambda _env: FIRST + timedelta(days=31))
+    monkeypatch.setattr(reading, "now", lambda _env: FIRST + timedelta(days=31))
     # Older than the limit, but never loaded: it is read once.
     assert living.counts(living.ingest())["sent_to"] == 25
     click = ["c1", "person09@example.com", "click", "", "https://shop.example", THIRD]
@@ -192,7 +193,7 @@ def test_a_campaign_is_followed_for_its_refresh_days_only(
     mailchimp.load_inbox(living.root)
     assert living.ingest() is None
     configure(SOURCES.replace("}", ", refresh_days: 40}"))
-    assert living.counts(living.ingest()) == {"email_activity": 15}
+    assert living.counts(living.ingest()) == {"email_activity": 15, "click_details": 2}
 
 
 def test_a_rejected_load_is_read_again(account: Account) -> None:

@@ -12,7 +12,7 @@ from sandbox.mailchimp.store import subscriber_hash
 pytestmark = pytest.mark.specs
 
 MEMBERS = f"/lists/{LIST}/members"
-NOT_SIMULATED = ("/batches", "/ecommerce", "/click-details")
+NOT_SIMULATED = ("/batches",)
 
 
 def test_the_whole_conversation_keeps_the_contract(client: ContractClient) -> None:
@@ -74,6 +74,14 @@ def test_reports_keep_the_contract_and_add_up(client: ContractClient) -> None:
     assert report["bounces"]["hard_bounces"] == actions.count("bounce") == 1
     assert report["unsubscribed"] == client.get("/reports/c1/unsubscribed")["total_items"] == 1
     assert client.get("/reports/c1/open-details")["total_opens"] == 10
+    (link,) = client.get("/reports/c1/click-details")["urls_clicked"]
+    assert (link["url"], link["total_clicks"], link["unique_clicks"]) == (
+        "https://shop.example/x", 3, 3,
+    )  # fmt: skip
+    followed = f"/reports/c1/click-details/{link['id']}/members"
+    assert sum(one["clicks"] for one in client.get(followed)["members"]) == 3
+    assert client.call("GET", "/reports/c1/click-details/999/members")[0] == 404
+    assert client.get("/ecommerce/stores")["stores"] == []  # no shop beside this platform
     one = f"/reports/c1/email-activity/{recipients[1]['email_id']}"
     assert [act["action"] for act in client.get(one)["activity"]] == ["open", "click"]
     later = client.get("/reports/c1/email-activity", since="2024-03-02T00:00:00+00:00")
