@@ -17,6 +17,7 @@ from ingestion.file_days import files_of_days
 from ingestion.landing import Landed, write_deliveries
 from ingestion.line_landing import Shape
 from ingestion.parquet import literal
+from ingestion.replay_rows import through_files
 from ingestion.spec import (
     CheckedItem,
     Extract,
@@ -79,7 +80,7 @@ def event_source(
         return land(context, [file], path)[0]
 
     return SourceSpec(
-        kind, settings, lambda _: [table], fetch, check, can_backfill=True, replay=replay
+        kind, settings, lambda _: [table], fetch, check, through_files(replay), can_backfill=True
     )
 
 

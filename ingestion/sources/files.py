@@ -28,6 +28,7 @@ from ingestion.readers import (
     format_of,
     read_parquet_files,
 )
+from ingestion.replay_rows import through_files
 from ingestion.spec import (
     CheckedItem,
     Delivery,
@@ -194,4 +195,6 @@ def _check_columns(config: FilesConfig, entity: str, mapping: FileTable, reading
             targets(config, entity, mapping, dict.fromkeys(columns, "VARCHAR"), name)
 
 
-SPEC = SourceSpec("files", FilesConfig, tables, fetch, check, can_backfill=True, replay=replay)
+SPEC = SourceSpec(
+    "files", FilesConfig, tables, fetch, check, through_files(replay), can_backfill=True
+)

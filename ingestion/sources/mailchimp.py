@@ -20,29 +20,27 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from ingestion.pages import TableReader
 from ingestion.paging import by_offset
 from ingestion.parquet import duckdb_session, literal
-from ingestion.reading import content_digest
+from ingestion.reading import OVERLAP, Reading
+from ingestion.replay_rows import through_shapes
 from ingestion.rest import Api
 from ingestion.sources.mailchimp_tables import ECOMMERCE, REPORT_FIELDS, REPORTS, SHAPES, TABLES
 from ingestion.spec import (
     CheckedItem,
-    Delivery,
     EnvironmentName,
     Extract,
     FetchContext,
-    SourceConfig,
     SourceSpec,
     TableSpec,
     secret,
 )
+from ingestion.vendor_contract import VendorConfig
 from khach.clock import now
 
 if TYPE_CHECKING:
@@ -50,14 +48,15 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from ingestion.pages import TableReader
     from khach.environment import Environment
 
 PAGE_ITEMS = 1000  # the API's maximum
-# A change may become visible later than its own time says.
-OVERLAP = timedelta(hours=6)
+_ALL_TABLES = TABLES | {name: table for name, (table, _) in ECOMMERCE.items()}
+_ALL_SHAPES = SHAPES | {name: shape for name, (_, shape) in ECOMMERCE.items()}
 
 
-class MailchimpConfig(SourceConfig):
+class MailchimpConfig(VendorConfig):
     """A Mailchimp account in sources.yml."""
 
     kind: Literal["mailchimp"]
@@ -103,68 +102,57 @@ def check(env: Environment, config: MailchimpConfig) -> list[CheckedItem]:
     ]
 
 
-class _Reading:
+class _Reading(Reading):
     """One fetch: what was read, what of it is new, and where the next run starts."""
 
     def __init__(
         self, context: FetchContext, api: Api, connection: duckdb.DuckDBPyConnection
     ) -> None:
-        self._context = context
+        super().__init__(context, connection, _ALL_TABLES, _ALL_SHAPES)
         self._config: MailchimpConfig = context.config
         self._api = api
-        self._connection = connection
-        self._files: dict[str, Path] = {}
-        self._deliveries: list[Delivery] = []
         self._list_ids: list[str] = []
-        self._days: tuple[datetime, datetime] | None = None
-        if context.backfill:
-            first, after = context.backfill.instants(context.config.time_zone)
-            self._days = first - timedelta(seconds=1), after  # the API's bounds are exclusive
-
-    def extract(self) -> Extract | None:
-        """Everything kept, or None."""
-        return Extract(self._files, self._deliveries) if self._files else None
 
     def lists(self) -> None:
         """The account's lists, all of them; only the wanted ones are followed further."""
-        reader = self._reader("lists")
+        reader = self.reader("lists")
         self._read(reader, "lists")
         file = reader.close()
         wanted = _wanted_list(self._config)
-        found = self._connection.execute(f"select list_id from ({_rows(file)})").fetchall()
+        found = self.connection.execute(f"select list_id from ({_rows(file)})").fetchall()
         self._list_ids = sorted(row[0] for row in found if wanted in (None, row[0]))
         if wanted and not self._list_ids:
             raise self._config.problem("the account has no list with this id", "list_id")
-        self._keep_when_changed(reader, file)
+        self.keep_when_changed(reader, file)
 
     def campaigns(self) -> None:
         """Every campaign, sent or not."""
-        reader = self._reader("campaigns")
+        reader = self.reader("campaigns")
         for list_id in self._list_ids:
             self._read(reader, "campaigns", {"list_id": list_id})
         if self._list_ids:
-            self._keep_when_changed(reader, reader.close())
+            self.keep_when_changed(reader, reader.close())
 
     def members(self) -> None:
         """Members that changed since the last load, the overlap recognised by its content."""
-        seen = self._cursor("members")
-        reader = self._reader("members")
+        seen = self.cursor("members")
+        reader = self.reader("members")
         for list_id in self._list_ids:
             since = seen.get(list_id, {}).get("since")
             params = {"since_last_changed": since} if since else {}
-            if self._days:
-                first, after = (str(end.isoformat()) for end in self._days)
+            if bounds := self._bounds():
+                first, after = (end.isoformat() for end in bounds)
                 params = {"since_last_changed": first, "before_last_changed": after}
             self._read(reader, f"lists/{list_id}/members", params)
         if not self._list_ids:
             return
         file = reader.close()
-        if self._days:
-            self._keep(reader, file, {})
+        if self.days:
+            self.keep(reader, file, {})
             return
         marks = {one: self._members_mark(file, one, seen.get(one, {})) for one in self._list_ids}
         if any(mark != seen.get(list_id) for list_id, mark in marks.items()):
-            self._keep(reader, file, seen | marks)
+            self.keep(reader, file, seen | marks)
 
     def _members_mark(self, file: Path, list_id: str, seen: dict[str, str]) -> dict[str, str]:
         """Where the next run starts, and the digest of what it will see again from there.
@@ -172,22 +160,22 @@ class _Reading:
         The same as `seen` when this run saw exactly what was to be seen again.
         """
         rows = f"{_rows(file)} where list_id = {literal(list_id)}"
-        if self._digest("members", rows) == seen.get("digest"):
+        if self.digest("members", rows) == seen.get("digest"):
             return seen
-        newest = self._connection.execute(f"select max(last_changed) from ({rows})").fetchone()
+        newest = self.connection.execute(f"select max(last_changed) from ({rows})").fetchone()
         if newest is None or newest[0] is None:
             return {}
         since = newest[0] - OVERLAP
         again = f"{rows} and last_changed > timestamp {literal(str(since))}"
-        return {"since": f"{since.isoformat()}+00:00", "digest": self._digest("members", again)}
+        return {"since": f"{since.isoformat()}+00:00", "digest": self.digest("members", again)}
 
     def reports(self) -> None:
         """Recipients, activity and unsubscribes of the campaigns whose totals moved."""
         totals = self._totals()
-        oldest = now(self._context.env) - timedelta(days=self._config.refresh_days)
+        oldest = now(self.context.env) - timedelta(days=self._config.refresh_days)
         for table, path, names in REPORTS:
-            reader = self._reader(table)
-            cursor = self._cursor(table)
+            reader = self.reader(table)
+            cursor = self.cursor(table)
             due = {
                 campaign: mark
                 for campaign, report in totals.items()
@@ -195,34 +183,32 @@ class _Reading:
                 != cursor.get(campaign)
                 and (campaign not in cursor or report["send_time"] >= oldest)
             }
-            if self._days:
-                first, after = self._days
+            if bounds := self._bounds():
+                first, after = bounds
                 sent = {c: report["send_time"] for c, report in totals.items()}
                 due = {campaign: "" for campaign, at in sent.items() if first < at < after}
             for campaign in due:
                 self._read(reader, f"reports/{campaign}/{path}")
             if due:
-                self._keep(reader, reader.close(), cursor | due)
+                self.keep(reader, reader.close(), cursor | due)
 
     def ecommerce(self) -> None:
         """What the account's shops told; the API cannot be asked for what changed only."""
-        if not self._config.ecommerce or self._days:
+        if not self._config.ecommerce or self.days:
             return
         stores = self._shop_table("stores", ["ecommerce/stores"])
-        found = self._connection.execute(f"select store_id from ({_rows(stores)})").fetchall()
+        found = self.connection.execute(f"select store_id from ({_rows(stores)})").fetchall()
         self._shop_table("orders", ["ecommerce/orders"])
         for name in ("carts", "customers"):
             if found:
                 self._shop_table(name, [f"ecommerce/stores/{one}/{name}" for (one,) in found])
 
     def _shop_table(self, name: str, paths: list[str]) -> Path:
-        table, shape = ECOMMERCE[f"ecommerce_{name}"]
-        self._context.progress.step(f"{self._config.name}: {table.name}", unit="rows")
-        reader = TableReader(self._context, self._connection, table, shape)
+        reader = self.reader(f"ecommerce_{name}")
         for path in paths:
-            by_offset(reader, self._api, path, {"fields": shape.fields}, PAGE_ITEMS)
+            self._read(reader, path)
         file = reader.close()
-        self._keep_when_changed(reader, file)
+        self.keep_when_changed(reader, file)
         return file
 
     def _totals(self) -> dict[str, dict[str, Any]]:
@@ -239,36 +225,19 @@ class _Reading:
             total, offset = page["total_items"], offset + PAGE_ITEMS
         return totals
 
-    def _reader(self, table: str) -> TableReader:
-        self._context.progress.step(f"{self._config.name}: {table}", unit="rows")
-        return TableReader(self._context, self._connection, TABLES[table], SHAPES[table])
+    def _bounds(self) -> tuple[datetime, datetime] | None:
+        """The days of a backfill as the API wants them: its bounds are exclusive."""
+        if self.days is None:
+            return None
+        first, after = (end.replace(tzinfo=UTC) for end in self.days)
+        return first - timedelta(seconds=1), after
 
     def _read(
         self, reader: TableReader, path: str, params: Mapping[str, str] | None = None
     ) -> None:
-        fields = SHAPES[reader.table.name].fields
-        by_offset(reader, self._api, path, {**(params or {}), "fields": fields}, PAGE_ITEMS)
-
-    def _cursor(self, table: str) -> dict[str, Any]:
-        cursor: dict[str, Any] = json.loads(self._context.seen.cursors.get(table, "{}"))
-        return cursor
-
-    def _keep_when_changed(self, reader: TableReader, file: Path) -> None:
-        """Keep a table that is read whole, unless it is what the last load had."""
-        digest = {"digest": self._digest(reader.table.name, _rows(file))}
-        if digest != self._cursor(reader.table.name):
-            self._keep(reader, file, digest)
-
-    def _keep(self, reader: TableReader, file: Path, cursor: dict[str, Any]) -> None:
-        *others, last = reader.deliveries
-        text = None if self._days else json.dumps(cursor, sort_keys=True)
-        self._deliveries += [*others, replace(last, cursor=text)]
-        self._files[reader.table.name] = file
-
-    def _digest(self, table: str, rows: str) -> str:
-        """Recognises the same rows in any order: how many, and the XOR of their hashes."""
-        spec = TABLES.get(table) or ECOMMERCE[table][0]
-        return content_digest(self._connection, spec, rows)
+        links = f"_links,{self._shapes[reader.table.name].name}._links"
+        given = {**(params or {}), "exclude_fields": links}
+        by_offset(reader, self._api, path, given, PAGE_ITEMS)
 
 
 def _rows(file: Path) -> str:
@@ -299,4 +268,12 @@ def _connect(env: Environment, config: MailchimpConfig) -> Api:
     return Api(config.name, url or secret(config.api_url, source=config.name), config.api_key, key)
 
 
-SPEC = SourceSpec("mailchimp", MailchimpConfig, tables, fetch, check, can_backfill=True)
+SPEC = SourceSpec(
+    "mailchimp",
+    MailchimpConfig,
+    tables,
+    fetch,
+    check,
+    through_shapes(_ALL_TABLES, _ALL_SHAPES),
+    can_backfill=True,
+)
