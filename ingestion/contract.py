@@ -160,7 +160,7 @@ class JsonColumn:
     """A top-level key of JSON lines: the type of most of its values, and the shape of one."""
 
     type: str
-    values: str
+    values: str | None
 
 
 def sample_json(paths: Iterable[Path], *, lines: int = SAMPLED_LINES) -> dict[str, JsonColumn]:

@@ -22,7 +22,7 @@ from ingestion.parquet import copy_to_parquet, literal
 from ingestion.quarantine import BadRow, write_quarantine
 from ingestion.shapes import Shape, good_rows, rows_query
 from ingestion.spec import Delivery, FetchContext, TableSpec
-from ingestion.vendor_contract import SAMPLED_ROWS, hold
+from ingestion.vendor_contract import SAMPLED_ROWS, extra_fields, hold
 from khach.errors import BusyError
 
 PAGES_PER_COPY = 200
@@ -113,13 +113,12 @@ class TableReader:
                 self._connection, self.table, f"select * from read_parquet([{files}])", target
             )
         shutil.rmtree(self._folder)
-        extra = f"select distinct unnest(json_keys(_extra)) from read_parquet({literal(target)})"
         self._columns, self.stopped = hold(
             self._context,
             self.table,
             self._sample.columns(),
             read=self._shape.fields,
-            found=[name for (name,) in self._connection.execute(extra).fetchall()],
+            found=extra_fields(self._connection, target),
         )
         return target
 

@@ -7,7 +7,7 @@ that no column reads stand in `_extra` (adr/0009), and a refused row keeps the i
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,7 +92,7 @@ def rows_query(table: TableSpec, shape: Shape, items: str, *, is_numbered: bool 
     )
     return (
         f"select *, {_problem(table)} as _problem from (select _file, _row, {texts}, "
-        f"{_extra(row, known)} as _extra, _nested, "
+        f"{extra(row, known)} as _extra, _nested, "
         f"cast({original} as varchar) as _original from ({read}))"
     )
 
@@ -114,7 +114,7 @@ def _text(sql: str, letter: str) -> str:
     return f"nullif(cast({sql} as varchar), 'null')" if letter == "j" else sql
 
 
-def _extra(row: str, known: Mapping[str, Any]) -> str:
+def extra(row: str, known: Iterable[str]) -> str:
     """SQL: the fields of a row that no column reads, as JSON; NULL when there is none."""
     none = literal(json.dumps(dict.fromkeys([*known, *IGNORED])))
     rest = f"nullif(cast(json_merge_patch({row}, {none}) as varchar), '{{}}')"

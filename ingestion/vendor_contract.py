@@ -16,11 +16,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from ingestion.contract import JsonColumn, Stopped, judge
+from ingestion.parquet import literal
 from ingestion.spec import SourceConfig
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    import duckdb
+
     from ingestion.spec import FetchContext, TableSpec
 
+MOST_FIELDS = 200  # a producer that makes up its fields is not followed for ever
 SAMPLED_ROWS = 200  # of the pages that come first
 JsonType = Literal["TEXT", "NUMBER", "BOOLEAN", "OBJECT", "ARRAY"]
 
@@ -77,6 +83,15 @@ def hold(
     if flip is not None:
         flip = replace(flip, values=sampled[flip.column].values)
     return columns, flip
+
+
+def extra_fields(connection: duckdb.DuckDBPyConnection, file: Path) -> list[str]:
+    """The fields that stand in `_extra` of a landed table, the commonest ones."""
+    names = f"select unnest(json_keys(_extra)) as name from read_parquet({literal(file)})"
+    rows = connection.execute(
+        f"select name from ({names}) group by name order by count(*) desc, name limit {MOST_FIELDS}"
+    ).fetchall()
+    return [name for (name,) in rows]
 
 
 def _version(table: TableSpec) -> str:
