@@ -3,7 +3,8 @@
 A column's type is frozen by the first delivery that has a value in it; what is frozen commits with
 the load (`_deliveries.columns`). A flip of a column that the mapping reads stops that table, other
 tables go on. Changing the table's mapping in sources.yml freezes the types anew: that is how a
-person accepts them. CSV and xlsx have no types of their own; there values decide, row by row.
+person accepts them; of a vendor's fields, `accept` does (`ingestion.vendor_contract`). CSV and xlsx
+have no types of their own; there values decide, row by row.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -87,13 +88,13 @@ class ContractError(GateError):
     def __init__(
         self, config: SourceConfig, stopped: Sequence[Stopped], load: LandedLoad | None
     ) -> None:
-        place = config.problem("", "tables", stopped[0].table, "columns")
+        keys, fix = config.accepting(stopped[0].table)
+        place = config.problem("", *keys)
         super().__init__(
             f"source {config.name}: "
             + "; ".join(one.sentence() for one in stopped)
             + "; nothing of it was landed, other tables were",
-            fix="have it delivered as before, or say in the table's mapping how the new type is "
-            "read: a changed mapping accepts it",
+            fix=fix,
             file=place.file,
             line=place.line,
             key=place.key,
@@ -114,16 +115,19 @@ def judge(
     mapping: str,
     delivered: Mapping[str, str | None],
     read: Collection[str],
+    *,
+    fold: Callable[[str], str] = str.lower,
 ) -> tuple[str, Stopped | None]:
     """The text for `_deliveries.columns`, and the first flip among the columns that are `read`.
 
     `delivered` maps the columns of a delivery to their types; None: no value in it tells one.
+    `fold` makes the same of two spellings of a name; SQL knows no capitals, keys of JSON do.
     """
     known = contract.types if contract else {}
     is_held = contract is not None and contract.mapping == mapping
-    needed = {name.lower() for name in read}
+    needed = {fold(name) for name in read}
     types, changes = dict(known) if is_held else {}, []
-    for column, new in sorted((name.lower(), type_) for name, type_ in delivered.items()):
+    for column, new in sorted((fold(name), type_) for name, type_ in delivered.items()):
         old = known.get(column)
         if contract is not None and column not in known:
             changes.append(Change(table, column, None, new))
@@ -156,16 +160,50 @@ class JsonColumn:
     """A top-level key of JSON lines: the type of most of its values, and the shape of one."""
 
     type: str
-    values: str
+    values: str | None
 
 
 def sample_json(paths: Iterable[Path], *, lines: int = SAMPLED_LINES) -> dict[str, JsonColumn]:
-    """The top-level keys at the head of each file; nulls and lines that are no object are skipped.
+    """The top-level keys at the head of each file; lines that are no object are skipped.
 
     What a few odd rows have is no matter: they end in the quarantine by themselves.
     """
-    counts: dict[str, Counter[str]] = {}
-    samples: dict[tuple[str, str], Any] = {}
+    return JsonSample(head(paths, lines)).columns()
+
+
+class JsonSample:
+    """The types that the keys of some objects have.
+
+    Null tells no type, nor does what vendors write for nothing.
+    """
+
+    def __init__(self, objects: Iterable[Mapping[str, Any]] = ()) -> None:
+        self.objects = 0
+        self._counts: dict[str, Counter[str]] = {}
+        self._values: dict[tuple[str, str], Any] = {}
+        self.add(objects)
+
+    def add(self, objects: Iterable[Mapping[str, Any]]) -> None:
+        """Take in some more."""
+        for found in objects:
+            self.objects += 1
+            for key, value in found.items():
+                if value is not None and value not in ("", [], {}):
+                    type_ = _JSON_TYPES[type(value)]
+                    self._counts.setdefault(key, Counter())[type_] += 1
+                    self._values.setdefault((key, type_), value)
+
+    def columns(self) -> dict[str, JsonColumn]:
+        """Every key that has a value: the type of most of them, and the shape of one."""
+        columns = {}
+        for key, types in self._counts.items():
+            type_ = min(types, key=lambda one: (-types[one], one))
+            columns[key] = JsonColumn(type_, shape(self._values[key, type_]))
+        return columns
+
+
+def head(paths: Iterable[Path], lines: int) -> Iterator[dict[str, Any]]:
+    """The objects at the head of each file of JSON lines."""
     for path in paths:
         with textfiles.open_bytes(path) as content:
             for line in islice(content, lines):
@@ -173,16 +211,8 @@ def sample_json(paths: Iterable[Path], *, lines: int = SAMPLED_LINES) -> dict[st
                     found = json.loads(line)
                 except ValueError:
                     continue
-                for key, value in found.items() if isinstance(found, dict) else ():
-                    if value is not None:
-                        type_ = _JSON_TYPES[type(value)]
-                        counts.setdefault(key, Counter())[type_] += 1
-                        samples.setdefault((key, type_), value)
-    columns = {}
-    for key, types in counts.items():
-        type_ = min(types, key=lambda one: (-types[one], one))
-        columns[key] = JsonColumn(type_, shape(samples[key, type_]))
-    return columns
+                if isinstance(found, dict):
+                    yield found
 
 
 def _family(type_: str) -> str:

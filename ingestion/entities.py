@@ -99,6 +99,20 @@ ENTITIES: Mapping[str, Mapping[str, str]] = {
 }
 
 
+# Without these our models can make nothing of an entity, besides its key.
+NEEDED: Mapping[str, tuple[str, ...]] = {
+    "orders": ("ordered_at",),
+    "order_lines": ("order_id",),
+    "payments": ("order_id", "amount"),
+    "refunds": ("order_id", "amount"),
+    "consents": ("channel", "purpose", "is_granted", "occurred_at"),
+    "experiments": ("experiment_group",),
+    "coupon_redemptions": ("offer_id",),
+    "email_events": ("kind", "occurred_at"),
+    "sessions": ("started_at",),
+}
+
+
 def entity_of(table: str) -> str:
     """The entity of a raw table: `orders`, and also `orders__marketplace`, are orders.
 

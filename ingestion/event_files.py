@@ -7,7 +7,8 @@ it). An event that is none goes to the quarantine with its bytes.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import ConfigDict, Field
@@ -16,29 +17,39 @@ from ingestion.delivered import assert_unchanged, bring_new, find_files
 from ingestion.file_days import files_of_days
 from ingestion.landing import Landed, write_deliveries
 from ingestion.line_landing import Shape
-from ingestion.parquet import literal
+from ingestion.parquet import duckdb_session, literal, quote
+from ingestion.projection import Target
+from ingestion.replay_rows import through_files
 from ingestion.spec import (
     CheckedItem,
     Extract,
     FetchContext,
-    SourceConfig,
     SourceSpec,
     TableSpec,
 )
+from ingestion.unread_fields import Unread, unread_fields
+from ingestion.vendor_contract import VendorConfig, extra_fields, hold
 from khach.progress import bytes_read
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ingestion.contract import JsonColumn
     from ingestion.delivered import LocalFile
     from ingestion.readers import Reading
     from khach.environment import Environment
 
-# Writes the good events of some files to one Parquet file.
-Lander = Callable[["FetchContext", "list[LocalFile]", "Path"], "tuple[Landed, Reading]"]
+# Writes the good events of some files to one Parquet file; what landed, was read, has which type.
+Lander = Callable[
+    ["FetchContext", "list[LocalFile]", "Path", Unread],
+    "tuple[Landed, Reading, Mapping[str, JsonColumn]]",
+]
 
 
-class EventFilesConfig(SourceConfig):
+EXTRA = Target("_extra", "j", "_extra")
+
+
+class EventFilesConfig(VendorConfig):
     """A source of delivered event files in sources.yml."""
 
     model_config = ConfigDict(populate_by_name=True)
@@ -48,9 +59,12 @@ class EventFilesConfig(SourceConfig):
 
 
 def event_source(
-    kind: str, settings: type[EventFilesConfig], table: TableSpec, land: Lander
+    kind: str, settings: type[EventFilesConfig], table: TableSpec, land: Lander, read: Unread
 ) -> SourceSpec:
-    """The kind of source that lands delivered files of events in one raw table."""
+    """The kind of source that lands delivered files of events in one raw table.
+
+    `read` names the fields that it reads.
+    """
 
     def fetch(context: FetchContext) -> Extract | None:
         config: EventFilesConfig = context.config
@@ -62,11 +76,25 @@ def event_source(
         many = f" from {len(new)} files" if len(new) > 1 else ""
         context.progress.step(f"{config.name}: {table.name}{many}", size, unit="bytes")
         path = context.staging / f"{table.name}.parquet"
-        with bytes_read(context.progress, size):
-            landed, reading = land(context, new, path)
+        unread = unread_fields(context, table, new, read)
+        while True:
+            with bytes_read(context.progress, size):
+                landed, reading, sampled = land(context, new, path, unread)
+            more = unread.more(sampled)
+            if reading.original != "line" or unread.is_exact or more == unread:
+                break
+            unread = more
+        fields: Iterable[str] = unread.fields
+        if unread.is_exact:
+            with duckdb_session(context.staging) as connection:
+                fields = extra_fields(connection, path)
+        columns, stopped = hold(context, table, sampled, read=read.read, found=fields)
+        if stopped:
+            context.progress.note("stopped: a type flipped")
+            return Extract({}, [], stopped=[stopped])
         context.progress.note(f"{sum(reading.offered.values()):,} rows")
         assert_unchanged(new)
-        deliveries = write_deliveries(context, table.name, new, landed, reading)
+        deliveries = write_deliveries(context, table.name, new, landed, reading, columns=columns)
         return Extract({table.name: path}, deliveries)
 
     def check(_env: Environment, config: EventFilesConfig) -> list[CheckedItem]:
@@ -76,21 +104,24 @@ def event_source(
         return [CheckedItem(config.name, item, f"{len(found)} files", problem)]
 
     def replay(context: FetchContext, _table: str, file: LocalFile, path: Path) -> Landed:
-        return land(context, [file], path)[0]
+        return land(context, [file], path, replace(read, is_exact=not read.prefixes))[0]
 
     return SourceSpec(
-        kind, settings, lambda _: [table], fetch, check, can_backfill=True, replay=replay
+        kind, settings, lambda _: [table], fetch, check, through_files(replay), can_backfill=True
     )
 
 
-def json_lines(structure: Mapping[str, str]) -> Shape:
+def json_lines(structure: Mapping[str, str], unread: Unread) -> Shape:
     """Lines of JSON objects: their top-level keys with the types of `json_transform`."""
+    fields = ", ".join(f"parsed.{quote(name)}" for name in structure)
+    read = literal(json.dumps({**structure, **unread.structure}))
+    line = "case when _malformed is null then line else '{}' end"
 
     def shape(lines: str) -> str:
         return (
-            "(select parsed.*, _file, _row, line as _original, _malformed from "
-            "(select *, json_transform(case when _malformed is null then line else '{}' end, "
-            f"{literal(json.dumps(structure))}) as parsed from "
+            f"(select {fields}, {unread.sql('parsed', line)} as _extra, _file, _row, "
+            "line as _original, _malformed from "
+            f"(select *, json_transform({line}, {read}) as parsed from "
             f"(select *, case when json_valid(line) then null when {is_blank('line')} "
             f"then 'a blank line' else 'not valid JSON' end as _malformed from {lines})))"
         )

@@ -41,11 +41,18 @@ def check_expression(text: str) -> None:
 
 def expression_columns(text: str) -> list[str]:
     """The columns an expression reads, without the builtins, in the order they stand."""
-    if _PLAIN.fullmatch(text.strip()):
-        return [text.strip()] if text.strip().lower() not in (*BUILTINS, *_LITERALS) else []
     from sqlglot import exp
 
-    found = [node.name for node in _parse(text).find_all(exp.Column, bfs=False)]
+    plain = text.strip()
+    if plain.isidentifier():
+        return [plain] if plain.lower() not in (*BUILTINS, *_LITERALS) else []
+    try:
+        tree = _parse(text)
+    except ValueError:
+        if _PLAIN.fullmatch(plain):  # a name with a space in it, unlike `gone is not null`
+            return [plain]
+        raise
+    found = [node.name for node in tree.find_all(exp.Column, bfs=False)]
     return [name for name in dict.fromkeys(found) if name not in BUILTINS]
 
 

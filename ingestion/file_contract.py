@@ -33,7 +33,9 @@ def hold(
     """
     mapping: TableMapping = context.config.tables[entity]
     sampled = {}
-    types: dict[str, str | None] = dict.fromkeys(reading.columns)  # CSV and xlsx are all text
+    # CSV and xlsx are all text.
+    delivered = [name for name in reading.columns if name not in reading.absent]
+    types: dict[str, str | None] = dict.fromkeys(delivered)
     if reading.original == "line":
         sampled = sample_json([file.path for file in files])
         types |= {name: one.type for name, one in sampled.items()}

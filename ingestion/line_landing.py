@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from ingestion.quarantine import BadRow
 from ingestion.readers import Reading
 
 if TYPE_CHECKING:
+    from ingestion.contract import JsonColumn
     from ingestion.delivered import LocalFile
     from ingestion.spec import FetchContext, TableSpec
 
@@ -35,8 +36,8 @@ def land_lines(
     shape: Shape,
     targets: Sequence[Target],
     path: Path,
-) -> tuple[Landed, Reading]:
-    """Write the good rows of delivered lines to `path`; what landed, and what was read.
+) -> tuple[Landed, Reading, Mapping[str, JsonColumn]]:
+    """Write the good rows of delivered lines to `path`; what landed, what was read, its fields.
 
     The table's first column and `occurred_at` must be there. KhachError when a file is cut off or
     counts do not add up.
@@ -72,7 +73,8 @@ def land_lines(
     for name, offered in feed.offered.items():
         if landed.get(name, 0) + len(by_file[name]) != offered:
             raise count_mismatch(table)
-    return Landed(landed, filtered, by_file), Reading({}, feed.offered, _read_once, original="line")
+    reading = Reading({}, feed.offered, _read_once, original="line")
+    return Landed(landed, filtered, by_file), reading, feed.sample.columns()
 
 
 def _collect_refused(

@@ -7,17 +7,19 @@ ones; here memory does not grow with the delivery, and no line is looked at twic
 from __future__ import annotations
 
 import codecs
+import json
 import mmap
 import weakref
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from threading import Semaphore
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
 from ingestion import textfiles
+from ingestion.contract import SAMPLED_LINES, JsonSample
 from ingestion.quarantine import BadRow
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 _CHUNK, _READ = 4 << 20, 1 << 20
 _NEWLINE = ord("\n")
+_SAMPLED = 16  # lines of each piece; more of each file's first
 _SCHEMA = pa.schema(
     [
         ("line", pa.string()),
@@ -46,13 +49,14 @@ class LineFeed:
     """The lines of some files, read once; `line` is null where it is no text at all.
 
     `offered` counts newlines in the bytes, before any line is cut out. `unreadable` holds the
-    lines that are null, `problem` what ended the reading early.
+    lines that are null, `problem` what ended the reading early, `sample` some lines of each piece.
     """
 
     def __init__(self, files: Sequence[LocalFile]) -> None:
         self.offered: dict[str, int] = {}
         self.unreadable: dict[tuple[str, int], BadRow] = {}
         self.problem: Exception | None = None
+        self.sample = JsonSample()
         self._files = files
 
     def register(self, connection: duckdb.DuckDBPyConnection) -> str:
@@ -122,6 +126,8 @@ class LineFeed:
             is_text = self._blank_unreadable(name, first, block, offsets)
             buffers[0] = pa.py_buffer(np.packbits(is_text, bitorder="little"))
             lines = pa.Array.from_buffers(pa.string(), count, buffers)
+        most = _SAMPLED if first > 1 else max(_SAMPLED, SAMPLED_LINES // len(self._files))
+        self.sample.add(_objects(lines.slice(0, most)))
         files = pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, np.int8)), [name])
         numbers = pa.array(np.arange(first, first + count, dtype=np.int64))
         return pa.record_batch([lines, files, numbers], schema=_SCHEMA)
@@ -166,6 +172,16 @@ def _memory(size: int, room: Semaphore) -> mmap.mmap:
 def _mark_length(view: memoryview) -> int:
     """The length of the byte order mark that a file may begin with."""
     return len(codecs.BOM_UTF8) if bytes(view[:3]) == codecs.BOM_UTF8 else 0
+
+
+def _objects(lines: pa.Array) -> Iterator[dict[str, Any]]:
+    for line in lines.to_pylist():
+        try:
+            found = json.loads(line or "null")
+        except ValueError:
+            continue
+        if isinstance(found, dict):
+            yield found
 
 
 def _is_text(lines: pa.Array, offsets: np.ndarray) -> bool:

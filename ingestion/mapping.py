@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import duckdb
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from ingestion.entities import ENTITIES, entity_of
+from ingestion.entities import ENTITIES, NEEDED, entity_of
 from ingestion.expressions import (
     Compiled,
     UnknownColumnError,
@@ -130,6 +130,40 @@ def targets(
         return found, kept, None
     place = ("tables", entity, "deleted_when")
     return found, kept, _compiled(config, mapping.deleted_when, columns, where, place)
+
+
+def check_absent(
+    config: SourceConfig,
+    entity: str,
+    mapping: TableMapping,
+    reading: Reading,
+    seen: Collection[str],
+) -> None:
+    """ConfigError where keys that no JSON line has are more than optional values left out.
+
+    That is: what our models need of the entity would be empty throughout; the filter reads a key
+    that no delivery had (`seen`: those that earlier ones had); or a key looks like a misspelt one.
+    """
+    absent = {name.lower() for name in reading.absent}
+    where = next(iter(reading.offered))
+    if not absent or not any(reading.offered.values()):
+        return
+    columns = {name: "VARCHAR" for name in reading.columns if name not in reading.absent}
+    key = next(iter(ENTITIES[entity_of(entity)]))
+    needed = (key, *NEEDED.get(entity_of(entity), ()))
+    spare = [name for name in columns if name not in mapping.source_columns()]
+    texts: dict[tuple[str, ...], str]
+    texts = {("columns", name): text for name, text in mapping.columns.items()}
+    texts |= {("filter",): mapping.filter} if mapping.filter else {}
+    texts |= {("deleted_when",): mapping.deleted_when} if mapping.deleted_when else {}
+    for place, text in texts.items():
+        read = expression_columns(text)
+        missing = [name for name in read if name.lower() in absent]
+        new = [name for name in missing if name.lower() not in seen]
+        is_empty = place[-1] in needed and place[0] == "columns" and missing == read
+        is_misspelt = any(difflib.get_close_matches(name, spare, 1, 0.8) for name in new)
+        if missing and (is_empty or is_misspelt or (new and place == ("filter",))):
+            _compiled(config, text, columns, where, ("tables", entity, *place))
 
 
 def entity_query(

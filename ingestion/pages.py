@@ -1,6 +1,6 @@
 """Pages of JSON to Parquet: DuckDB parses some 200 files at a time, and every page is counted.
 
-A page never becomes Python objects (PITFALLS.md): its bytes go to a file, and the rows offered
+A page does not become Python objects (PITFALLS.md): its bytes go to a file, and the rows offered
 are what the vendor announces (`ingestion.paging`), or are counted in the bytes, by a key or as the
 elements of the array, apart from the reading of their values. A row whose key is missing or whose
 value is not of its type goes to the quarantine.
@@ -8,49 +8,26 @@ value is not of its type goes to the quarantine.
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
-from ingestion.parquet import copy_to_parquet, literal, quote
+from ingestion.contract import JsonSample, Stopped
+from ingestion.parquet import copy_to_parquet, literal
 from ingestion.quarantine import BadRow, write_quarantine
+from ingestion.shapes import Shape, good_rows, rows_query
 from ingestion.spec import Delivery, FetchContext, TableSpec
+from ingestion.vendor_contract import SAMPLED_ROWS, extra_fields, hold
 from khach.errors import BusyError
 
 PAGES_PER_COPY = 200
-
-
-@dataclass(frozen=True)
-class Shape:
-    """How a page of JSON becomes rows of a raw table.
-
-    `item`: the DuckDB type of one element of the array `name`, or of the page itself where `name`
-    is empty, all leaves VARCHAR or JSON.
-    `columns`: column of the table to its expression over `item` (and over `part`, an element of
-    `item.<parts>`, when one item holds several rows; and over `_file`, the page's label).
-    `counted`: a key that each row has once and whose occurrences are the rows offered; None where
-    the vendor announces the rows, or the elements of the array are counted.
-    """
-
-    name: str
-    item: str
-    columns: Mapping[str, str]
-    parts: str | None = None
-    counted: str | None = None
-
-    @property
-    def fields(self) -> str:
-        """The dotted paths that the columns read, comma-separated, with `total_items`."""
-        paths = {"total_items"}
-        for sql in self.columns.values():
-            paths.update(f"{self.name}.{path}" for path in re.findall(r"item\.([a-z_.]+)", sql))
-            found = re.findall(r'part\."?([a-z_]+)', sql)
-            paths.update(f"{self.name}.{self.parts}.{path}" for path in found)
-        return ",".join(sorted(paths))
+# Of so many pages one becomes Python objects, for the schema contract; at first all do.
+PAGES_PER_SAMPLE = 50
 
 
 @dataclass(frozen=True)
@@ -63,7 +40,11 @@ class Page:
 
 
 class TableReader:
-    """Collects the pages of one raw table and writes them as one Parquet file."""
+    """Collects the pages of one raw table and writes them as one Parquet file.
+
+    `stopped` is known when it is closed. Refused rows go to the quarantine when what was read is
+    kept (`settle`), for a table may be stopped, or hold nothing new.
+    """
 
     def __init__(
         self,
@@ -73,7 +54,12 @@ class TableReader:
         shape: Shape,
     ) -> None:
         self.table = table
-        self.deliveries: list[Delivery] = []
+        self.stopped: Stopped | None = None
+        self._deliveries: list[Delivery] = []
+        self._refused: dict[str, list[BadRow]] = {}
+        self._sample = JsonSample()
+        self._columns: str | None = None
+        self._read = 0
         self._context = context
         self._connection = connection
         self._shape = shape
@@ -96,6 +82,9 @@ class TableReader:
         self._context.progress.advance(offered or 0)
         if self._shape.counted:
             offered = _occurrences(self._shape.counted, body)
+        if self._sample.objects < SAMPLED_ROWS or self._read % PAGES_PER_SAMPLE == 0:
+            self._sample.add(self._objects(body))
+        self._read += 1
         file = self._folder / f"{len(self._parts):06d}-{len(self._pages):03d}.json"
         file.write_bytes(body)
         self._pages.append(Page(label, file, offered))
@@ -124,7 +113,24 @@ class TableReader:
                 self._connection, self.table, f"select * from read_parquet([{files}])", target
             )
         shutil.rmtree(self._folder)
+        self._columns, self.stopped = hold(
+            self._context,
+            self.table,
+            self._sample.columns(),
+            read=self._shape.fields,
+            found=extra_fields(self._connection, target),
+        )
         return target
+
+    def settle(self, cursor: str | None) -> list[Delivery]:
+        """What was read, with where the next read starts; its refused rows are quarantined."""
+        for delivery in self._deliveries:
+            name, file = delivery.table_name, delivery.file
+            write_quarantine(
+                self._context.env, self.source, name, file, self._refused.get(file, ())
+            )
+        *others, last = self._deliveries
+        return [*others, replace(last, cursor=cursor, columns=self._columns)]
 
     def _copy(self) -> None:
         """Pages on disk -> one Parquet part, their counts, and the quarantine."""
@@ -136,13 +142,8 @@ class TableReader:
             [[str(page.path) for page in self._pages], [page.label for page in self._pages]],
         )
         rows = self._rows_query()
-        good = ", ".join(
-            f"{typed(quote(name), type_)} as {quote(name)}"
-            for name, type_ in self.table.duckdb_columns().items()
-        )
-        query = f"select {good} from ({rows}) where _problem is null"
         try:
-            copy_to_parquet(self._connection, self.table, query, part)
+            copy_to_parquet(self._connection, self.table, good_rows(self.table, rows), part)
             self._count(part, rows)
         except duckdb.Error:  # its words may hold a customer's data
             raise self._unreadable(f"a page of {self.table.name}") from None
@@ -174,8 +175,16 @@ class TableReader:
                     f"{found + len(here)}: it changed while it was read",
                     fix="run again; nothing of this delivery was landed",
                 )
-            write_quarantine(self._context.env, self.source, self.table.name, label, here)
-            self.deliveries.append(Delivery(self.table.name, label, rows_offered, found, len(here)))
+            if here:
+                self._refused[label] = here
+            counts = Delivery(self.table.name, label, rows_offered, found, len(here))
+            self._deliveries.append(counts)
+
+    def _objects(self, body: bytes) -> list[dict[str, Any]]:
+        try:
+            return self._shape.objects(json.loads(body))
+        except ValueError:
+            return []  # what it is will be said when it is read
 
     def _offered(self) -> dict[str, int]:
         """The rows of each page on disk: as announced, else the elements of its array."""
@@ -198,52 +207,16 @@ class TableReader:
         )
 
     def _rows_query(self) -> str:
-        shape = self._shape
         files = ", ".join(literal(page.path) for page in self._pages)
         # A page that is an array itself is one value of that type, not records.
-        name, is_record = (shape.name, "true") if shape.name else ("items", "false")
+        name, is_record = (self._shape.name, "true") if self._shape.name else ("items", "false")
         items = (
-            f"select label as _file, generate_subscripts({name}, 1) as _item, "
-            f"unnest({name}) as item from read_json([{files}], format='unstructured', "
-            f"records={is_record}, columns={{{name}: '{shape.item}[]'}}, "
+            f"select label as _file, generate_subscripts({name}, 1) as _row, "
+            f"unnest({name}) as raw from read_json([{files}], format='unstructured', "
+            f"records={is_record}, columns={{{name}: 'JSON[]'}}, "
             "maximum_object_size=100000000, filename=true) join pages on path = filename"
         )
-        if shape.parts:
-            items = (
-                f"select _file, _item, item, generate_subscripts(item.{shape.parts}, 1) as _part, "
-                f"unnest(item.{shape.parts}) as part from ({items})"
-            )
-        # Numbering the parts of all items takes a window; an item alone has its number.
-        number = (
-            "row_number() over (partition by _file order by _item, _part)"
-            if shape.parts
-            else "_item"
-        )
-        original = "part" if shape.parts else "item"
-        texts = ", ".join(f"{sql} as {quote(name)}" for name, sql in shape.columns.items())
-        return (
-            f"select *, {self._problem()} as _problem from (select _file, {number} as _row, "
-            f"{texts}, cast(to_json({original}) as varchar) as _original from ({items}))"
-        )
-
-    def _problem(self) -> str:
-        """SQL: why a row cannot land, or NULL; its values are still text here."""
-        key, *_ = self.table.columns
-        checks = [f"when coalesce({quote(key)}, '') = '' then '{key} is missing'"]
-        for name, type_ in self.table.duckdb_columns().items():
-            if type_ != "VARCHAR" and name != "_row":
-                checks.append(
-                    f"when {quote(name)} is not null and {typed(quote(name), type_)} is null "
-                    f"then '{name} is not of type {type_.lower()}'"
-                )
-        return f"case {' '.join(checks)} end"
-
-
-def typed(text: str, type_: str) -> str:
-    """SQL: a text as `type_`, NULL when it is not one; a time's offset is applied, then dropped."""
-    if type_ == "TIMESTAMP":
-        return f"cast(try_cast({text} as timestamptz) as timestamp)"
-    return f"try_cast({text} as {type_})"
+        return rows_query(self.table, self._shape, items)
 
 
 def _occurrences(key: str, body: bytes) -> int:

@@ -63,6 +63,8 @@ class Reading:
     reasons: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     # What the original of a row is (`ingestion.quarantine.Columns`).
     original: Literal["csv", "json", "line"] = "json"
+    # Columns that no row of a delivery of JSON lines has: keys may be left out there.
+    absent: frozenset[str] = frozenset()
 
     def original_columns(self, file: str) -> Columns:
         """What is needed to read the original of a file's row again."""

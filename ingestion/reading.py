@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,10 @@ from typing import Any
 import duckdb
 
 from ingestion import lake, verdicts
-from ingestion.pages import Shape, TableReader
+from ingestion.contract import Stopped
+from ingestion.pages import TableReader
 from ingestion.parquet import copy_to_parquet, literal
+from ingestion.shapes import Shape
 from ingestion.spec import Delivery, Extract, FetchContext, TableSpec
 
 # A change may become visible later than its own time says.
@@ -37,6 +38,7 @@ class Reading:
         self.context = context
         self.connection = connection
         self.files: dict[str, Path] = {}
+        self.stopped: dict[str, Stopped] = {}
         self._tables = tables
         self._shapes = shapes
         self._deliveries: list[Delivery] = []
@@ -52,11 +54,13 @@ class Reading:
 
     def extract(self) -> Extract | None:
         """Everything kept, or None."""
-        return Extract(self.files, self._deliveries) if self.files else None
+        if not self.files and not self.stopped:
+            return None
+        return Extract(self.files, self._deliveries, stopped=list(self.stopped.values()))
 
     def reader(self, table: str) -> TableReader:
         """A reader of pages for one table."""
-        self.context.progress.step(f"{self.context.config.name}: {table}")
+        self.context.progress.step(f"{self.context.config.name}: {table}", unit="rows")
         return TableReader(self.context, self.connection, self._tables[table], self._shapes[table])
 
     def cursor(self, table: str) -> dict[str, Any]:
@@ -87,10 +91,13 @@ class Reading:
             self.keep(reader, file, digest)
 
     def keep(self, reader: TableReader, file: Path, cursor: dict[str, Any]) -> None:
-        """Hand a table to the lake; a backfill leaves no cursor."""
-        *others, last = reader.deliveries
-        text = None if self._days else json.dumps(cursor, sort_keys=True)
-        self._deliveries += [*others, replace(last, cursor=text)]
+        """Hand a table to the lake, unless it is stopped; a backfill leaves no cursor."""
+        if reader.stopped:
+            self.stopped[reader.table.name] = reader.stopped
+            return
+        self._deliveries += reader.settle(
+            None if self._days else json.dumps(cursor, sort_keys=True)
+        )
         self.files[reader.table.name] = file
 
     def last_cursor(self, table: str) -> dict[str, Any]:
@@ -102,8 +109,10 @@ class Reading:
     def add_rows(self, table: str, label: str, query: str, cursor: dict[str, Any]) -> None:
         """Add rows that no page brought, such as tombstones, to what is kept of a table.
 
-        `query` yields some of the table's columns; the others are null.
+        `query` yields some of the table's columns; the others are null. A stopped table gets none.
         """
+        if table in self.stopped:
+            return
         columns = self._tables[table].duckdb_columns()
         empty = ", ".join(f"cast(null as {type_}) as {name}" for name, type_ in columns.items())
         rows = (
@@ -149,8 +158,13 @@ class Reading:
 
 
 def content_digest(connection: duckdb.DuckDBPyConnection, table: TableSpec, rows: str) -> str:
-    """Recognises the same distinct rows in any order, wherever in the pages they stood."""
+    """Recognises the same distinct rows in any order, wherever in the pages they stood.
+
+    Of the fields that no column reads their names count: that one is new must land, and many of
+    their values change without an end (a list's statistics).
+    """
     columns = [name for name in table.columns if not name.startswith("_")]
+    columns += ["json_keys(_extra)"] if "_extra" in table.columns else []
     text = " || '|' || ".join(f"coalesce(cast(to_json({c}) as varchar), '')" for c in columns)
     found = connection.execute(
         "select count(*) || ':' || coalesce(bit_xor(mark), 0) from "

@@ -7,19 +7,15 @@ or neither. Rows whose load is rejected are in the quarantine again (docs/adr/00
 
 from __future__ import annotations
 
-import csv
-import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ingestion import lake, textfiles, verdicts
+from ingestion import lake, verdicts
 from ingestion.config import find_source
-from ingestion.delivered import LocalFile
-from ingestion.landing import Landed
-from ingestion.parquet import copy_to_parquet, duckdb_session, literal, quote
+from ingestion.landing import landed_counts
+from ingestion.parquet import duckdb_session
 from ingestion.quarantine import (
     QuarantinedRow,
     read_quarantine,
@@ -28,16 +24,13 @@ from ingestion.quarantine import (
 from ingestion.registry import source_spec
 from ingestion.run import LandedLoad, landed, opened
 from ingestion.spec import CheckedItem, Delivery, Extract, FetchContext, Seen, TableSpec
-from khach.errors import KhachError
 from khach.progress import Reporter, Silent
 
 if TYPE_CHECKING:
-    import duckdb
-
+    from ingestion.spec import RowReplay
     from khach.environment import Environment
 
 Key = tuple[str, str, int, bytes]
-RowReader = Callable[[FetchContext, str, LocalFile, Path], Landed]
 
 
 @dataclass(frozen=True)
@@ -66,8 +59,7 @@ class Replay:
 def replay(env: Environment, source: str, *, progress: Reporter | None = None) -> Replay:
     """Read the quarantined rows of a source again and land those that pass now.
 
-    Raises KhachError when the source's kind cannot read single rows again, ConfigError when the
-    rows lack a column that the mapping reads.
+    Raises ConfigError when the rows lack a column that the mapping reads.
     """
     config = find_source(env, source)
     spec = source_spec(config.kind)
@@ -77,11 +69,6 @@ def replay(env: Environment, source: str, *, progress: Reporter | None = None) -
         withheld = len(read_quarantine(env, source)) - len(rows)
         if not rows:
             return Replay(source, None, (), withheld)
-        if spec.replay is None:
-            raise KhachError(
-                f"source {source}: rows of kind {config.kind} cannot be read again one by one",
-                fix="khach run --from DATE --to DATE reads their days again",
-            )
         context = FetchContext(env, config, Seen(), staging, progress or Silent())
         tables = spec.tables(config)
         results = {
@@ -187,144 +174,34 @@ class _Table:
         context: FetchContext,
         table: TableSpec,
         rows: Sequence[QuarantinedRow],
-        reader: RowReader,
+        reader: RowReplay,
     ) -> None:
         self.rows = rows
-        self._reader = reader
         self.passed: list[QuarantinedRow] = []
         self.kept: list[QuarantinedRow] = []
         self.path = context.staging / f"{table.name}.parquet"
         self._context = context
         self._table = table
+        self._reader = reader
         self._filtered: Mapping[str, int] = {}
 
     def read(self) -> None:
         """Sort the rows into passed and kept; the passed ones are in `path`."""
-        groups: dict[str, list[QuarantinedRow]] = {}
-        for row in self.rows:
-            groups.setdefault(json.dumps(row.columns), []).append(row)
         name = self._context.config.name
         self._context.progress.step(f"{name}: {self._table.name} from the quarantine")
-        parts = [self._read(number, group) for number, group in enumerate(groups.values())]
-        query = f"select * from read_parquet([{', '.join(literal(part) for part in parts)}])"
-        with duckdb_session(self._context.staging) as connection:
-            copy_to_parquet(connection, self._table, query, self.path)
-            if "_is_kept" in self._table.columns:
-                self._filtered = dict(
-                    connection.execute(
-                        f"select _file, count(*) from read_parquet({literal(self.path)}) "
-                        "where not _is_kept group by _file"
-                    ).fetchall()
-                )
-
-    def deliveries(self) -> list[Delivery]:
-        """The rows move from the quarantine into the lake; none is offered a second time."""
-        files: dict[str, int] = {}
-        for row in self.passed:
-            files[row.file] = files.get(row.file, 0) + 1
-        return [
-            Delivery(self._table.name, file, 0, count, -count, self._filtered.get(file, 0))
-            for file, count in files.items()
-        ]
-
-    def _read(self, number: int, rows: list[QuarantinedRow]) -> Path:
-        """One group of rows of the same form, through the source's own reader."""
-        staging = self._context.staging
-        readable = staging / f"readable-{self._table.name}-{number}"
-        part = staging / f"part-{self._table.name}-{number}.parquet"
-        file, offered = _as_file(self._context, rows, readable)
-        result = self._reader(self._context, self._table.name, file, part)
-        refused = {bad.line: bad.reason for bad in result.refused.get(file.name, ())}
-        reasons = {id(row): refused.get(line) for line, row in enumerate(offered, start=1)}
-        for row in rows:
-            reason = reasons.get(id(row), row.bad.reason)
+        reasons = self._reader(self._context, self._table, self.rows, self.path)
+        for row, reason in zip(self.rows, reasons, strict=True):
             if reason is None:
                 self.passed.append(row)
             else:
                 self.kept.append(replace(row, bad=replace(row.bad, reason=reason)))
-        return self._renumbered(part, offered)
-
-    def _renumbered(self, part: Path, offered: Sequence[QuarantinedRow]) -> Path:
-        """The rows with the file and row that they were delivered with."""
-        target = part.with_suffix(".rows.parquet")
         with duckdb_session(self._context.staging) as connection:
-            connection.execute(
-                "create temp table delivered as select unnest(?) as file, unnest(?) as line",
-                [[row.file for row in offered], [row.bad.line for row in offered]],
-            )
-            copy_to_parquet(
-                connection,
-                self._table,
-                "select landed.* replace (delivered.file as _file, delivered.line as _row) "
-                f"from read_parquet({literal(part)}) as landed "
-                "join delivered on landed._row = delivered.rowid + 1",
-                target,
-            )
-        return target
+            _, self._filtered = landed_counts(connection, self._table, self.path)
 
-
-def _as_file(
-    context: FetchContext, rows: Sequence[QuarantinedRow], path: Path
-) -> tuple[LocalFile, list[QuarantinedRow]]:
-    """The rows as a delivered file of their own, and those that could be put into it, in order."""
-    columns = rows[0].columns
-    name = f"the quarantine of {rows[0].file}"
-    if columns is None:
-        target = path.with_suffix(".ndjson")
-        with target.open("wb") as out:
-            out.writelines(row.bad.original + b"\n" for row in rows)
-        return LocalFile(f"{name}.ndjson", target, ""), list(rows)
-    if isinstance(columns, Mapping):
-        target = path.with_suffix(".parquet")
-        with duckdb_session(context.staging) as connection:
-            taken = _write_typed(connection, columns, rows, target)
-        return LocalFile(f"{name}.parquet", target, ""), taken
-    target = path.with_suffix(".csv")
-    mapping = context.config.tables[rows[0].table]
-    taken = _write_csv(columns, rows, mapping.delimiter, target)
-    return LocalFile(f"{name}.csv", target, ""), taken
-
-
-def _write_csv(
-    header: Sequence[str], rows: Sequence[QuarantinedRow], delimiter: str, path: Path
-) -> list[QuarantinedRow]:
-    """Only what is one record of the header's width; the others would spoil their neighbours."""
-    taken = []
-    with path.open("w", encoding="utf-8", newline="") as out:
-        writer = csv.writer(out, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
-        writer.writerow(header)
-        for row in rows:
-            fields = textfiles.csv_fields(row.bad.original, delimiter)
-            if fields is not None and len(fields) == len(header):
-                writer.writerow(fields)
-                taken.append(row)
-    return taken
-
-
-def _write_typed(
-    connection: duckdb.DuckDBPyConnection,
-    types: Mapping[str, str],
-    rows: Sequence[QuarantinedRow],
-    path: Path,
-) -> list[QuarantinedRow]:
-    """Only rows whose values their declared types can hold: nothing may become NULL on the way."""
-    connection.execute(
-        "create temp table originals as select unnest(?) as number, unnest(?) as original",
-        [list(range(len(rows))), [row.bad.original.decode() for row in rows]],
-    )
-    fields, lost = [], ["false"]
-    for name, type_ in types.items():
-        text = f"json_extract_string(original, {literal(_json_path(name))})"
-        is_nested = type_.startswith(("STRUCT", "MAP")) or type_.endswith("]")
-        value = f"json_extract(original, {literal(_json_path(name))})" if is_nested else text
-        fields.append(f"try_cast({value} as {type_}) as {quote(name)}")
-        lost.append(f"({text} is not null and try_cast({value} as {type_}) is null)")
-    good = f"from originals where not ({' or '.join(lost)}) order by number"
-    connection.execute(
-        f"copy (select {', '.join(fields)} {good}) to {literal(path)} (format parquet)"
-    )
-    return [rows[number] for (number,) in connection.execute(f"select number {good}").fetchall()]
-
-
-def _json_path(name: str) -> str:
-    return '$."' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    def deliveries(self) -> list[Delivery]:
+        """The rows move from the quarantine into the lake; none is offered a second time."""
+        files = Counter(row.file for row in self.passed)
+        return [
+            Delivery(self._table.name, file, 0, count, -count, self._filtered.get(file, 0))
+            for file, count in files.items()
+        ]

@@ -23,8 +23,6 @@ from khach.errors import ConfigError
 
 if TYPE_CHECKING:
     from ingestion.contract import Contract, Stopped
-    from ingestion.delivered import LocalFile
-    from ingestion.landing import Landed
     from ingestion.quarantine import QuarantinedRow
     from khach.environment import Environment
     from khach.progress import Reporter
@@ -156,6 +154,13 @@ class SourceConfig(BaseModel):
             return ConfigError(message, key=".".join(location), fix=fix)
         return self._yaml.error(message, location, fix=fix)
 
+    def accepting(self, table: str) -> tuple[tuple[str, ...], str]:
+        """Where in this source a table's new type is accepted, and how (`ingestion.contract`)."""
+        return ("tables", table, "columns"), (
+            "have it delivered as before, or say in the table's mapping how the new type is read: "
+            "a changed mapping accepts it"
+        )
+
     def check(self) -> None:
         """ConfigError for what the types alone cannot say; called once the place is known."""
 
@@ -212,6 +217,10 @@ class CheckedItem:
     is_ok: bool = True
 
 
+# Quarantined rows of a table to why each stays (None: it passes); those that pass are in the file.
+RowReplay = Callable[[FetchContext, TableSpec, Sequence["QuarantinedRow"], Path], list[str | None]]
+
+
 @dataclass(frozen=True)
 class SourceSpec:
     """One kind of source.
@@ -219,8 +228,7 @@ class SourceSpec:
     `tables(config)` declares every raw table, all of which exist after the first load.
     `fetch(context)` returns what is new, or None when nothing is (then dlt is not started).
     `check(env, config)` reaches the source without loading anything.
-    `replay(context, table, file, path)` writes the good rows of a file of quarantined ones to
-    `path` as `fetch` would; None: the kind has no way to do that.
+    `replay(context, table, rows, path)` reads quarantined rows again (`ingestion.replay_rows`).
     `can_backfill`: `fetch` honours `FetchContext.backfill`; otherwise --from/--to is refused.
     Errors: ConfigError (wrong password, absent file or variable), BusyError (unreachable),
     KhachError (anything else).
@@ -231,8 +239,8 @@ class SourceSpec:
     tables: Callable[[Any], list[TableSpec]]
     fetch: Callable[[FetchContext], Extract | None]
     check: Callable[[Environment, Any], list[CheckedItem]]
+    replay: RowReplay
     can_backfill: bool = False
-    replay: Callable[[FetchContext, str, LocalFile, Path], Landed] | None = None
 
 
 def secret(name: str, *, source: str) -> str:

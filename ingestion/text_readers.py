@@ -78,12 +78,23 @@ def read_csv_files(
 
 
 def read_ndjson_files(
-    connection: duckdb.DuckDBPyConnection, files: list[LocalFile], staging: Path, *, scrub_all: bool
+    connection: duckdb.DuckDBPyConnection,
+    files: list[LocalFile],
+    staging: Path,
+    *,
+    scrub_all: bool,
+    wanted: Sequence[str] = (),
 ) -> Reading:
-    """NDJSON: top-level keys as text columns (nested values as JSON text); one line, one row."""
+    """NDJSON: top-level keys as text columns (nested values as JSON text); one line, one row.
+
+    A `wanted` key that no line has is a column of nulls, and named in `absent`.
+    """
     parts, offered, reasons = line_parts(files, staging, scrub_all=scrub_all)
     by_name = {part.file.name: part for part in parts}
     keys = _json_keys(connection, parts)
+    lowered = {key.lower() for key in keys}
+    absent = [name for name in wanted if name.lower() not in lowered]
+    keys += absent
     structure = literal(json.dumps(dict.fromkeys(keys, "VARCHAR")))
     columns = dict.fromkeys(keys, "VARCHAR")
 
@@ -106,6 +117,7 @@ def read_ndjson_files(
         originals=original_lines(files),
         reasons=reasons,
         original="line",
+        absent=frozenset(absent),
     )
 
 

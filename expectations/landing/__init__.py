@@ -14,6 +14,7 @@ from expectations.landing import (
     entities,
     mailchimp,
     segment,
+    shopify,
     square,
     web_events,
     woocommerce,
@@ -28,6 +29,7 @@ STAGE = "landing"
 SUITES: tuple[Suite, ...] = (
     *woocommerce.SUITES,
     *square.SUITES,
+    *shopify.SUITES,
     *entities.SUITES,
     *segment.SUITES,
     *web_events.SUITES,

@@ -1,57 +1,27 @@
-"""Square's tables, in the vendor's words. A load holds changed rows only: no mix is judged."""
+"""Square's tables, in the vendor's words."""
 
-from expectations.rules import in_future, malformed_email, missing
-from expectations.suite import Suite
+from expectations.landing.vendor import vendor_table
+from expectations.rules import malformed_email
 
-LOCATIONS = Suite(table="locations", key="id", marker="timezone", rules=(missing("id"),))
-ORDERS = Suite(
-    table="orders",
-    key="id",
-    marker="net_amount_due_amount",
-    rules=(
-        missing("id"),
-        missing("location_id"),
-        missing("state"),
-        missing("created_at"),
-        in_future("created_at"),
-        in_future("updated_at"),
+SUITES = (
+    vendor_table("locations", marker="timezone"),
+    vendor_table(
+        "orders",
+        marker="net_amount_due_amount",
+        needs="location_id state created_at",
+        past="created_at updated_at",
+        newest="updated_at",
     ),
-    newest="updated_at",
-)
-PAYMENTS = Suite(
-    table="payments",
-    key="id",
-    marker="source_type",
-    rules=(
-        missing("id"),
-        missing("total_amount"),
-        missing("total_currency"),
-        in_future("created_at"),
+    vendor_table(
+        "payments", marker="source_type", needs="total_amount total_currency", past="created_at"
     ),
-)
-REFUNDS = Suite(
-    table="refunds",
-    key="id",
-    marker="amount_amount",
-    rules=(missing("id"), missing("amount_amount"), in_future("created_at")),
-)
-CUSTOMERS = Suite(
-    table="customers",
-    key="id",
-    marker="reference_id",
-    rules=(
-        missing("id"),
-        in_future("updated_at"),
+    vendor_table("refunds", marker="amount_amount", needs="amount_amount", past="created_at"),
+    vendor_table(
+        "customers",
         malformed_email("email_address", at_most=0.5, severity="error"),
+        marker="reference_id",
+        past="updated_at",
     ),
+    vendor_table("catalog", marker="item_data", needs="type"),
+    vendor_table("loyalty_accounts", marker="program_id", past="enrolled_at"),
 )
-CATALOG = Suite(
-    table="catalog", key="id", marker="item_data", rules=(missing("id"), missing("type"))
-)
-LOYALTY_ACCOUNTS = Suite(
-    table="loyalty_accounts",
-    key="id",
-    marker="program_id",
-    rules=(missing("id"), in_future("enrolled_at")),
-)
-SUITES = (LOCATIONS, ORDERS, PAYMENTS, REFUNDS, CUSTOMERS, CATALOG, LOYALTY_ACCOUNTS)

@@ -1,47 +1,25 @@
-"""WooCommerce's tables, in the vendor's words. A load holds changed rows only: no mix is judged."""
+"""WooCommerce's tables, in the vendor's words."""
 
-from expectations.rules import in_future, malformed_email, missing, share
-from expectations.suite import Suite
+from expectations.landing.vendor import vendor_table
+from expectations.rules import malformed_email, share
 
-ORDERS = Suite(
-    table="orders",
-    key="id",
-    marker="date_created_gmt",
-    rules=(
-        missing("id"),
-        missing("status"),
-        missing("currency"),
-        missing("date_created_gmt"),
-        in_future("date_created_gmt"),
-        in_future("date_modified_gmt"),
+SUITES = (
+    vendor_table(
+        "orders",
         share("total_negative", "total < 0", at_most=0.01),
+        marker="date_created_gmt",
+        needs="status currency date_created_gmt",
+        past="date_created_gmt date_modified_gmt",
+        newest="date_modified_gmt",
     ),
-    newest="date_modified_gmt",
-)
-ORDER_REFUNDS = Suite(
-    table="order_refunds",
-    key="id",
-    rules=(
-        missing("id"),
-        missing("order_id"),
-        missing("amount"),
-        in_future("date_created_gmt"),
-    ),
-)
-CUSTOMERS = Suite(
-    table="customers",
-    key="id",
-    marker="is_paying_customer",
-    rules=(
-        missing("id"),
-        in_future("date_created_gmt"),
+    vendor_table("order_refunds", needs="order_id amount", past="date_created_gmt"),
+    vendor_table(
+        "customers",
         malformed_email("email", at_most=0.5, severity="error"),
+        marker="is_paying_customer",
+        past="date_created_gmt",
+    ),
+    vendor_table(
+        "products", share("price_negative", "price < 0", at_most=0.01), marker="regular_price"
     ),
 )
-PRODUCTS = Suite(
-    table="products",
-    key="id",
-    marker="regular_price",
-    rules=(missing("id"), share("price_negative", "price < 0", at_most=0.01)),
-)
-SUITES = (ORDERS, ORDER_REFUNDS, CUSTOMERS, PRODUCTS)

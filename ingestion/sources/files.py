@@ -8,7 +8,6 @@ committed load is not offered again. Run alone: `khach run --select ingest`.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -21,13 +20,14 @@ from ingestion.entities import entity_table
 from ingestion.file_contract import hold
 from ingestion.file_days import files_of_days
 from ingestion.landing import Landed, UnreadableError, count_mismatch, land, write_deliveries
-from ingestion.mapping import TableMapping, check_tables, entity_query, targets
+from ingestion.mapping import TableMapping, check_absent, check_tables, entity_query, targets
 from ingestion.parquet import duckdb_session
 from ingestion.readers import (
     Reading,
     format_of,
     read_parquet_files,
 )
+from ingestion.replay_rows import through_files
 from ingestion.spec import (
     CheckedItem,
     Delivery,
@@ -102,10 +102,6 @@ def fetch(context: FetchContext) -> Extract | None:
 def replay(context: FetchContext, table: str, file: LocalFile, path: Path) -> Landed:
     """The good rows of a file of quarantined ones."""
     mapping = context.config.tables[table]
-    if format_of(file.name) == "ndjson":
-        # A key that none of these few lines has is no missing column: one more line has them all.
-        with file.path.open("a", encoding="utf-8") as out:
-            out.write(json.dumps(dict.fromkeys(mapping.source_columns())) + "\n")
     return _land_entity(context, table, mapping, [file], path, is_held=False)[0]
 
 
@@ -128,7 +124,10 @@ def check(_env: Environment, config: FilesConfig) -> list[CheckedItem]:
                 reading = _reading(connection, mapping, [file], Path(scratch), scrub_all=False)
                 _check_columns(config, entity, mapping, reading)
             rows = reading.offered[newest.name]
-            items.append(CheckedItem(config.name, item, f"{len(found)} files, newest {rows} rows"))
+            what = f"{len(found)} files, newest {rows} rows"
+            if reading.absent:
+                what += f", none with {', '.join(sorted(reading.absent))}"
+            items.append(CheckedItem(config.name, item, what))
         else:
             items.append(CheckedItem(config.name, item, f"{len(found)} files"))
     return items
@@ -152,6 +151,8 @@ def _land_entity(
             _check_columns(config, entity, mapping, reading)
             columns = None
             if is_held:
+                contract = context.seen.contracts.get(entity)
+                check_absent(config, entity, mapping, reading, contract.types if contract else ())
                 columns = hold(context, connection, entity, reading, new)
             try:
                 typed = entity_query(connection, config, entity, mapping, reading)
@@ -183,7 +184,8 @@ def _reading(
     if "xlsx" in formats:
         return read_xlsx_files(connection, files)
     if "ndjson" in formats:
-        return read_ndjson_files(connection, files, staging, scrub_all=scrub_all)
+        wanted = mapping.source_columns()
+        return read_ndjson_files(connection, files, staging, scrub_all=scrub_all, wanted=wanted)
     return read_csv_files(files, staging, delimiter=mapping.delimiter, scrub_all=scrub_all)
 
 
@@ -194,4 +196,6 @@ def _check_columns(config: FilesConfig, entity: str, mapping: FileTable, reading
             targets(config, entity, mapping, dict.fromkeys(columns, "VARCHAR"), name)
 
 
-SPEC = SourceSpec("files", FilesConfig, tables, fetch, check, can_backfill=True, replay=replay)
+SPEC = SourceSpec(
+    "files", FilesConfig, tables, fetch, check, through_files(replay), can_backfill=True
+)

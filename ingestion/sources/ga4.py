@@ -7,16 +7,18 @@ tells events apart, so that a day exported again (Google restates it for three d
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from ingestion.event_files import EventFilesConfig, event_source, json_lines, words
+from ingestion.contract import JsonColumn
+from ingestion.event_files import EXTRA, EventFilesConfig, event_source, json_lines, words
 from ingestion.landing import land
 from ingestion.line_landing import land_lines
 from ingestion.parquet import bounded_session, quote
 from ingestion.projection import Target, typed_query
-from ingestion.readers import format_of, read_parquet_files
+from ingestion.readers import columns_without_values, format_of, read_parquet_files
 from ingestion.spec import TableSpec
+from ingestion.unread_fields import Unread
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +49,7 @@ EVENTS = TableSpec(
         "occurred_at": "t",
         **dict.fromkeys(_TEXT, "v"),
         **dict.fromkeys(_NESTED, "j"),
+        "_extra": "j",
         "_file": "v",
         "_row": "i",
     },
@@ -59,11 +62,13 @@ class Ga4Config(EventFilesConfig):
     kind: Literal["ga4"]
 
 
-def _land(context: FetchContext, files: list[LocalFile], path: Path) -> tuple[Landed, Reading]:
+def _land(
+    context: FetchContext, files: list[LocalFile], path: Path, unread: Unread
+) -> tuple[Landed, Reading, Mapping[str, JsonColumn]]:
     formats = {format_of(file.name) for file in files}
     if formats == {"ndjson"}:
         structure = dict.fromkeys(_TEXT, "VARCHAR") | dict.fromkeys(_NESTED, "JSON")
-        shape, targets = json_lines(structure), _targets(structure)
+        shape, targets = json_lines(structure, unread), [*_targets(structure), EXTRA]
         return land_lines(context, EVENTS, files, shape=shape, targets=targets, path=path)
     if formats != {"parquet"}:
         raise context.config.problem(
@@ -73,7 +78,13 @@ def _land(context: FetchContext, files: list[LocalFile], path: Path) -> tuple[La
         )
     with bounded_session(context.staging) as connection:
         reading = read_parquet_files(connection, files)
-        targets = _targets(reading.columns)
+        targets = [*_targets(reading.columns), _unread_columns(reading.columns)]
+        empty = columns_without_values(connection, files)
+        types = {
+            name: JsonColumn(type_, None)
+            for name, type_ in reading.columns.items()
+            if name not in empty
+        }
 
         def typed(names: Sequence[str], landed: Path | None) -> str:
             return typed_query(
@@ -86,7 +97,15 @@ def _land(context: FetchContext, files: list[LocalFile], path: Path) -> tuple[La
                 time_zone="UTC",
             )
 
-        return land(connection, EVENTS, reading, typed, path), reading
+        return land(connection, EVENTS, reading, typed, path), reading, types
+
+
+def _unread_columns(columns: Collection[str]) -> Target:
+    """What no column reads of a Parquet export."""
+    names = [name for name in columns if name not in (*_TEXT, *_NESTED)]
+    members = ", ".join(f"{quote(name)} := {quote(name)}" for name in names)
+    sql = f"cast(to_json(struct_pack({members})) as varchar)" if names else "null"
+    return Target("_extra", "j", sql)
 
 
 def _targets(columns: Collection[str]) -> list[Target]:
@@ -110,4 +129,4 @@ def _targets(columns: Collection[str]) -> list[Target]:
     ]
 
 
-SPEC = event_source("ga4", Ga4Config, EVENTS, _land)
+SPEC = event_source("ga4", Ga4Config, EVENTS, _land, Unread((*_TEXT, *_NESTED)))

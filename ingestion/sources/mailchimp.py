@@ -25,29 +25,31 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from ingestion.parquet import duckdb_session
+from ingestion.replay_rows import through_shapes
 from ingestion.rest import Api
+from ingestion.sources import mailchimp_details, mailchimp_shops
 from ingestion.sources.mailchimp_details import DEFAULT, Detail, read_details
 from ingestion.sources.mailchimp_details import TABLES as DETAILS
 from ingestion.sources.mailchimp_reading import PAGE_ITEMS, AccountReading
 from ingestion.sources.mailchimp_shops import TABLES as SHOPS
 from ingestion.sources.mailchimp_shops import read_shops
-from ingestion.sources.mailchimp_tables import TABLES
+from ingestion.sources.mailchimp_tables import SHAPES, TABLES
 from ingestion.spec import (
     CheckedItem,
     EnvironmentName,
     Extract,
     FetchContext,
-    SourceConfig,
     SourceSpec,
     TableSpec,
     secret,
 )
+from ingestion.vendor_contract import VendorConfig
 
 if TYPE_CHECKING:
     from khach.environment import Environment
 
 
-class MailchimpConfig(SourceConfig):
+class MailchimpConfig(VendorConfig):
     """A Mailchimp account in sources.yml."""
 
     kind: Literal["mailchimp"]
@@ -115,4 +117,14 @@ def _connect(env: Environment, config: MailchimpConfig) -> Api:
     return Api(config.name, url or secret(config.api_url, source=config.name), config.api_key, key)
 
 
-SPEC = SourceSpec("mailchimp", MailchimpConfig, tables, fetch, check, can_backfill=True)
+SPEC = SourceSpec(
+    "mailchimp",
+    MailchimpConfig,
+    tables,
+    fetch,
+    check,
+    through_shapes(
+        TABLES | DETAILS | SHOPS, SHAPES | mailchimp_details.SHAPES | mailchimp_shops.SHAPES
+    ),
+    can_backfill=True,
+)

@@ -19,9 +19,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ingestion.pages import Shape
 from ingestion.parquet import literal
 from ingestion.rest import NotFoundError
+from ingestion.shapes import Shape
+from ingestion.sources.mailchimp_tables import texts
 from ingestion.spec import TableSpec
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ FEEDS_PER_PAGE = 200
 _CLICKS = ("clicks_total", "last_click")
 _OPENS = ("opens_total", "last_open")
 
-_PLACE = {"_file": "v", "_row": "i"}
+_PLACE = {"_extra": "j", "_file": "v", "_row": "i"}
 TABLES = {
     name: TableSpec(name, columns | _PLACE)
     for name, columns in {
@@ -78,42 +79,37 @@ _RECIPIENT = {"campaign_id": "item.campaign_id", "member_id": "item.email_id",
 SHAPES = {
     "merge_fields": Shape(
         "merge_fields",
-        "STRUCT(list_id VARCHAR, merge_id VARCHAR, tag VARCHAR, name VARCHAR, \"type\" VARCHAR, "
-        "required VARCHAR, default_value VARCHAR)",
-        {name: f"item.{name}" for name in list(TABLES["merge_fields"].columns)[:-2]},
+        texts("list_id merge_id tag name type required default_value"),
+        {name: f"item.{name}" for name in list(TABLES["merge_fields"].columns)[:-3]},
     ),
     "segments": Shape(
         "segments",
-        "STRUCT(id VARCHAR, list_id VARCHAR, name VARCHAR, \"type\" VARCHAR, "
-        "member_count VARCHAR, created_at VARCHAR, updated_at VARCHAR, options JSON)",
+        texts("id list_id name type member_count created_at updated_at", options="JSON"),
         {"segment_id": "item.id"}
-        | {name: f"item.{name}" for name in list(TABLES["segments"].columns)[1:-2]}
+        | {name: f"item.{name}" for name in list(TABLES["segments"].columns)[1:-3]}
         | {name: f"nullif(item.{name}, '')" for name in ("created_at", "updated_at")},
     ),
     "segment_members": Shape(
         "members",
-        "STRUCT(list_id VARCHAR, id VARCHAR, email_address VARCHAR, status VARCHAR)",
+        texts("list_id id email_address status"),
         {"segment_id": "split_part(_file, '/', 4)", "list_id": "item.list_id",
          "member_id": "item.id", "email_address": "item.email_address", "status": "item.status"},
     ),
     "click_details": Shape(
         "urls_clicked",
-        "STRUCT(campaign_id VARCHAR, id VARCHAR, url VARCHAR, total_clicks VARCHAR, "
-        "unique_clicks VARCHAR, last_click VARCHAR)",
+        texts("campaign_id id url total_clicks unique_clicks last_click"),
         {"campaign_id": "item.campaign_id", "link_id": "item.id", "url": "item.url",
          "total_clicks": "item.total_clicks", "unique_clicks": "item.unique_clicks",
          "last_click": "nullif(item.last_click, '')"},
     ),
     "click_members": Shape(
         "members",
-        "STRUCT(campaign_id VARCHAR, url_id VARCHAR, email_id VARCHAR, email_address VARCHAR, "
-        "clicks VARCHAR)",
+        texts("campaign_id url_id email_id email_address clicks"),
         _RECIPIENT | {"link_id": "item.url_id", "clicks": "item.clicks"},
     ),
     "open_details": Shape(
         "members",
-        "STRUCT(campaign_id VARCHAR, email_id VARCHAR, email_address VARCHAR, "
-        "opens STRUCT(\"timestamp\" VARCHAR)[])",
+        texts("campaign_id email_id email_address", opens=[texts("timestamp")]),
         _RECIPIENT | {"occurred_at": 'part."timestamp"'},
         parts="opens",
         counted="timestamp",
@@ -121,11 +117,11 @@ SHAPES = {
     # The contract leaves the keys of a feed's items open: the whole item is kept.
     "member_activity": Shape(
         "",
-        "STRUCT(email_id VARCHAR, list_id VARCHAR, activity JSON[])",
+        texts("email_id list_id",
+              activity=[texts("activity_type created_at_timestamp campaign_id")]),
         {"member_id": "item.email_id", "list_id": "item.list_id",
-         "activity_type": "part->>'$.activity_type'",
-         "occurred_at": "part->>'$.created_at_timestamp'",
-         "campaign_id": "part->>'$.campaign_id'", "activity": "part"},
+         "activity_type": "part.activity_type", "occurred_at": "part.created_at_timestamp",
+         "campaign_id": "part.campaign_id", "activity": "part_raw"},
         parts="activity",
         counted="activity_type",
     ),

@@ -49,9 +49,10 @@ class AccountReading(Reading):
         self._wanted = wanted
 
     def read(self, reader: TableReader, path: str, params: Mapping[str, str] | None = None) -> None:
-        """Every page of a collection into a table, with the fields that the table has."""
-        fields = self._shapes[reader.table.name].fields
-        by_offset(reader, self.api, path, {**(params or {}), "fields": fields}, PAGE_ITEMS)
+        """Every page of a collection into a table, with all that the vendor tells of an item."""
+        links = f"_links,{self._shapes[reader.table.name].name}._links"
+        given = {**(params or {}), "exclude_fields": links}
+        by_offset(reader, self.api, path, given, PAGE_ITEMS)
 
     def items(self, path: str, name: str, fields: Sequence[str]) -> Iterator[dict[str, Any]]:
         """The items of a small collection themselves, for what is asked next."""

@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ingestion.pages import Shape
 from ingestion.parquet import literal
+from ingestion.shapes import Shape
 from ingestion.spec import TableSpec
 
 if TYPE_CHECKING:
     from ingestion.sources.mailchimp_reading import AccountReading
 
-_PLACE = {"_file": "v", "_row": "i"}
+_PLACE = {"_extra": "j", "_file": "v", "_row": "i"}
 # Money is text of the account's own currency.
 _ORDER = {
     "order_id": ("id", "v"),
@@ -73,11 +73,9 @@ def _ecommerce(name: str, fields: Mapping[str, tuple[str | None, str]]) -> tuple
     table = TableSpec(
         f"ecommerce_{name}", {column: letter for column, (_, letter) in fields.items()} | _PLACE
     )
-    leaves = ", ".join(
-        f"{field} {'JSON' if letter == 'j' else 'VARCHAR'}"
-        for field, letter in fields.values()
-        if field
-    )
+    leaves = {
+        field: "JSON" if letter == "j" else "VARCHAR" for field, letter in fields.values() if field
+    }
     columns = {
         # A time that is not known comes as an empty text.
         column: (f"nullif(item.{field}, '')" if letter == "t" else f"item.{field}")
@@ -85,7 +83,7 @@ def _ecommerce(name: str, fields: Mapping[str, tuple[str | None, str]]) -> tuple
         else "split_part(_file, '/', 3)"
         for column, (field, letter) in fields.items()
     }
-    return table, Shape(name, f"STRUCT({leaves})", columns)
+    return table, Shape(name, leaves, columns)
 
 
 _BOTH = (

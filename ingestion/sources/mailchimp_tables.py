@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from ingestion.pages import Shape
+from typing import Any
+
+from ingestion.shapes import Shape
 from ingestion.spec import TableSpec
 
-_PLACE = {"_file": "v", "_row": "i"}
+_PLACE = {"_extra": "j", "_file": "v", "_row": "i"}
 _RECIPIENT = {"campaign_id": "v", "member_id": "v", "email_address": "v"}
 TABLES = {
     name: TableSpec(name, columns | _PLACE)
@@ -30,22 +32,28 @@ TABLES = {
 _TO = {name: f"item.{field}" for name, field in
        (("campaign_id", "campaign_id"), ("member_id", "email_id"),
         ("email_address", "email_address"))}  # fmt: skip
-_TO_TYPE = "campaign_id VARCHAR, email_id VARCHAR, email_address VARCHAR"
+
+
+def texts(names: str, **others: Any) -> dict[str, Any]:
+    """Fields that are read as text, and those that are read otherwise."""
+    return dict.fromkeys(names.split(), "VARCHAR") | others
+
+
+_TO_TYPE = "campaign_id email_id email_address"
 SHAPES = {
-    "lists": Shape("lists", "STRUCT(id VARCHAR, name VARCHAR)",
-                   {"list_id": "item.id", "name": "item.name"}),
+    "lists": Shape("lists", texts("id name"), {"list_id": "item.id", "name": "item.name"}),
     "members": Shape(
         "members",
-        "STRUCT(list_id VARCHAR, id VARCHAR, email_address VARCHAR, full_name VARCHAR, status "
-        "VARCHAR, timestamp_opt VARCHAR, last_changed VARCHAR, merge_fields JSON, tags JSON)",
+        texts("list_id id email_address full_name status timestamp_opt last_changed",
+               merge_fields="JSON", tags="JSON"),
         {"list_id": "item.list_id", "member_id": "item.id"}
         | {name: f"item.{name}" for name in list(TABLES["members"].columns)[2:9]}
         | {"timestamp_opt": "nullif(item.timestamp_opt, '')"},
     ),
     "campaigns": Shape(
         "campaigns",
-        "STRUCT(id VARCHAR, recipients STRUCT(list_id VARCHAR), settings STRUCT(title VARCHAR, "
-        "subject_line VARCHAR), status VARCHAR, send_time VARCHAR, emails_sent VARCHAR)",
+        texts("id status send_time emails_sent", recipients=texts("list_id"),
+               settings=texts("title subject_line")),
         {"campaign_id": "item.id", "list_id": "item.recipients.list_id",
          "title": "item.settings.title", "subject_line": "item.settings.subject_line",
          "status": "item.status", "send_time": "nullif(item.send_time, '')",
@@ -53,14 +61,13 @@ SHAPES = {
     ),
     "sent_to": Shape(
         "sent_to",
-        f"STRUCT({_TO_TYPE}, status VARCHAR, open_count VARCHAR, last_open VARCHAR)",
+        texts(f"{_TO_TYPE} status open_count last_open"),
         _TO | {"status": "item.status", "open_count": "item.open_count",
                "last_open": "nullif(item.last_open, '')"},
     ),
     "email_activity": Shape(
         "emails",
-        f"STRUCT({_TO_TYPE}, activity STRUCT(action VARCHAR, \"type\" VARCHAR, url VARCHAR, "
-        "\"timestamp\" VARCHAR)[])",
+        texts(_TO_TYPE, activity=[texts("action type url timestamp")]),
         _TO | {"action": "part.action", "activity_type": 'part."type"', "url": "part.url",
                "occurred_at": 'part."timestamp"'},
         parts="activity",
@@ -68,7 +75,7 @@ SHAPES = {
     ),
     "unsubscribes": Shape(
         "unsubscribes",
-        f"STRUCT({_TO_TYPE}, reason VARCHAR, \"timestamp\" VARCHAR)",
+        texts(f"{_TO_TYPE} reason timestamp"),
         _TO | {"reason": "item.reason", "occurred_at": 'item."timestamp"'},
     ),
 }  # fmt: skip

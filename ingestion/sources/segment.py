@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from ingestion.event_files import EventFilesConfig, event_source, json_lines
+from ingestion.event_files import EXTRA, EventFilesConfig, event_source, json_lines
 from ingestion.line_landing import land_lines
 from ingestion.parquet import quote
 from ingestion.projection import Target
 from ingestion.spec import TableSpec
+from ingestion.unread_fields import Unread
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
+    from ingestion.contract import JsonColumn
     from ingestion.delivered import LocalFile
     from ingestion.landing import Landed
     from ingestion.readers import Reading
@@ -37,6 +40,7 @@ EVENTS = TableSpec(
         "properties": "j",
         "traits": "j",
         "context": "j",
+        "_extra": "j",
         "_file": "v",
         "_row": "i",
     },
@@ -64,12 +68,15 @@ class SegmentConfig(EventFilesConfig):
     kind: Literal["segment"]
 
 
-def _land(context: FetchContext, files: list[LocalFile], path: Path) -> tuple[Landed, Reading]:
+def _land(
+    context: FetchContext, files: list[LocalFile], path: Path, unread: Unread
+) -> tuple[Landed, Reading, Mapping[str, JsonColumn]]:
     targets = [
         Target(column, EVENTS.columns[column], _field(field, type_))
         for column, (field, type_) in _FIELDS.items()
     ]
-    shape = json_lines(dict(_FIELDS.values()))
+    targets.append(EXTRA)
+    shape = json_lines(dict(_FIELDS.values()), unread)
     return land_lines(context, EVENTS, files, shape=shape, targets=targets, path=path)
 
 
@@ -79,4 +86,6 @@ def _field(field: str, type_: str) -> str:
     return quote(field)
 
 
-SPEC = event_source("segment", SegmentConfig, EVENTS, _land)
+SPEC = event_source(
+    "segment", SegmentConfig, EVENTS, _land, Unread([f for f, _ in _FIELDS.values()])
+)

@@ -21,7 +21,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from ingestion.parquet import duckdb_session
+from ingestion.replay_rows import through_queries
 from ingestion.sources.shopify_api import ShopApi
+from ingestion.sources.shopify_nodes import replay_query
 from ingestion.sources.shopify_queries import SHOP
 from ingestion.sources.shopify_reading import Reading
 from ingestion.sources.shopify_tables import ROOTS
@@ -30,17 +32,17 @@ from ingestion.spec import (
     EnvironmentName,
     Extract,
     FetchContext,
-    SourceConfig,
     SourceSpec,
     TableSpec,
     secret,
 )
+from ingestion.vendor_contract import VendorConfig
 
 if TYPE_CHECKING:
     from khach.environment import Environment
 
 
-class ShopifyConfig(SourceConfig):
+class ShopifyConfig(VendorConfig):
     """A Shopify shop in sources.yml."""
 
     kind: Literal["shopify"]
@@ -89,4 +91,6 @@ def _connect(config: ShopifyConfig) -> ShopApi:
     return ShopApi(config.name, address, config.access_token, token)
 
 
-SPEC = SourceSpec("shopify", ShopifyConfig, tables, fetch, check, can_backfill=True)
+SPEC = SourceSpec(
+    "shopify", ShopifyConfig, tables, fetch, check, through_queries(replay_query), can_backfill=True
+)

@@ -7,22 +7,30 @@ line of a bulk file that says none of the types is offered too, and goes to the 
 
 from __future__ import annotations
 
+import json
 import mmap
 import re
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
-from ingestion.pages import typed
+from ingestion.casts import misfit, typed
+from ingestion.contract import SAMPLED_LINES, JsonSample, Stopped, head
 from ingestion.parquet import copy_to_parquet, literal, quote
 from ingestion.quarantine import BadRow, write_quarantine
-from ingestion.sources.shopify_tables import NodeTable, Root
+from ingestion.sources.shopify_tables import ROOTS, NodeTable, Root
 from ingestion.spec import Delivery, FetchContext
+from ingestion.vendor_contract import SAMPLED_ROWS, hold
 from khach.errors import BusyError, KhachError
 
 PAGES_PER_COPY = 200
+# The node above is named in a bulk file, and in the original of a refused row from anywhere.
+_PARENT = "node ->> '$.__parentId' as parent"
+_WITH_PARENT = "cast(json_merge_patch(node, json_object('__parentId', parent)) as varchar)"
 _LINES = (
     "delim='\\x01', quote='', escape='', header=false, auto_detect=false, "
     "max_line_size=100000000, columns={'line': 'VARCHAR'}"
@@ -46,7 +54,11 @@ class NodeReader:
         self, context: FetchContext, connection: duckdb.DuckDBPyConnection, root: Root
     ) -> None:
         self.root = root
-        self.deliveries: dict[str, list[Delivery]] = {table.name: [] for table in root.tables}
+        self.stopped: dict[str, Stopped] = {}
+        self._deliveries: dict[str, list[Delivery]] = {table.name: [] for table in root.tables}
+        self._refused: dict[tuple[str, str], list[BadRow]] = {}
+        self._samples = {table.name: JsonSample() for table in root.tables}
+        self._columns: dict[str, str] = {}
         self._context = context
         self._connection = connection
         self._folder = context.staging / f"nodes-{root.name}"
@@ -65,6 +77,8 @@ class NodeReader:
         path = self._folder / f"page-{self._read:06d}.json"
         self._read += 1
         path.write_bytes(body)
+        if self._samples[self.root.first.name].objects < SAMPLED_ROWS:
+            self._take_sample(nodes_of(body), is_bulk=False)
         self._pages.append(Offer(label, path, _named(path)))
         if len(self._pages) == PAGES_PER_COPY:
             self._copy_pages()
@@ -72,6 +86,7 @@ class NodeReader:
     def bulk(self, label: str, path: Path, root_nodes: int, fingerprint: str) -> None:
         """Take the file of a bulk operation, which names how many root nodes it has."""
         named = _named(path)
+        self._take_sample(head([path], SAMPLED_LINES), is_bulk=True)
         lines = _line_types(self.root)
         unknown = _count_lines(path) - sum(named[one] for one in lines)
         if named[self.root.type_name] + unknown < root_nodes:
@@ -92,15 +107,15 @@ class NodeReader:
         part = self._part(table)
         sql = f"select {columns} from ({query})"
         count = copy_to_parquet(self._connection, table.table, sql, part)
-        self.deliveries[table.name].append(Delivery(table.name, label, count, count))
+        self._deliveries[table.name].append(Delivery(table.name, label, count, count))
 
     def close(self) -> dict[str, Path]:
-        """The Parquet file of each table of which anything was read."""
+        """The Parquet file of each table of which anything was read and that is not stopped."""
         self._copy_pages()
         files = {}
         for table in self.root.tables:
             parts = self._parts[table.name]
-            if not parts:
+            if not parts or not self._hold(table):
                 continue
             files[table.name] = self._context.staging / f"{table.name}.parquet"
             if len(parts) == 1:
@@ -110,6 +125,41 @@ class NodeReader:
             query = f"select * from read_parquet([{listed}])"
             copy_to_parquet(self._connection, table.table, query, files[table.name])
         return files
+
+    def settle(self, cursor: str | None) -> list[Delivery]:
+        """What was read, with where the next read starts; refused rows go to the quarantine.
+
+        The cursor is that of all tables: while one is stopped, the others are read from where they
+        were, too.
+        """
+        first = self.root.first.name
+        self._deliveries[first] = self._deliveries[first] or [Delivery(first, self.root.name, 0, 0)]
+        found: list[Delivery] = []
+        for name, deliveries in self._deliveries.items():
+            if name in self.stopped or not deliveries:
+                continue
+            for one in deliveries:
+                rows = self._refused.get((name, one.file), ())
+                write_quarantine(self._context.env, self._context.config.name, name, one.file, rows)
+            *others, last = deliveries
+            mark = cursor if name == first and not self.stopped else None
+            found += [*others, replace(last, cursor=mark, columns=self._columns.get(name))]
+        return found
+
+    def _take_sample(self, nodes: Iterable[dict[str, Any]], *, is_bulk: bool) -> None:
+        for node in nodes:
+            for table in self.root.tables:
+                self._samples[table.name].add(table.objects(node, self.root, is_bulk=is_bulk))
+
+    def _hold(self, table: NodeTable) -> bool:
+        """Whether the schema contract lets the table land."""
+        sampled = self._samples[table.name].columns()
+        columns, stopped = hold(self._context, table.table, sampled, read=table.fields)
+        if stopped:
+            self.stopped[table.name] = stopped
+        else:
+            self._columns[table.name] = columns
+        return stopped is None
 
     def _part(self, table: NodeTable) -> Path:
         parts = self._parts[table.name]
@@ -179,8 +229,9 @@ class NodeReader:
                     f"{found + len(here)} were read; nothing of it was landed",
                     fix="report this with the number of rows",
                 )
-            write_quarantine(self._context.env, source, table.name, offer.label, here)
-            self.deliveries[table.name].append(
+            if here:
+                self._refused[table.name, offer.label] = here
+            self._deliveries[table.name].append(
                 Delivery(table.name, offer.label, offered, found, len(here), filtered,
                          fingerprint=offer.fingerprint)
             )  # fmt: skip
@@ -207,7 +258,7 @@ class _Pages:
         )
         if table.inside:
             roots = _inside(roots, f"$.{table.inside}{'.nodes' * table.is_connection}[*]")
-        return f"select *, cast(node as varchar) as original from ({roots})"
+        return f"select *, true as is_json, {_WITH_PARENT} as original from ({roots})"
 
     def lost(self, _table: NodeTable) -> str | None:
         """A page is JSON or no answer at all."""
@@ -224,19 +275,19 @@ class _BulkFile:
     def nodes(self, table: NodeTable) -> str:
         """`_file`, `_row`, `parent`, `node` and `original` of one table's nodes."""
         lines = (
-            "select label as _file, _row, line as original, case when json_valid(line) then "
-            "cast(line as json) else cast('{}' as json) end as node from (select line, "
-            f"row_number() over () as _row from read_csv({literal(self.path)}, {_LINES})), offers"
+            f"select label as _file, _row, line as original, {_line_node('line')} from (select "
+            f"line, row_number() over () as _row from read_csv({literal(self.path)}, {_LINES})), "
+            "offers"
         )
         if table.inside and not table.is_connection:
             roots = f"select * from ({lines}) where {_says(self.root.type_name)}"
             inside = _inside(roots, f"$.{table.inside}[*]")
-            return f"select *, cast(node as varchar) as original from ({inside})"
+            return f"select *, true as is_json, {_WITH_PARENT} as original from ({inside})"
         wanted = _says(table.type_name)
         if table is self.root.first:
             others = [one for one in _line_types(self.root) if one != table.type_name]
             wanted = " and ".join([f"not {_says(one)}" for one in others] or ["true"])
-        return f"select *, node ->> '$.__parentId' as parent from ({lines}) where {wanted}"
+        return f"select *, {_PARENT} from ({lines}) where {wanted}"
 
     def lost(self, table: NodeTable) -> str | None:
         """SQL: how many rows stand inside root lines that are no JSON, which are refused whole."""
@@ -247,6 +298,21 @@ class _BulkFile:
             f"select sum(len({named})) from read_csv({literal(self.path)}, {_LINES}) "
             "where not json_valid(line)"
         )
+
+
+def replay_query(table: str, originals: str) -> str:
+    """SQL of quarantined nodes and lines (`ingestion.replay_rows.through_queries`)."""
+    found = next(one for root in ROOTS for one in root.tables if one.name == table)
+    nodes = f"select _file, _row, original, {_line_node('original')} from ({originals})"
+    return _rows_sql(found, f"select *, {_PARENT} from ({nodes})")
+
+
+def _line_node(line: str) -> str:
+    """SQL: a line as `node` and whether it `is_json`."""
+    return (
+        f"coalesce(json_valid({line}), false) as is_json, case when json_valid({line}) then "
+        f"cast({line} as json) else cast('{{}}' as json) end as node"
+    )
 
 
 def _inside(roots: str, path: str) -> str:
@@ -274,27 +340,23 @@ def _rows_sql(table: NodeTable, nodes: str) -> str:
     texts = ", ".join(f"{sql} as {quote(name)}" for name, sql in table.expressions().items())
     return (
         f"select *, {_problem(table)} as _problem, coalesce({table.is_kept}, false) as _is_kept, "
-        f"false as _is_deleted from (select _file, _row, original as _original, {texts} from "
-        f"(select *, json_transform(node, {literal(table.structure)}) as item from ({nodes})))"
+        f"false as _is_deleted from (select _file, _row, is_json as _is_json, "
+        f"original as _original, {texts} from (select *, json_transform(node, "
+        f"{literal(table.structure)}) as item from ({nodes})))"
     )
 
 
 def _problem(table: NodeTable) -> str:
     key, *_ = table.table.columns
     checks = [
-        "when not json_valid(_original) then 'not valid JSON'",
+        "when not _is_json then 'not valid JSON'",
         f"when coalesce({quote(key)}, '') = '' then '{key} is missing'",
     ]
     for name, type_ in table.table.duckdb_columns().items():
         if type_ == "VARCHAR" or name.startswith("_"):
             continue
-        value = typed(quote(name), type_)
-        bad = f"{value} is null"
-        if type_.startswith(("DECIMAL", "BIGINT")):  # never rounded
-            bad = f"({bad} or {value} <> try_cast({quote(name)} as decimal(38, 12)))"
-        checks.append(
-            f"when {quote(name)} is not null and {bad} then '{name} is not of type {type_.lower()}'"
-        )
+        bad = misfit(quote(name), type_)
+        checks.append(f"when {bad} then '{name} is not of type {type_.lower()}'")
     return f"case {' '.join(checks)} end"
 
 
@@ -310,6 +372,12 @@ def _says(type_name: str) -> str:
 
 def _pattern(type_name: str) -> str:
     return f'\'"__typename"\\s*:\\s*"{type_name}"\''
+
+
+def nodes_of(body: bytes) -> list[dict[str, Any]]:
+    """The root nodes of an answer."""
+    page = json.loads(body)["data"]["page"]
+    return [node for node in page["nodes"] if isinstance(node, dict)]
 
 
 def _named(path: Path) -> Counter[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from ingestion.contract import Stopped
     from ingestion.sources.shopify_tables import NodeTable, Root
 
 # A change may become visible in the search later than its own time says.
@@ -45,10 +45,13 @@ class Reading:
         self._bulk = BulkOperations(self._source, api, context.progress)
         self._files: dict[str, Path] = {}
         self._deliveries: list[Delivery] = []
+        self._stopped: list[Stopped] = []
 
     def extract(self) -> Extract | None:
         """Everything kept, or None."""
-        return Extract(self._files, self._deliveries) if self._deliveries else None
+        if not self._deliveries and not self._stopped:
+            return None
+        return Extract(self._files, self._deliveries, stopped=self._stopped)
 
     def read(self, root: Root) -> None:
         """One root: history at first, then what changed; and now and then what is gone."""
@@ -190,13 +193,9 @@ class Reading:
     def _keep(
         self, reader: NodeReader, files: dict[str, Path], cursor: dict[str, Any] | None
     ) -> None:
-        first = reader.root.first.name
-        *others, last = reader.deliveries[first] or [Delivery(first, reader.root.name, 0, 0)]
-        marked = replace(last, cursor=json.dumps(cursor, sort_keys=True) if cursor else None)
-        inside = [
-            one for name, found in reader.deliveries.items() if name != first for one in found
-        ]
-        self._deliveries += [*others, marked, *inside]
+        text = json.dumps(cursor, sort_keys=True) if cursor else None
+        self._deliveries += reader.settle(text)
+        self._stopped += reader.stopped.values()
         self._files |= files
 
 

@@ -57,6 +57,31 @@ class NodeTable:
             place[leaf] = "JSON" if letter == "j" else "VARCHAR"
         return json.dumps(tree)
 
+    @property
+    def fields(self) -> list[str]:
+        """The top-level fields of a node that the columns read."""
+        tops = (text.partition(":")[0].partition(".")[0] for text in self.paths.values())
+        return list(dict.fromkeys(tops))
+
+    def objects(
+        self, node: Mapping[str, Any], root: Root, *, is_bulk: bool
+    ) -> list[Mapping[str, Any]]:
+        """The table's nodes in a root node, or in a line of a bulk file, as their fields."""
+        is_root = not is_bulk or node.get("__typename") == root.type_name
+        if self.inside is None:
+            found: Any = [node] if is_root else []
+        elif self.is_connection and is_bulk:
+            found = [node] if node.get("__typename") == self.type_name else []
+        else:
+            found = node.get(self.inside) if is_root else []
+            found = found.get("nodes") if isinstance(found, dict) else found
+        fields = self.fields
+        return [
+            {name: one[name] for name in fields if name in one}
+            for one in (found if isinstance(found, list) else ())
+            if isinstance(one, dict)
+        ]
+
     def expressions(self) -> dict[str, str]:
         """Column to its SQL, as text, over `item` (the node) and `parent`."""
         found = {}

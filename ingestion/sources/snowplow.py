@@ -8,17 +8,21 @@ self-describing JSON, and the e-commerce entities in columns of their own.
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from ingestion.event_files import EventFilesConfig, event_source, is_blank, words
+from ingestion.event_files import EXTRA, EventFilesConfig, event_source, is_blank, words
 from ingestion.line_landing import land_lines
 from ingestion.parquet import literal, quote
 from ingestion.projection import Target
 from ingestion.spec import TableSpec
+from ingestion.unread_fields import Unread
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
+    from ingestion.contract import JsonColumn
     from ingestion.delivered import LocalFile
     from ingestion.landing import Landed
     from ingestion.readers import Reading
@@ -47,6 +51,7 @@ FIELDS = words(
     "refr_domain_userid refr_dvce_tstamp derived_contexts domain_sessionid derived_tstamp "
     "event_vendor event_name event_format event_version event_fingerprint true_tstamp"
 )
+_SHREDDED = ("contexts_", "unstruct_event_")  # an SDK's keys, one for each schema
 _JSON = ("contexts", "unstruct_event", "derived_contexts")
 # Our column, and the entity of Snowplow's e-commerce schemas that it holds.
 _ENTITIES = {
@@ -74,6 +79,7 @@ EVENTS = TableSpec(
         "action": "j",
         **dict.fromkeys(_ENTITIES, "j"),
         **{_column(field): _letter(field) for field in FIELDS if field != "event_id"},
+        "_extra": "j",
         "_file": "v",
         "_row": "i",
     },
@@ -86,22 +92,28 @@ class SnowplowConfig(EventFilesConfig):
     kind: Literal["snowplow"]
 
 
-def _land(context: FetchContext, files: list[LocalFile], path: Path) -> tuple[Landed, Reading]:
+def _land(
+    context: FetchContext, files: list[LocalFile], path: Path, unread: Unread
+) -> tuple[Landed, Reading, Mapping[str, JsonColumn]]:
     targets = [
         Target("occurred_at", "t", "coalesce(derived_tstamp, collector_tstamp)"),
         Target("action", "j", _action()),
         *(Target(column, "j", _entity(name)) for column, name in _ENTITIES.items()),
         *(Target(_column(field), _letter(field), quote(field)) for field in FIELDS),
+        EXTRA,
     ]
-    return land_lines(context, EVENTS, files, shape=_shape, targets=targets, path=path)
+    shape = partial(_shape, unread)
+    return land_lines(context, EVENTS, files, shape=shape, targets=targets, path=path)
 
 
-def _shape(lines: str) -> str:
+def _shape(unread: Unread, lines: str) -> str:
     """A line that begins with a brace is JSON, any other is TSV."""
     structure = {field: "JSON" if field in _JSON else "VARCHAR" for field in FIELDS}
+    structure |= unread.structure
     values = ", ".join(f"{_value(n, field)} as {quote(field)}" for n, field in enumerate(FIELDS, 1))
     return (
-        f"(select {values}, _file, _row, _malformed, line as _original from (select *, "
+        f"(select {values}, {unread.sql('parsed', 'line')} as _extra, _file, _row, _malformed, "
+        "line as _original from (select *, "
         "json_transform(case when is_json and _malformed is null then line else '{}' end, "
         f"{literal(json.dumps(structure))}) as parsed from (select *, case "
         f"when {is_blank('line')} then 'a blank line' "
@@ -118,9 +130,9 @@ def _value(number: int, field: str) -> str:
     if field in _JSON:
         of_json = f"nullif(cast({of_json} as varchar), 'null')"
     if field == "contexts":
-        of_json = f"coalesce({of_json}, {_shredded('contexts_', is_list=True)})"
+        of_json = f"coalesce({of_json}, {_shredded(_SHREDDED[0], is_list=True)})"
     if field == "unstruct_event":
-        of_json = f"coalesce({of_json}, {_shredded('unstruct_event_', is_list=False)})"
+        of_json = f"coalesce({of_json}, {_shredded(_SHREDDED[1], is_list=False)})"
     return f"case when is_json then {of_json} else nullif(fields[{number}], '') end"
 
 
@@ -162,4 +174,4 @@ def _is_schema(name: str, item: str = "c") -> str:
     return f"regexp_matches({item} ->> '$.schema', '{pattern}')"
 
 
-SPEC = event_source("snowplow", SnowplowConfig, EVENTS, _land)
+SPEC = event_source("snowplow", SnowplowConfig, EVENTS, _land, Unread(FIELDS, _SHREDDED))

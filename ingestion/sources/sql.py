@@ -29,6 +29,7 @@ from ingestion.landing import Landed, land
 from ingestion.mapping import TableMapping, check_tables, entity_query
 from ingestion.parquet import duckdb_session
 from ingestion.readers import read_parquet_files
+from ingestion.replay_rows import through_files
 from ingestion.spec import (
     CheckedItem,
     Delivery,
@@ -137,4 +138,4 @@ def check(_env: Environment, config: SqlConfig) -> list[CheckedItem]:
         ]
 
 
-SPEC = SourceSpec("sql", SqlConfig, tables, fetch, check, can_backfill=True, replay=replay)
+SPEC = SourceSpec("sql", SqlConfig, tables, fetch, check, through_files(replay), can_backfill=True)

@@ -23,6 +23,7 @@ from pydantic import Field
 from ingestion.paging import by_cursor
 from ingestion.parquet import duckdb_session, literal
 from ingestion.reading import Reading
+from ingestion.replay_rows import through_shapes
 from ingestion.rest import Answer, Api
 from ingestion.sources.square_tables import SHAPES, TABLES
 from ingestion.spec import (
@@ -30,11 +31,11 @@ from ingestion.spec import (
     EnvironmentName,
     Extract,
     FetchContext,
-    SourceConfig,
     SourceSpec,
     TableSpec,
     secret,
 )
+from ingestion.vendor_contract import VendorConfig
 from khach.clock import now
 from khach.errors import ConfigError
 
@@ -51,7 +52,7 @@ LOCATIONS_PER_SEARCH = 10
 BEGINNING = "2009-01-01T00:00:00Z"
 
 
-class SquareConfig(SourceConfig):
+class SquareConfig(VendorConfig):
     """A Square account in sources.yml."""
 
     kind: Literal["square"]
@@ -237,4 +238,12 @@ def _connect(env: Environment, config: SquareConfig) -> Api:
     return Api(config.name, url, config.token, token, user=None, headers=headers)
 
 
-SPEC = SourceSpec("square", SquareConfig, tables, fetch, check, can_backfill=True)
+SPEC = SourceSpec(
+    "square",
+    SquareConfig,
+    tables,
+    fetch,
+    check,
+    through_shapes(TABLES, SHAPES),
+    can_backfill=True,
+)

@@ -6,10 +6,12 @@ it is gone, or that it never came to be (a payment or refund that was cancelled 
 
 from __future__ import annotations
 
-from ingestion.pages import Shape
+from typing import Any
+
+from ingestion.shapes import Shape
 from ingestion.spec import TableSpec
 
-_PLACE = {"_is_deleted": "b", "_file": "v", "_row": "i"}
+_PLACE = {"_is_deleted": "b", "_extra": "j", "_file": "v", "_row": "i"}
 # Column to type letter; a name with a dot is read from inside an object: total_money.amount.
 _FIELDS = {
     "locations": "id name status timezone currency country created_at:t address:j",
@@ -48,8 +50,8 @@ def _column(field: str) -> str:
 
 def _shape(table: str) -> Shape:
     fields = _fields(table)
-    members = {
-        name.partition(".")[0]: "STRUCT(amount VARCHAR, currency VARCHAR)"
+    members: dict[str, Any] = {
+        name.partition(".")[0]: {"amount": "VARCHAR", "currency": "VARCHAR"}
         if "." in name
         else ("JSON" if letter == "j" else "VARCHAR")
         for name, letter in fields.items()
@@ -58,8 +60,7 @@ def _shape(table: str) -> Shape:
         members["is_deleted"] = "VARCHAR"
     columns = {_column(name): f"item.{name}" for name in fields}
     columns["_is_deleted"] = f"cast(coalesce({_DELETED.get(table, 'false')}, false) as varchar)"
-    item = ", ".join(f'"{name}" {type_}' for name, type_ in members.items())
-    return Shape(_ARRAYS.get(table, table), f"STRUCT({item})", columns)
+    return Shape(_ARRAYS.get(table, table), members, columns)
 
 
 TABLES = {

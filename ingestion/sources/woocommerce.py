@@ -24,6 +24,7 @@ from pydantic import Field
 from ingestion.paging import by_page
 from ingestion.parquet import duckdb_session, literal
 from ingestion.reading import Reading
+from ingestion.replay_rows import through_shapes
 from ingestion.rest import Answer, Api, NotFoundError
 from ingestion.sources.woocommerce_tables import SHAPES, TABLES
 from ingestion.spec import (
@@ -31,11 +32,11 @@ from ingestion.spec import (
     EnvironmentName,
     Extract,
     FetchContext,
-    SourceConfig,
     SourceSpec,
     TableSpec,
     secret,
 )
+from ingestion.vendor_contract import VendorConfig
 from khach.clock import now
 from khach.errors import ConfigError
 
@@ -56,7 +57,7 @@ EVERYTHING: dict[str, dict[str, str | int]] = {
 }
 
 
-class WooCommerceConfig(SourceConfig):
+class WooCommerceConfig(VendorConfig):
     """A WooCommerce shop in sources.yml."""
 
     kind: Literal["woocommerce"]
@@ -272,4 +273,12 @@ def _connect(config: WooCommerceConfig) -> Api:
     )
 
 
-SPEC = SourceSpec("woocommerce", WooCommerceConfig, tables, fetch, check, can_backfill=True)
+SPEC = SourceSpec(
+    "woocommerce",
+    WooCommerceConfig,
+    tables,
+    fetch,
+    check,
+    through_shapes(TABLES, SHAPES),
+    can_backfill=True,
+)

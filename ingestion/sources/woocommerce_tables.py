@@ -5,10 +5,10 @@ Money is text in the API and decimal here; `date_*_gmt` is UTC without saying so
 
 from __future__ import annotations
 
-from ingestion.pages import Shape
+from ingestion.shapes import Shape
 from ingestion.spec import TableSpec
 
-_PLACE = {"_is_deleted": "b", "_file": "v", "_row": "i"}
+_PLACE = {"_is_deleted": "b", "_extra": "j", "_file": "v", "_row": "i"}
 TABLES = {
     name: TableSpec(name, columns | _PLACE)
     for name, columns in {
@@ -42,14 +42,14 @@ TABLES = {
 def _shape(table: str, **expressions: str) -> Shape:
     """Every column is the field of its own name; an empty text of a typed column is no value."""
     columns: dict[str, str] = {}
-    types = []
+    types = {}
     for name, letter in TABLES[table].columns.items():
         if name in _PLACE or name in expressions:
             continue
-        types.append(f"{name} {'JSON' if letter == 'j' else 'VARCHAR'}")
+        types[name] = "JSON" if letter == "j" else "VARCHAR"
         columns[name] = f"item.{name}" if letter in "vj" else f"nullif(item.{name}, '')"
     placed = {"_is_deleted": "'false'"}
-    return Shape("", f"STRUCT({', '.join(types)})", columns | expressions | placed)
+    return Shape("", types, columns | expressions | placed)
 
 
 SHAPES = {

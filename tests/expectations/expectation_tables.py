@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 
 from ingestion.entities import ENTITIES, entity_table
-from ingestion.sources import ga4, mailchimp, segment, snowplow, square, woocommerce
+from ingestion.sources import ga4, mailchimp, segment, shopify_tables, snowplow, square, woocommerce
 from ingestion.spec import TableSpec
 from khach.environment import Environment
 
@@ -36,6 +36,7 @@ def raw_table(source_kind: str, table: str) -> TableSpec:
         "mailchimp": mailchimp.TABLES.values(),
         "woocommerce": woocommerce.TABLES.values(),
         "square": square.TABLES.values(),
+        "shopify": [one.table for root in shopify_tables.ROOTS for one in root.tables],
     }[source_kind]
     return next(spec for spec in known if spec.name == table)
 

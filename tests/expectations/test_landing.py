@@ -40,6 +40,10 @@ SPOILT: dict[str, dict[str, str]] = {
     "price_negative": {"price": "-1"},
     "amount_negative": {"amount": "-1"},
     "total_negative": {"total": "-1"},
+    "total_price_negative": {"total_price": "-1"},
+    "original_unit_price_negative": {"original_unit_price": "-1"},
+    "total_refunded_negative": {"total_refunded": "-1"},
+    "variant_price_negative": {"variant_price": "-1"},
     "cost_negative": {"cost": "-1"},
     "unit_price_negative": {"unit_price": "-1"},
     "worth_unknown": {"unit_price": NULL, "line_amount": NULL},
@@ -62,7 +66,7 @@ SPOILT: dict[str, dict[str, str]] = {
 
 
 def _kind(suite: landing.Suite) -> str:
-    for vendor in (landing.woocommerce, landing.square):
+    for vendor in (landing.woocommerce, landing.square, landing.shopify):
         if suite in vendor.SUITES:
             return vendor.__name__.rpartition(".")[2]
     if suite.table == "events":

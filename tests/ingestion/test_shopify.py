@@ -15,10 +15,13 @@ from landed_data import Configure
 from shop_server import FIRST, TOKEN, Answer, Shop, filled, gid, money, serve
 
 from ingestion import rest
+from ingestion.contract import ContractError
+from ingestion.quarantine import read_quarantine
+from ingestion.replay import replay
 from ingestion.run import LandedLoad, check_source, find_source, ingest
 from ingestion.sources import shopify_api, shopify_reading
 from ingestion.sources.shopify_queries import bulk_query, documents
-from ingestion.sources.shopify_tables import ROOTS
+from ingestion.sources.shopify_tables import ROOTS, NodeTable
 from ingestion.spec import Backfill
 from khach.environment import Environment
 from khach.errors import BusyError, ConfigError, KhachError
@@ -320,6 +323,86 @@ def test_rows_that_do_not_fit_go_to_the_quarantine(account: Account) -> None:
     assert "not valid JSON" in reasons
     assert "total_price is not of type decimal(18,4)" in reasons
     assert "quantity is not of type bigint" in reasons
+
+
+def comma(order: dict[str, Any]) -> None:
+    """An amount of the order's first payment as no API should write it."""
+    order["transactions"][0]["amountSet"]["shopMoney"]["amount"] = "270000,50"
+
+
+def test_a_payment_that_was_refused_lands_after_a_fix_with_its_order(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spoil_file(body: bytes) -> bytes:
+        first, *lines = body.splitlines(keepends=True)
+        order = json.loads(first)
+        if "transactions" in order:
+            comma(order)
+        return b"".join([json.dumps(order).encode() + b"\n", *lines])
+
+    query = shopify_api.ShopApi.query
+
+    def spoil_page(*given: Any) -> bytes:
+        answer = json.loads(query(*given))
+        for node in answer["data"]["page"]["nodes"]:
+            if node["id"] == gid("Order", 98):
+                comma(node)
+        return json.dumps(answer).encode()
+
+    account.shop.spoil = spoil_file
+    account.ingest()
+    monkeypatch.setattr(shopify_api.ShopApi, "query", spoil_page)
+    account.shop.order(98, LATER)
+    account.ingest()
+    tried = read_quarantine(account.env, "shop")
+    assert {(row.table, row.bad.reason) for row in tried} == {
+        ("order_transactions", "transaction_amount is not of type decimal(18,4)")
+    }
+    assert len(tried) == 2
+    assert replay(account.env, "shop").load is None
+    expressions = NodeTable.expressions
+
+    def fixed(table: NodeTable) -> dict[str, str]:
+        found = expressions(table)
+        amount = found.get("transaction_amount", "null")
+        return found | {"transaction_amount": f"replace({amount}, ',', '.')"}
+
+    monkeypatch.setattr(NodeTable, "expressions", fixed)
+    assert replay(account.env, "shop").load is not None
+    assert not read_quarantine(account.env, "shop")
+    landed = account.landed("order_transactions", "id, order_gid", "transaction_amount % 1 > 0")
+    assert len(landed) == 2
+    assert all(one.rpartition("/")[2] == order.rpartition("/")[2] for one, order in landed)
+
+
+def test_a_field_that_changes_its_type_stops_its_table(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.ingest()
+    query = shopify_api.ShopApi.query
+
+    def flipped(*given: Any) -> bytes:
+        answer = json.loads(query(*given))
+        for node in answer["data"]["page"]["nodes"]:
+            for line in node.get("lineItems", {}).get("nodes", ()):
+                line["sku"] = {"code": line["sku"]}
+        return json.dumps(answer).encode()
+
+    monkeypatch.setattr(shopify_api.ShopApi, "query", flipped)
+    account.shop.order(98, LATER)
+    account.shop.customer(2, LATER)
+    for _ in range(2):  # until somebody does something
+        with pytest.raises(ContractError) as caught:
+            account.ingest()
+        message = caught.value.message
+        assert "line_items: column sku changes its type from TEXT to OBJECT" in message
+        assert caught.value.load is not None
+        assert {"shop_orders", "order_transactions"} <= set(caught.value.load.tables)
+        assert "line_items" not in caught.value.load.tables
+    monkeypatch.setattr(shopify_api.ShopApi, "query", query)
+    account.ingest()
+    assert account.landed("line_items", "id", f"order_gid = '{gid('Order', 98)}'")
+    assert account.ingest() is None
 
 
 # Deletions -----------------------------------------------------------------------------------
