@@ -13,6 +13,7 @@ import yaml
 from khach import clock
 from khach.environment import Environment
 from khach.errors import KhachError
+from khach.identity_settings import load_identity_settings
 from khach.runs import utc_now
 from khach.settings import Settings, load_settings
 from khach.state import open_state
@@ -30,6 +31,7 @@ def _checks(env: Environment) -> Iterator[Callable[[Environment], Any]]:
 
     yield load_settings
     yield load_sources
+    yield load_identity_settings
     # A retailer who only measures needs no policy; whoever has an audience must have one.
     if (env.config / "policy.yml").exists() or (env.config / "audiences").is_dir():
         yield load_policy
@@ -87,6 +89,7 @@ def write_dbt_vars(
         "reporting_currency": settings.reporting_currency,
         "default_country": settings.default_country,
         "run_id": run_id,
+        "identity": load_identity_settings(env).model_dump(mode="json"),
         "thresholds": settings.thresholds.model_dump(),
         "margin_rate": float(settings.margin_rate),
         "config_dir": str(env.config),

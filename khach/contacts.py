@@ -11,6 +11,10 @@ from typing import NamedTuple
 import phonenumbers
 
 _EMAIL = re.compile(r"[^\s@\"(),:;<>\[\]\\]+@[^\s@\"(),:;<>\[\]\\.]+(\.[^\s@\"(),:;<>\[\]\\.]+)+")
+# What people write between two numbers of one field; a dash or a dot stands inside numbers, too.
+_BETWEEN_PHONES = re.compile(
+    r"[/,;|\n]+|\s+-\s+|\s*(?:\bor\b|\bhoặc\b|&)\s*|\s{2,}|(?<=[0-9]{9})\s+(?=[0+])"
+)
 # Vietnamese mobile prefixes of eleven digits became ten on 2018-09-15
 # (Ministry of Information and Communications, plan 798/QD-BTTTT).
 _OLD_PREFIXES = {
@@ -65,6 +69,19 @@ def parse_phone(raw: str | None, country: str = "VN") -> str | None:
     if not phonenumbers.is_valid_number(number):
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def parse_phones(raw: str | None, country: str = "VN") -> list[str]:
+    """Every number of a field that holds several, each once, in the order written.
+
+    >>> parse_phones("0912345678 / 0168 345 6789"), parse_phones("(028) 3822-9999")
+    (['+84912345678', '+84383456789'], ['+842838229999'])
+    """
+    whole = parse_phone(raw, country)
+    if whole or not raw:
+        return [whole] if whole else []
+    found = (parse_phone(part, country) for part in _BETWEEN_PHONES.split(raw))
+    return list(dict.fromkeys(number for number in found if number))
 
 
 def parse_name(raw: str | None, country: str = "VN") -> PersonName:

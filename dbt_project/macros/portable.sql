@@ -179,3 +179,12 @@
         json_extract_string({{ expression }}, '$[*].{{ path }}') as decimal(18, 4)[]
     )) as decimal(18, 4)), 0)
 {%- endmacro %}
+
+
+{# A folded name with its words in alphabetical order. #}
+{% macro sorted_words(expression) -%}
+    {{ return(adapter.dispatch('sorted_words')(expression)) }}
+{%- endmacro %}
+{% macro duckdb__sorted_words(expression) -%}
+    array_to_string(list_sort(string_split({{ expression }}, ' ')), ' ')
+{%- endmacro %}

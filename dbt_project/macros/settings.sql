@@ -20,14 +20,6 @@
 {%- endmacro %}
 
 
-{# How many accounts or members a value may stand for before it stops linking people. #}
-{% macro identifier_limit(identifier_type) -%}
-    {%- set defaults = {'phone': 1, 'email': 2, 'anonymous_id': 1} -%}
-    {%- set limits = (var('thresholds') or {}).get('identifier_limits') or {} -%}
-    {{ return(limits.get(identifier_type, defaults[identifier_type])) }}
-{%- endmacro %}
-
-
 {#
     A vocabulary that the retailer may edit: `<config_dir>/<name>.csv` when it is there, else the
     seed of that name. `columns` maps each column to its type.

@@ -22,11 +22,7 @@ select
     events.rule,
     events.triggering_source,
     events.triggering_record_id,
-    '{{ local_md5(tojson({
-        "phone": identifier_limit("phone"),
-        "email": identifier_limit("email"),
-        "anonymous_id": identifier_limit("anonymous_id"),
-    }))[:12] }}' as configuration_version
+    '{{ local_md5(tojson(var("identity")))[:12] }}' as configuration_version
 from {{ ref('identity_events_proposed') }} as events
 {% if is_incremental() -%}
 where events.event_number > (select coalesce(max(held.event_number), 0) from {{ this }} as held)

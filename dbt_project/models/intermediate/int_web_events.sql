@@ -1,3 +1,4 @@
+{% set window = identifier_rule('anonymous_id', 'window_days') * 86400 -%}
 -- Web events with their session (a visitor's events with no pause of `session_minutes`) and the
 -- customer behind them.
 with gaps as (
@@ -49,6 +50,29 @@ identified as (
         and numbered.anonymous_id = by_device.identifier_value
 ),
 
+-- A device that several people use is theirs by turns.
+turns as (
+    select
+        *,
+        last_value(own_customer_id ignore nulls) over earlier as previous_customer_id,
+        max(case when own_customer_id is not null then occurred_at end) over earlier
+            as previous_named_at,
+        first_value(own_customer_id ignore nulls) over later as next_customer_id,
+        min(case when own_customer_id is not null then occurred_at end) over later as next_named_at
+    from identified
+    window
+        earlier as (
+            partition by source, visitor_key
+            order by occurred_at asc nulls last, message_id asc
+            rows between unbounded preceding and 1 preceding
+        ),
+        later as (
+            partition by source, visitor_key
+            order by occurred_at asc nulls last, message_id asc
+            rows between 1 following and unbounded following
+        )
+),
+
 -- What happened before the log-in on a shared device belongs to the one who logged in, unless
 -- two people did so within the session.
 sessions as (
@@ -62,7 +86,7 @@ sessions as (
             as lowest_customer_id,
         max(own_customer_id) over (partition by source, visitor_key, session_number)
             as highest_customer_id
-    from identified
+    from turns
 )
 
 select
@@ -73,7 +97,16 @@ select
     source || ':' || first_message_id as session_id,
     coalesce(
         own_customer_id,
-        case when lowest_customer_id = highest_customer_id then lowest_customer_id end
+        case when lowest_customer_id = highest_customer_id then lowest_customer_id end,
+        -- Between two log-ins of one person, before the first log-in or after the last; between
+        -- two people's it is nobody's.
+        case
+            when lowest_customer_id is not null then null
+            when {{ seconds_between('previous_named_at', 'occurred_at') }} > {{ window }} then null
+            when {{ seconds_between('occurred_at', 'next_named_at') }} > {{ window }} then null
+            when previous_customer_id <> next_customer_id then null
+            else coalesce(previous_customer_id, next_customer_id)
+        end
     ) as customer_id,
     visitor_key,
     anonymous_id,
