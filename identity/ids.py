@@ -1,0 +1,166 @@
+"""Which customer id each cluster bears: ids are issued once and never wander.
+
+The oldest id a cluster inherits survives. Where the identifiers of one customer fall apart, the
+larger part keeps the id - unless the parts were customers of their own before: then each gets its
+own id back. All that is needed for it is the history of each identifier in the ledger.
+"""
+
+from collections import Counter
+from itertools import groupby
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from identity.components import Indices
+from identity.graph import LATEST, Finder, Flags, as_array
+
+NONE = 0  # customer numbers start at 1
+
+
+class Clusters(NamedTuple):
+    """Clusters of nodes: the number of each node's, which are persons, and when each was seen."""
+
+    of_node: Indices
+    is_customer: Flags
+    place: Indices  # of each cluster in the order of first sight
+
+
+class Past(NamedTuple):
+    """Times at which an identifier stood for a customer: row of the node, customer, from, until.
+
+    From and until are event numbers. Sorted by node and time; is_held: somebody stands for this
+    customer still.
+    """
+
+    node: Indices
+    customer: Indices
+    since: Indices
+    until: Indices
+    is_held: Flags
+
+    def take(self, rows: Indices | Flags) -> "Past":
+        """Some of the rows."""
+        return Past._make(column[rows] for column in self)
+
+
+def numbers_of(ids: pa.ChunkedArray | pa.Array) -> Indices:
+    """The numbers of customer ids; 0 for null."""
+    digits = pc.cast(pc.utf8_slice_codeunits(pc.cast(ids, pa.string()), 1), pa.int64())
+    return as_array(pc.fill_null(digits, NONE))
+
+
+def ids_of(numbers: Indices) -> pa.Array:
+    """Readable ids of customer numbers; null for 0."""
+    text = pc.utf8_lpad(pc.cast(pa.array(numbers), pa.string()), width=7, padding="0")
+    named = pc.binary_join_element_wise("C", text, "")
+    return pc.if_else(pa.array(numbers != NONE), named, pa.scalar(None, pa.string()))
+
+
+def past_of(node_ids: Indices, links: pa.Table) -> Past:
+    """The history in `links` (node_id, event_number, customer_id, is_held) of these nodes."""
+    node = Finder(node_ids)(as_array(links["node_id"]))
+    known = np.flatnonzero(node >= 0)
+    number = as_array(links["event_number"])
+    order = known[np.lexsort((number[known], node[known]))]
+    node, number = node[order], number[order]
+    customer = numbers_of(links["customer_id"])[order]
+    until = np.full(len(order), LATEST, dtype=np.int64)
+    goes_on = node[1:] == node[:-1]
+    until[:-1][goes_on] = number[1:][goes_on]
+    is_held = as_array(pc.fill_null(links["is_held"], False))[order].astype(bool)
+    return Past(node, customer, number, until, is_held).take(customer != NONE)
+
+
+def assign(clusters: Clusters, previous: Indices, past: Past | None, last: int) -> Indices:
+    """The customer number of each cluster, 0 where it is no person.
+
+    `previous` is what each node stands for now; numbers from `last` + 1 on are issued in the order
+    of first sight to the clusters that inherit none.
+    """
+    number = np.full(len(clusters.is_customer), LATEST, dtype=np.int64)
+    known = (previous != NONE) & clusters.is_customer[clusters.of_node]
+    owners, heir = heirs(clusters, previous, np.flatnonzero(known), past)
+    np.minimum.at(number, heir, owners)
+    if past is not None and len(past.node):
+        cluster = clusters.of_node[past.node]
+        lost = clusters.is_customer[cluster] & (number[cluster] == LATEST) & ~past.is_held
+        for owner, heir_again in _divide(clusters, past.take(lost)).items():
+            number[heir_again] = min(number[heir_again], owner)
+    number[~clusters.is_customer] = NONE
+    new = np.flatnonzero(number == LATEST)
+    new = new[np.argsort(clusters.place[new], kind="stable")]
+    number[new] = last + 1 + np.arange(len(new))
+    return number
+
+
+def heirs(
+    clusters: Clusters, previous: Indices, rows: Indices, past: Past | None
+) -> tuple[Indices, Indices]:
+    """Which cluster inherits each customer that the nodes in `rows` stood for."""
+    count = len(clusters.is_customer)
+    pairs = np.unique(previous[rows] * count + clusters.of_node[rows])
+    owners, heir = pairs // max(count, 1), pairs % max(count, 1)
+    first = np.flatnonzero(np.diff(owners, prepend=-1))
+    parts = np.diff(first, append=len(owners))
+    whole = first[parts == 1]
+    torn = owners[first[parts > 1]]
+    if not len(torn):
+        return owners[whole], heir[whole]
+    members = rows[np.isin(previous[rows], torn)]
+    divided = _divide(clusters, _with_present(members, previous, past))
+    kept = {owner: divided[owner] for owner in torn.tolist()}
+    return (
+        np.concatenate([owners[whole], np.array(list(kept), dtype=np.int64)]),
+        np.concatenate([heir[whole], np.array(list(kept.values()), dtype=np.int64)]),
+    )
+
+
+def _with_present(members: Indices, previous: Indices, past: Past | None) -> Past:
+    """What these nodes are now, and what they were that nobody is any more."""
+    size = len(members)
+    since = np.zeros(size, dtype=np.int64)
+    present = Past(
+        members, previous[members], since, np.full(size, LATEST), np.ones(size, dtype=bool)
+    )
+    if past is None:
+        return present
+    mine = past.take(np.isin(past.node, members))
+    current = mine.take((mine.until == LATEST) & (mine.customer == previous[mine.node]))
+    since[np.searchsorted(members, current.node)] = current.since
+    former = mine.take(~mine.is_held)
+    return Past._make(np.concatenate(columns) for columns in zip(present, former, strict=True))
+
+
+def _divide(clusters: Clusters, past: Past) -> dict[int, int]:
+    """For each customer the cluster that should bear its id; only where customers fell apart.
+
+    Customers that went up in others first come first. A part that is what became of such a one has
+    no claim on the larger customer from the time before: those it counts only up to that merge. So
+    the id goes to the part with most identifiers from before; then to the largest, then the first
+    seen.
+    """
+    names, customer = np.unique(past.customer, return_inverse=True)
+    # A customer is over when the last of its identifiers has left it.
+    end = np.zeros(len(names), dtype=np.int64)
+    np.maximum.at(end, customer, past.until)
+    order = np.lexsort((customer, end[customer]))
+    columns = (past.customer, clusters.of_node[past.node], past.node, past.since, end[customer])
+    rows = zip(*(column[order].tolist() for column in columns), strict=True)
+    heir: dict[int, int] = {}
+    merged_at: dict[int, int] = {}
+    came_along: dict[int, set[int]] = {}
+    for (customer_number, over), group in groupby(rows, key=lambda row: (row[0], row[4])):
+        members = [(part, node, since) for _, part, node, since, _ in group]
+        size = Counter(part for part, _, _ in members)
+        before = Counter(
+            part
+            for part, node, since in members
+            if since < merged_at.get(part, LATEST) and node not in came_along.get(part, ())
+        )
+        best = min(size, key=lambda p: (-before[p], -size[p], clusters.place[p]))
+        heir[customer_number] = best
+        merged_at[best] = min(over, merged_at.get(best, LATEST))
+        came_along.setdefault(best, set()).update(node for part, node, _ in members if part == best)
+    return heir
