@@ -31,6 +31,7 @@ def situations(env: Environment, truth: Path) -> dict[str, dict[str, Any]]:
         raise KhachError("no customer is resolved yet", fix="khach run")
     connection = connect(env.warehouse, read_only=True)
     try:
+        connection.execute(f"attach '{str(env.state).replace(chr(39), chr(39) * 2)}' as state (read_only)")
         for name in FILES:
             view = f"create temp table truth_{Path(name).stem} as from read_parquet(?)"
             connection.execute(view, [str(truth / name)])
@@ -107,7 +108,7 @@ inner join intermediate.int_record_customers using (source, record_kind, record_
 create temp table described as
 select
     persons.source || '|' || persons.record_kind || '|' || persons.record_id as record_key,
-    folded_name, phone_e164, birth_date, record_customers.customer_id, people.person_id,
+    folded_name, phone_e164, record_customers.customer_id, people.person_id,
     trim(regexp_replace(lower(replace(replace(strip_accents(people.full_name), 'đ', 'd'),
         'Đ', 'd')), '[^a-z0-9]+', ' ', 'g')) as true_name,
     people.phone, people.second_phone

@@ -61,8 +61,9 @@
 
 {#
     Whether two holders of one e-mail address or number can be one person: names at most one letter
-    apart, or three where both tell the same birth date, their words in any order; birth dates more
-    than one digit apart never are.
+    apart, or three where both tell the same birth date, their words in any order, or one name with
+    words that the other leaves out (a middle name, a title); birth dates more than one digit apart
+    never are.
 #}
 {% macro same_person(left, right) -%}
     (
@@ -72,6 +73,8 @@
             ) <= 1)
         and (
             {{ left }}.sorted_name = {{ right }}.sorted_name
+            or {{ words_within(left ~ '.folded_name', right ~ '.folded_name') }}
+            or {{ words_within(right ~ '.folded_name', left ~ '.folded_name') }}
             or levenshtein({{ left }}.folded_name, {{ right }}.folded_name)
                 <= case when {{ left }}.birth_date = {{ right }}.birth_date then 3 else 1 end
         )

@@ -188,3 +188,13 @@
 {% macro duckdb__sorted_words(expression) -%}
     array_to_string(list_sort(string_split({{ expression }}, ' ')), ' ')
 {%- endmacro %}
+
+
+{# Whether a folded name of two words at least is another one with words left out. #}
+{% macro words_within(shorter, longer) -%}
+    {{ return(adapter.dispatch('words_within')(shorter, longer)) }}
+{%- endmacro %}
+{% macro duckdb__words_within(shorter, longer) -%}
+    ({{ shorter }} like '% %'
+        and list_has_all(string_split({{ longer }}, ' '), string_split({{ shorter }}, ' ')))
+{%- endmacro %}

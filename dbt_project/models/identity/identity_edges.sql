@@ -48,6 +48,9 @@ linkable as (
 named_nodes as (
     select
         node_id,
+        first_source,
+        first_record_id,
+        first_seen_at,
         identifier_type || '|' || namespace || '|' || identifier_value as holder_key
     from {{ ref('identity_nodes') }}
     where blocked_by is null
@@ -59,7 +62,7 @@ evidence as (
     select
         strongest.node_id as left_node,
         others.node_id as right_node,
-        least(strongest.strength, others.strength) as strength,
+        cast(least(strongest.strength, others.strength) as double) as strength,
         'exact_identifier' as rule,
         others.source,
         others.record_id,
@@ -68,22 +71,31 @@ evidence as (
     inner join linkable as others
         on strongest.source = others.source and strongest.record_id = others.record_id
     where strongest.position = 1 and others.position > 1
-    {% for relation, rule, strength in [
-        (ref('identity_shared_values'), 'shared_value_same_name', 60),
-    ] -%}
     union all
     select
         lefts.node_id,
         rights.node_id,
-        {{ strength }},
-        '{{ rule }}',
+        60,
+        'shared_value_same_name',
         found.source,
         found.record_id,
         found.first_seen_at
-    from {{ relation }} as found
+    from {{ ref('identity_shared_values') }} as found
     inner join named_nodes as lefts on found.left_key = lefts.holder_key
     inner join named_nodes as rights on found.right_key = rights.holder_key
-    {% endfor %}
+    union all
+    select
+        lefts.node_id,
+        rights.node_id,
+        case when found.rule = 'review' then 95 else 50 * found.probability end,
+        found.rule,
+        rights.first_source,
+        rights.first_record_id,
+        rights.first_seen_at
+    from {{ ref('identity_likely_pairs') }} as found
+    inner join named_nodes as lefts on found.left_key = lefts.holder_key
+    inner join named_nodes as rights on found.right_key = rights.holder_key
+    where found.is_link
 ),
 
 ranked as (

@@ -1,11 +1,12 @@
 {{ config(materialized='view') }}
 
--- How many identifiers of a type one person may have (identity.yml, `per_person`): account numbers
--- in one namespace, addresses and numbers in all.
+-- How many identifiers of a type one person may have (identity.yml, `per_person`), account numbers
+-- in each namespace.
 {% for type, rule in var('identity')['identifiers'].items() if rule['per_person'] -%}
 select
     '{{ type }}' as identifier_type,
-    {{ "''" if type in ('email', 'phone') else 'cast(null as varchar)' }} as namespace,
-    {{ rule['per_person'] }} as per_person
+    cast(null as varchar) as namespace,
+    cast({{ rule['per_person'] }} as bigint) as per_person,
+    cast(null as bigint) as shared_above
 {{ "union all" if not loop.last }}
 {% endfor %}

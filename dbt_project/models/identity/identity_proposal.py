@@ -19,4 +19,6 @@ def model(dbt, session):  # noqa: ARG001  dbt calls it with both
         joined.project("nodes.*, known.customer_id as previous_customer_id").to_arrow_table(),
         dbt.ref("identity_edges").to_arrow_table(),
         last_customer_number=issued[0],
+        quarantine=dbt.ref("identity_quarantine").to_arrow_table(),
+        links=dbt.ref("identity_past").to_arrow_table(),
     )
