@@ -136,9 +136,11 @@ select
     keyed.raw_email,
     keyed.raw_phone,
     keyed.country,
-    keyed.province,
+    places.province,
+    keyed.province as raw_province,
     {% for attribute in attributes -%}
-    keyed.{{ attribute }},
+    {% if attribute == 'ward' %}places.ward,
+    keyed.ward as raw_ward{% else %}keyed.{{ attribute }}{% endif %},
     {% endfor -%}
     keyed.created_at,
     keyed.updated_at
@@ -157,3 +159,7 @@ left join {{ ref('int_contact_values_parsed') }} as phones
     on phones.kind = 'phone'
     and keyed.raw_phone = phones.raw_value
     and keyed.parse_country = phones.country
+left join {{ ref('int_places') }} as places
+    on coalesce(keyed.country, '') = places.country
+    and coalesce(keyed.province, '') = places.written_province
+    and coalesce(keyed.ward, '') = places.written_ward
