@@ -44,26 +44,24 @@ ties as (
     group by addressed.customer_id, addressed.address_key, phones.value
 ),
 
--- The oldest customer's id spreads over the ties; so many people are so many rounds apart at most.
-round_0 as (
-    select *, customer_id as oldest_id
-    from ties
-)
-{%- for number in range(1, most_people) %},
+-- Who is tied to whom, then to whom over two ties, four, eight: more there are not behind a door.
+tied_1 as (
+    select distinct left_end.customer_id, right_end.customer_id as other_id
+    from ties as left_end
+    inner join ties as right_end
+        on left_end.address_key = right_end.address_key and left_end.tie = right_end.tie
+),
+{%- for reach in (2, 4, 8) %}
 
-round_{{ number }} as (
-    select
-        customer_id, address_key, tie,
-        min(tied_id) over (partition by customer_id) as oldest_id
-    from (
-        select *, min(oldest_id) over (partition by address_key, tie) as tied_id
-        from round_{{ number - 1 }}
-    ) as tied
-)
+tied_{{ reach }} as (
+    select distinct left_end.customer_id, right_end.other_id
+    from tied_{{ reach // 2 }} as left_end
+    inner join tied_{{ reach // 2 }} as right_end on left_end.other_id = right_end.customer_id
+){{ ',' if not loop.last }}
 {%- endfor %}
 
 select
     customer_id,
-    'H-' || min(oldest_id) as household_id
-from round_{{ most_people - 1 }}
+    'H-' || min(other_id) as household_id
+from tied_{{ most_people }}
 group by customer_id

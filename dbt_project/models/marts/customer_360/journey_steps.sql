@@ -32,6 +32,11 @@ steps as (
     window in_order as (partition by customer_id order by occurred_at asc, interaction_id asc)
 ),
 
+paused as (
+    select *, {{ seconds_between('previous_at', 'occurred_at') }} as pause_seconds
+    from steps
+),
+
 seated as (
     select
         *,
@@ -40,15 +45,14 @@ seated as (
                 partition by customer_id order by step_number asc
                 rows between unbounded preceding and current row
             ) as sitting_number
-    from (
-        select *, {{ seconds_between('previous_at', 'occurred_at') }} as pause_seconds from steps
-    ) as paused
+    from paused
 ),
 
 sittings as (
     select
         customer_id,
         sitting_number,
+        min(step_number) as first_step_number,
         min(occurred_at) as began_at,
         max(occurred_at) as ended_at,
         max(case when stage = 'purchase' then 1 else 0 end) as purchases,
@@ -95,11 +99,27 @@ threads as (
     select
         customer_id,
         sitting_number,
+        first_step_number,
         sum(is_start) over (
             partition by customer_id order by sitting_number asc
             rows between unbounded preceding and current row
         ) as thread_number
     from starts
+),
+
+named as (
+    select
+        threads.customer_id,
+        threads.sitting_number,
+        first_value(seated.interaction_id) over (
+            partition by threads.customer_id, threads.thread_number
+            order by threads.sitting_number asc
+            rows between unbounded preceding and current row
+        ) as thread_id
+    from threads
+    inner join seated
+        on threads.customer_id = seated.customer_id
+        and threads.first_step_number = seated.step_number
 )
 
 select
@@ -108,13 +128,10 @@ select
     seated.interaction_id,
     seated.stage,
     cast(seated.pause_seconds / 3600.0 as decimal(18, 4)) as hours_since_previous,
-    first_value(seated.interaction_id) over (
-        partition by seated.customer_id, threads.thread_number order by seated.step_number asc
-        rows between unbounded preceding and current row
-    ) as thread_id,
+    named.thread_id,
     seated.channel,
     seated.occurred_at
 from seated
-inner join threads
-    on seated.customer_id = threads.customer_id
-    and seated.sitting_number = threads.sitting_number
+inner join named
+    on seated.customer_id = named.customer_id
+    and seated.sitting_number = named.sitting_number
