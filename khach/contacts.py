@@ -1,4 +1,4 @@
-"""E-mail addresses, phone numbers and personal names, as people write them.
+"""E-mail addresses and phone numbers, as people write them; names with them.
 
 Matching keys are made here once; what a channel wants on top (hashes, forms) is the channel's rule.
 """
@@ -6,9 +6,12 @@ Matching keys are made here once; what a channel wants on top (hashes, forms) is
 import functools
 import re
 import unicodedata
-from typing import NamedTuple
 
 import phonenumbers
+
+from khach.names import PersonName, parse_name
+
+__all__ = ["PersonName", "parse_email", "parse_name", "parse_phone", "parse_phones"]
 
 _EMAIL = re.compile(r"[^\s@\"(),:;<>\[\]\\]+@[^\s@\"(),:;<>\[\]\\.]+(\.[^\s@\"(),:;<>\[\]\\.]+)+")
 # What people write between two numbers of one field; a dash or a dot stands inside numbers, too.
@@ -24,13 +27,6 @@ _OLD_PREFIXES = {
     "0167": "037", "0168": "038", "0169": "039",
     "0186": "056", "0188": "058", "0199": "059",
 }  # fmt: skip
-
-
-class PersonName(NamedTuple):
-    """Parts of a name; Vietnamese order is family first, given last."""
-
-    family_name: str | None
-    given_name: str | None
 
 
 def parse_email(raw: str | None) -> str | None:
@@ -83,18 +79,3 @@ def parse_phones(raw: str | None, country: str = "VN") -> list[str]:
     found = (parse_phone(part, country) for part in _BETWEEN_PHONES.split(raw))
     return list(dict.fromkeys(number for number in found if number))
 
-
-def parse_name(raw: str | None, country: str = "VN") -> PersonName:
-    """Family and given name by the country's order; one word is a given name.
-
-    >>> parse_name("Nguyễn Thị Lan")
-    PersonName(family_name='Nguyễn', given_name='Lan')
-    """
-    words = unicodedata.normalize("NFC", raw or "").split()
-    if not words:
-        return PersonName(None, None)
-    if len(words) == 1:
-        return PersonName(None, words[0])
-    if country == "VN":
-        return PersonName(words[0], words[-1])
-    return PersonName(words[-1], words[0])

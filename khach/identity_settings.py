@@ -1,99 +1,25 @@
-"""The retailer's identity.yml: what links people, and how much of it one person may have."""
-
-from typing import Annotated
+"""The retailer's identity.yml: what links people, and whom to believe when sources disagree."""
 
 from pydantic import Field
 
-from khach.config_files import parse, read_yaml
+from khach.config_files import ConfigFile, parse, read_yaml, suggest
 from khach.environment import Environment
+from khach.identifier_rules import Identifiers, Matching
 from khach.settings import Section
 
-Count = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(ge=0, le=1)]
+# What a source may say about a person, and what a golden value is chosen for.
+ATTRIBUTES = (
+    "full_name", "email", "phone_e164", "birth_date", "birth_year", "age_band", "gender",
+    "marital_status", "occupation", "income_band", "country", "province", "ward",
+    "address_original", "loyalty_tier", "loyalty_enrolled_at", "preferred_size",
+)  # fmt: skip
 
 
-class IdentifierRule(Section):
-    """One type of identifier.
+class Survivorship(Section):
+    """Sources in the order in which they are believed; those not named follow, as configured."""
 
-    `strength` (1 to 100): of two links that cannot both be, the stronger is made. `per_person`:
-    how many one person may have (account numbers: in one namespace). `holders`: from more accounts
-    than that on, a value says nothing of itself, only together with a name.
-    """
-
-    strength: Annotated[int, Field(ge=1, le=100)]
-    per_person: Count | None = None
-    holders: Count | None = None
-
-
-class Account(IdentifierRule):
-    """A web account; people open a second one."""
-
-    strength: Annotated[int, Field(ge=1, le=100)] = 100
-    per_person: Count | None = 3
-
-
-class Member(Account):
-    """A member number: one person has one."""
-
-    per_person: Count | None = 1
-
-
-class ExternalId(IdentifierRule):
-    """Whatever else a source numbers people by."""
-
-    strength: Annotated[int, Field(ge=1, le=100)] = 90
-
-
-class Email(IdentifierRule):
-    """An e-mail address."""
-
-    strength: Annotated[int, Field(ge=1, le=100)] = 80
-    per_person: Count | None = 5
-    holders: Count | None = 2
-
-
-class Phone(IdentifierRule):
-    """A telephone number."""
-
-    strength: Annotated[int, Field(ge=1, le=100)] = 70
-    per_person: Count | None = 5
-    holders: Count | None = 1
-
-
-class Device(IdentifierRule):
-    """A browser or a device: it links its visits, never persons.
-
-    One that several people use is theirs by turns, as far as `window_days` from a log-in.
-    """
-
-    strength: Annotated[int, Field(ge=1, le=100)] = 20
-    window_days: Count = 30
-
-
-class Identifiers(Section):
-    """The types of `docs/marts.md`."""
-
-    user_id: Account = Account()
-    member_number: Member = Member()
-    external_id: ExternalId = ExternalId()
-    email: Email = Email()
-    phone: Phone = Phone()
-    anonymous_id: Device = Device()
-    device_id: Device = Device()
-
-
-class Matching(Section):
-    """Links by likeness, for records that share no exact identifier.
-
-    Pairs at least as probable as `link_at` are linked, those from `review_at` on are asked about.
-    A source in `duplicate_free` has one record of a person: it is given one at most.
-    """
-
-    enabled: bool = True
-    link_at: Share = 0.99
-    review_at: Share = 0.9
-    duplicate_free: tuple[str, ...] = ()
-    leave_out: tuple[str, ...] = ()
+    order: tuple[str, ...] = ()
+    attributes: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
 
 class IdentitySettings(Section):
@@ -102,9 +28,58 @@ class IdentitySettings(Section):
     gmail_rules: bool = False
     identifiers: Identifiers = Identifiers()
     matching: Matching = Matching()
+    survivorship: Survivorship = Survivorship()
 
 
 def load_identity_settings(env: Environment) -> IdentitySettings:
-    """Read `config/identity.yml`, the defaults when there is none."""
+    """Read `config/identity.yml`, the defaults when there is none.
+
+    ConfigError names file, line and key of a mistake, sources that sources.yml lacks included.
+    """
     path = env.config / "identity.yml"
-    return parse(read_yaml(path), IdentitySettings) if path.exists() else IdentitySettings()
+    if not path.exists():
+        return IdentitySettings()
+    file = read_yaml(path)
+    settings = parse(file, IdentitySettings)
+    _check_survivorship(file, settings.survivorship, _source_names(env))
+    return settings
+
+
+def trusted_sources(env: Environment) -> dict[str, list[str]]:
+    """Per attribute every configured source, the most trusted first, as dbt's var wants it."""
+    rules, configured = load_identity_settings(env).survivorship, _source_names(env)
+    return {
+        attribute: list(dict.fromkeys((*rules.attributes.get(attribute, ()), *rules.order,
+                                       *configured)))
+        for attribute in ATTRIBUTES
+    }  # fmt: skip
+
+
+def _source_names(env: Environment) -> list[str]:
+    from ingestion.config import load_sources
+
+    return [source.name for source in load_sources(env)]
+
+
+def _check_survivorship(file: ConfigFile, rules: Survivorship, configured: list[str]) -> None:
+    place = ("survivorship", "attributes")
+    for attribute in rules.attributes:
+        if attribute not in ATTRIBUTES:
+            raise file.error(
+                f"{attribute!r} is no attribute of a person",
+                (*place, attribute),
+                fix=suggest(attribute, ATTRIBUTES),
+            )
+    lists = {("survivorship", "order"): rules.order} | {
+        (*place, attribute): names for attribute, names in rules.attributes.items()
+    }
+    for where, names in lists.items():
+        for number, name in enumerate(names):
+            if name not in configured:
+                raise file.error(
+                    f"{name!r} is no source of sources.yml",
+                    (*where, number),
+                    fix=suggest(name, configured),
+                )
+            if name in names[:number]:
+                raise file.error(f"source {name!r} stands twice", (*where, number))

@@ -24,6 +24,7 @@ class Thresholds(Section):
     session_minutes: Annotated[int, Field(ge=1)] = 30
     abandoned_cart_minutes: Annotated[int, Field(ge=1)] = 60
     cart_recovery_days: Annotated[int, Field(ge=1)] = 7
+    journey_gap_days: Annotated[int, Field(ge=1)] = 30
 
 
 class Settings(Section):

@@ -120,10 +120,12 @@
 {% macro fold_text(expression) -%}
     {{ return(adapter.dispatch('fold_text')(expression)) }}
 {%- endmacro %}
-{# Lower case, no accents, single spaces: the same name however it was typed. #}
+{# Lower case, no accents, single spaces: the same name however it was typed, with the letter
+    U+00D0 that looks like U+0110, too. #}
 {% macro duckdb__fold_text(expression) -%}
-    trim(regexp_replace(lower(replace(replace(
-        strip_accents({{ expression }}), 'đ', 'd'), 'Đ', 'd')), '[^a-z0-9]+', ' ', 'g'))
+    trim(regexp_replace(
+        translate(lower(strip_accents({{ expression }})), 'đð', 'dd'), '[^a-z0-9]+', ' ', 'g'
+    ))
 {%- endmacro %}
 
 

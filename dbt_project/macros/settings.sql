@@ -15,6 +15,7 @@
         'session_minutes': 30,
         'abandoned_cart_minutes': 60,
         'cart_recovery_days': 7,
+        'journey_gap_days': 30,
     } -%}
     {{ return((var('thresholds') or {}).get(name, defaults[name])) }}
 {%- endmacro %}

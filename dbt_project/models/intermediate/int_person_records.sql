@@ -82,7 +82,12 @@ select
     keyed.raw_email,
     keyed.raw_phone,
     keyed.country,
-    {% for attribute in attributes if attribute not in ('given_name', 'family_name') -%}
+    places.province,
+    keyed.province as raw_province,
+    places.ward,
+    keyed.ward as raw_ward,
+    {% for attribute in attributes
+        if attribute not in ('given_name', 'family_name', 'province', 'ward') -%}
     keyed.{{ attribute }},
     {% endfor -%}
     keyed.created_at,
@@ -101,3 +106,7 @@ left join {{ ref('int_contact_values_parsed') }} as phones
     and phones.position = 1
     and keyed.raw_phone = phones.raw_value
     and keyed.parse_country = phones.country
+left join {{ ref('int_places') }} as places
+    on coalesce(keyed.country, '') = places.country
+    and coalesce(keyed.province, '') = places.written_province
+    and coalesce(keyed.ward, '') = places.written_ward
