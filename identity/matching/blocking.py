@@ -46,6 +46,16 @@ RULES = (
     ("postal", "left(given, 3)"),
     ("left(national, 4)", "left(given, 1)"),
     ("right(national, 4)", "left(family, 1)"),
+    # Wide ones, for records of few columns; on large data their budget cuts them short.
+    ("left(email_user, 5)",),
+    ("birth[1:6]",),
+    ("birth[1:4]", "birth[7:8]"),
+    ("birth[5:8]",),
+    ("birth[1:4]", "left(city, 3)"),
+    ("family", "city"),
+    ("postal", "birth[1:4]"),
+    ("given",),
+    ("family",),
 )
 
 

@@ -12,7 +12,7 @@ from identity.matching.cluster import cluster
 from identity.matching.person import COMPARISONS, RELATIONS, Comparison
 from identity.matching.prepare import prepare
 from identity.matching.settings import MatchSettings
-from identity.matching.train import Evidence, Floats, Ints, Weights, softmax, train, _agreeing
+from identity.matching.train import Evidence, Floats, Ints, Weights, softmax, train, agreeing, add_gain
 
 PAIRS = pa.schema(
     [
@@ -81,13 +81,13 @@ def _score(people, used, left, right, levels, chance, settings):
         gain = np.append(weights.same[c] - weights.chance[c], 0.0)[levels[c]]
         equal = (code[left] == code[right]) & (code[left] >= 0)
         # How much of the agreement on this attribute is people, not chance.
-        alike = first[:-1][_agreeing(name)].sum(axis=0)
+        alike = first[:-1][agreeing(name)].sum(axis=0)
         rho = alike[equal].sum() / max(equal.sum(), 1)
         own = np.exp(weights.chance[c][0])
         freq = ((sizes[code[left[equal]]] - 2) * (1 - rho) + min(1.0, own * count)) / count
         gain[equal] = weights.same[c][0] - np.log(np.maximum(freq, own * 0.02))
         gains.append(gain)
-        scores[:-1][_agreeing(name)] += gain
+        add_gain(scores, name, gain, levels[c])
     return softmax(scores)[0]
 
 

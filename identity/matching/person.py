@@ -139,11 +139,29 @@ COMPARISONS = (
 # What two different persons may have in common, and how many such pairs to expect for each
 # record before the data speaks. Without them people of one house would count as one person:
 # their name, address and telephone agree for one reason, not for three.
-HOME = ("family", "phone", "address", "postal", "city", "province")
-RELATIONS: tuple[tuple[str, frozenset[str], float], ...] = (
-    ("neighbours", frozenset({"postal", "city", "province"}), 0.1),
-    ("household", frozenset(HOME), 0.002),
-    ("household with one e-mail", frozenset({*HOME, "email"}), 0.0005),
-    ("twins", frozenset({*HOME, "birth"}), 0.0005),
-    ("namesakes of a family", frozenset({*HOME, "given"}), 0.0005),
+HOME = frozenset({"family", "phone", "address", "postal", "city", "province"})
+
+
+class Relation(NamedTuple):
+    """Two persons who have `alike` in common, and may have `resembling` similar but not equal.
+
+    `expected` pairs for each record; `believed` says how firmly, against what the data seems to
+    show: an error in one attribute looks the same as twins or as father and son.
+    """
+
+    name: str
+    alike: frozenset[str]
+    resembling: frozenset[str]
+    expected: float
+    believed: float
+
+
+_NONE: frozenset[str] = frozenset()
+RELATIONS = (
+    Relation("neighbours", frozenset({"postal", "city", "province"}), _NONE, 0.1, 0),
+    Relation("same name", frozenset({"given", "family"}), frozenset({"email"}), 0.05, 0),
+    Relation("household", HOME, _NONE, 0.01, 0.2),
+    Relation("household with one e-mail", HOME | {"email"}, _NONE, 0.002, 0.2),
+    Relation("twins", HOME | {"birth"}, _NONE, 0.0005, 2),
+    Relation("namesakes of a family", HOME | {"given"}, _NONE, 0.0005, 2),
 )

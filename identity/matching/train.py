@@ -20,7 +20,8 @@ BELIEF = 30.0  # how many pairs of one person the starting values are worth
 CHANCE_BELIEF = 3000.0  # and how many random pairs
 LASTING = ("given", "family", "birth", "national")
 PEER_BELIEF = 0.5  # how much the other lasting attributes count beside the attribute's own pairs
-RELATION_BELIEF = 2.0
+# The most that may differ between records of one person, so that what is learned stays a person.
+DIFFERING, DIFFERING_LASTING = 0.6, 0.2
 RECORDS_ALIKE = 0.1  # pairs of one person for each record, to begin with
 ROUNDS_ALONE, ROUNDS = 12, 25
 
@@ -57,8 +58,9 @@ def train(
         (seen * sample + start * CHANCE_BELIEF) / (sample + CHANCE_BELIEF)
         for seen, start in zip(observed, starts, strict=True)
     ]
-    expected = np.array([RECORDS_ALIKE, *(share for _, _, share in RELATIONS)]) * evidence.records
+    expected = np.array([RECORDS_ALIKE, *(r.expected for r in RELATIONS)]) * evidence.records
     expected = np.minimum(expected, 0.1 * evidence.pairs / len(expected))
+    believed = np.array([r.believed for r in RELATIONS])
     same, chance, found = list(beliefs), list(by_chance), expected
     for turn in range(ROUNDS_ALONE + ROUNDS):
         weights = Weights(
@@ -68,14 +70,14 @@ def train(
         found = share[:-1].sum(axis=1)
         # An attribute that differs is an error or another person; where both explain a pair,
         # a relation has to explain more than its share.
-        found[1:] = (found[1:] + RELATION_BELIEF * expected[1:]) / (1 + RELATION_BELIEF)
+        found[1:] = (found[1:] + believed * expected[1:]) / (1 + believed)
         found = np.maximum(found, expected * 0.02)
         if turn < ROUNDS_ALONE:
             continue
         same = _same(names, patterns, share[0], beliefs)
         for c, levels in enumerate(patterns):
             size = len(beliefs[c])
-            alike = _agreeing(names[c])
+            alike = agreeing(names[c])
             related = np.bincount(levels + 1, share[:-1][alike].sum(axis=0), size + 1)[1:]
             rest = np.maximum(by_chance[c] * evidence.pairs - related, 0)
             chance[c] = np.maximum(rest / evidence.pairs, starts[c] * 1e-3)
@@ -106,7 +108,11 @@ def _same(
             differing = sum(k[-1] for k in peers) / sum(k.sum() for k in peers)
             rest = own[:-1] / own[:-1].sum() * (1 - differing)
             own = own + PEER_BELIEF * own.sum() * np.append(rest, differing)
-        answer.append(own / own.sum())
+        own = own / own.sum()
+        most = DIFFERING_LASTING if name in LASTING else DIFFERING
+        if own[-1] > most:
+            own = np.append(own[:-1] * (1 - most) / max(own[:-1].sum(), 1e-9), most)
+        answer.append(own)
     return answer
 
 
@@ -116,7 +122,7 @@ def kinds_of(names: Sequence[str], levels: npt.NDArray[np.int8], weights: Weight
     scores = np.zeros((len(weights.kinds), size)) + weights.kinds[:, None]
     for c, name in enumerate(names):
         gain = np.append(weights.same[c] - weights.chance[c], 0.0)[levels[c]]
-        scores[:-1][_agreeing(name)] += gain
+        add_gain(scores, name, gain, levels[c])
     return softmax(scores)
 
 
@@ -126,9 +132,17 @@ def softmax(scores: Floats) -> Floats:
     return scores / scores.sum(axis=0)
 
 
-def _agreeing(name: str) -> npt.NDArray[np.bool_]:
+def agreeing(name: str) -> npt.NDArray[np.bool_]:
     """In which kinds but strangers the attribute agrees as if of one person."""
-    return np.array([True, *(name in alike for _, alike, _ in RELATIONS)])
+    return np.array([True, *(name in r.alike for r in RELATIONS)])
+
+
+def add_gain(scores: Floats, name: str, gain: Floats, levels: npt.NDArray[np.int8]) -> None:
+    """Add what the attribute says to the kinds of pairs that it speaks for."""
+    scores[:-1][agreeing(name)] += gain
+    for row, relation in enumerate(RELATIONS, start=1):
+        if name in relation.resembling:
+            scores[row] += np.where(levels > 0, gain, 0.0)
 
 
 def _kinds(found: Floats, pairs: float) -> Floats:
