@@ -12,6 +12,7 @@ from identity.matching.settings import MatchSettings
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+WIDE_SHARE = 4
 SMALL = 700  # records: below, every pair is compared
 
 # The sound of a name, roughly: its first letter, then consonants, one for those that are mistaken.
@@ -46,7 +47,9 @@ RULES = (
     ("postal", "left(given, 3)"),
     ("left(national, 4)", "left(given, 1)"),
     ("right(national, 4)", "left(family, 1)"),
-    # Wide ones, for records of few columns; on large data their budget cuts them short.
+)
+# For records of few columns; on large data their budget cuts them short.
+WIDE = (
     ("left(email_user, 5)",),
     ("birth[1:6]",),
     ("birth[1:4]", "birth[7:8]"),
@@ -85,7 +88,7 @@ def block(con: "DuckDBPyConnection", count: int, settings: MatchSettings) -> Can
     keys = " union all ".join(
         f"select {number}::utinyint as rule, hash({', '.join(rule)}) as key, id, source_key from "
         f"people where {' and '.join(f'({part}) is not null' for part in _parts(rule))}"
-        for number, rule in enumerate(RULES)
+        for number, rule in enumerate(RULES + WIDE)
     )
     con.execute(f"create table keys as {keys}")
     con.execute(
@@ -93,7 +96,10 @@ def block(con: "DuckDBPyConnection", count: int, settings: MatchSettings) -> Can
         "sum(pairs) over (partition by rule order by pairs, key) as running "
         "from (select rule, key, count(*) as records from keys group by all having records > 1)"
     )
-    budget = settings.pairs_per_record * count
+    budget = (
+        f"(case when rule < {len(RULES)} then {settings.pairs_per_record} "
+        f"else {settings.pairs_per_record / WIDE_SHARE} end) * {count}"
+    )
     con.execute(
         "create table candidates as select distinct '0' as match_key, l.id as join_key_l, "
         "r.id as join_key_r from keys as l "

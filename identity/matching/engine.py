@@ -12,7 +12,7 @@ from identity.matching.cluster import cluster
 from identity.matching.person import COMPARISONS, RELATIONS, Comparison
 from identity.matching.prepare import prepare
 from identity.matching.settings import MatchSettings
-from identity.matching.train import Evidence, Floats, Ints, Weights, softmax, train, agreeing, add_gain
+from identity.matching.train import Evidence, Floats, Ints, Weights, softmax, train, agreeing
 
 PAIRS = pa.schema(
     [
@@ -87,7 +87,7 @@ def _score(people, used, left, right, levels, chance, settings):
         freq = ((sizes[code[left[equal]]] - 2) * (1 - rho) + min(1.0, own * count)) / count
         gain[equal] = weights.same[c][0] - np.log(np.maximum(freq, own * 0.02))
         gains.append(gain)
-        add_gain(scores, name, gain, levels[c])
+        scores[:-1][agreeing(name)] += gain
     return softmax(scores)[0]
 
 

@@ -69,6 +69,8 @@ folded_records as (
         lower(email) as email,
         nullif(regexp_replace(split_part(lower(email), '@', 1), '[^a-z0-9]', '', 'g'), '')
             as email_user,
+        case when email is not null
+            then regexp_replace(split_part(email, '@', 1), '[^0-9]', '', 'g') end as email_number,
         right(digits(phone), 9) as phone,
         folded(address) as address,
         nullif(replace(folded(postal_code), ' ', ''), '') as postal,

@@ -21,7 +21,7 @@ CHANCE_BELIEF = 3000.0  # and how many random pairs
 LASTING = ("given", "family", "birth", "national")
 PEER_BELIEF = 0.5  # how much the other lasting attributes count beside the attribute's own pairs
 # The most that may differ between records of one person, so that what is learned stays a person.
-DIFFERING, DIFFERING_LASTING = 0.6, 0.2
+DIFFERING, DIFFERING_LASTING = 0.6, 0.15
 RECORDS_ALIKE = 0.1  # pairs of one person for each record, to begin with
 ROUNDS_ALONE, ROUNDS = 12, 25
 
@@ -122,7 +122,7 @@ def kinds_of(names: Sequence[str], levels: npt.NDArray[np.int8], weights: Weight
     scores = np.zeros((len(weights.kinds), size)) + weights.kinds[:, None]
     for c, name in enumerate(names):
         gain = np.append(weights.same[c] - weights.chance[c], 0.0)[levels[c]]
-        add_gain(scores, name, gain, levels[c])
+        scores[:-1][agreeing(name)] += gain
     return softmax(scores)
 
 
@@ -135,14 +135,6 @@ def softmax(scores: Floats) -> Floats:
 def agreeing(name: str) -> npt.NDArray[np.bool_]:
     """In which kinds but strangers the attribute agrees as if of one person."""
     return np.array([True, *(name in r.alike for r in RELATIONS)])
-
-
-def add_gain(scores: Floats, name: str, gain: Floats, levels: npt.NDArray[np.int8]) -> None:
-    """Add what the attribute says to the kinds of pairs that it speaks for."""
-    scores[:-1][agreeing(name)] += gain
-    for row, relation in enumerate(RELATIONS, start=1):
-        if name in relation.resembling:
-            scores[row] += np.where(levels > 0, gain, 0.0)
 
 
 def _kinds(found: Floats, pairs: float) -> Floats:
