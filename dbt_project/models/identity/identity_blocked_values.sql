@@ -50,7 +50,13 @@ reasons as (
         observed.namespace,
         observed.identifier_value,
         'pattern:' || patterns.reason as reason
-    from {{ ref('int_identifiers_observed') }} as observed
+    from (
+        select distinct
+            identifier_type,
+            namespace,
+            identifier_value
+        from {{ ref('int_identifiers_observed') }}
+    ) as observed
     inner join {{ vocabulary('blocked_identifiers', {
         'identifier_type': 'varchar', 'pattern': 'varchar', 'reason': 'varchar'
     }) }} as patterns
