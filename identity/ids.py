@@ -81,13 +81,17 @@ def assign(clusters: Clusters, previous: Indices, past: Past | None, last: int) 
     """
     number = np.full(len(clusters.is_customer), LATEST, dtype=np.int64)
     known = (previous != NONE) & clusters.is_customer[clusters.of_node]
-    owners, heir = heirs(clusters, previous, np.flatnonzero(known), past)
+    owners, heir, divided = heirs(clusters, previous, np.flatnonzero(known), past)
     np.minimum.at(number, heir, owners)
     if past is not None and len(past.node):
         cluster = clusters.of_node[past.node]
         lost = clusters.is_customer[cluster] & (number[cluster] == LATEST) & ~past.is_held
-        for owner, heir_again in _divide(clusters, past.take(lost)).items():
-            number[heir_again] = min(number[heir_again], owner)
+        rows = np.flatnonzero(lost)
+        # What went up in a customer that falls apart now comes back in its own part or not at all.
+        own = [divided.get(c, p) == p for c, p in
+               zip(past.customer[rows].tolist(), cluster[rows].tolist(), strict=True)]  # fmt: skip
+        for owner, part in _divide(clusters, past.take(rows[np.array(own, dtype=bool)])).items():
+            number[part] = min(number[part], owner)
     number[~clusters.is_customer] = NONE
     new = np.flatnonzero(number == LATEST)
     new = new[np.argsort(clusters.place[new], kind="stable")]
@@ -97,24 +101,23 @@ def assign(clusters: Clusters, previous: Indices, past: Past | None, last: int) 
 
 def heirs(
     clusters: Clusters, previous: Indices, rows: Indices, past: Past | None
-) -> tuple[Indices, Indices]:
-    """Which cluster inherits each customer that the nodes in `rows` stood for."""
-    count = len(clusters.is_customer)
+) -> tuple[Indices, Indices, dict[int, int]]:
+    """Which cluster inherits each customer that the nodes in `rows` stand for.
+
+    Beside it the part of each customer that once went up in one that falls apart now.
+    """
+    count = max(len(clusters.is_customer), 1)
     pairs = np.unique(previous[rows] * count + clusters.of_node[rows])
-    owners, heir = pairs // max(count, 1), pairs % max(count, 1)
+    owners, heir = pairs // count, pairs % count
     first = np.flatnonzero(np.diff(owners, prepend=-1))
     parts = np.diff(first, append=len(owners))
-    whole = first[parts == 1]
-    torn = owners[first[parts > 1]]
+    whole, torn = first[parts == 1], owners[first[parts > 1]]
     if not len(torn):
-        return owners[whole], heir[whole]
+        return owners[whole], heir[whole], {}
     members = rows[np.isin(previous[rows], torn)]
     divided = _divide(clusters, _with_present(members, previous, past))
-    kept = {owner: divided[owner] for owner in torn.tolist()}
-    return (
-        np.concatenate([owners[whole], np.array(list(kept), dtype=np.int64)]),
-        np.concatenate([heir[whole], np.array(list(kept.values()), dtype=np.int64)]),
-    )
+    kept = np.array([divided.pop(owner) for owner in torn.tolist()], dtype=np.int64)
+    return np.concatenate([owners[whole], torn]), np.concatenate([heir[whole], kept]), divided
 
 
 def _with_present(members: Indices, previous: Indices, past: Past | None) -> Past:
@@ -160,6 +163,8 @@ def _divide(clusters: Clusters, past: Past) -> dict[int, int]:
             if since < merged_at.get(part, LATEST) and node not in came_along.get(part, ())
         )
         best = min(size, key=lambda p: (-before[p], -size[p], clusters.place[p]))
+        if over < LATEST and not before[best]:
+            continue  # nobody comes from it who does not come from one that went up in it
         heir[customer_number] = best
         merged_at[best] = min(over, merged_at.get(best, LATEST))
         came_along.setdefault(best, set()).update(node for part, node, _ in members if part == best)
