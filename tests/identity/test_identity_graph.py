@@ -332,7 +332,7 @@ BRIDGES = st.lists(
 )
 
 
-@settings(max_examples=25)
+@settings(max_examples=60)
 @given(BRIDGES, st.lists(st.integers(0, 5), max_size=6), st.randoms(use_true_random=False))
 def test_blocking_what_merged_people_gives_everybody_the_old_id_back(
     bridges: list[tuple[int, int]], joining: list[int], random: Any
