@@ -6,6 +6,7 @@ own id back. All that is needed for it is the history of each identifier in the 
 """
 
 from collections import Counter
+from collections.abc import Iterator
 from itertools import groupby
 from typing import NamedTuple
 
@@ -81,13 +82,15 @@ def assign(clusters: Clusters, previous: Indices, past: Past | None, last: int) 
     """
     number = np.full(len(clusters.is_customer), LATEST, dtype=np.int64)
     known = (previous != NONE) & clusters.is_customer[clusters.of_node]
-    owners, heir = heirs(clusters, previous, np.flatnonzero(known), past)
+    owners, heir, divided = heirs(clusters, previous, np.flatnonzero(known), past)
     np.minimum.at(number, heir, owners)
     if past is not None and len(past.node):
-        cluster = clusters.of_node[past.node]
-        lost = clusters.is_customer[cluster] & (number[cluster] == LATEST) & ~past.is_held
-        for owner, heir_again in _divide(clusters, past.take(lost)).items():
-            number[heir_again] = min(number[heir_again], owner)
+        # First what is decided among the parts of those that fall apart, then who comes back alone.
+        _revive(number, divided, clusters.is_customer & (number == LATEST))
+        lost = clusters.is_customer & (number == LATEST)
+        mine = past.take(lost[clusters.of_node[past.node]])
+        alone = _divide(clusters, mine).items()
+        _revive(number, {c: part for c, part in alone if c not in divided}, lost)
     number[~clusters.is_customer] = NONE
     new = np.flatnonzero(number == LATEST)
     new = new[np.argsort(clusters.place[new], kind="stable")]
@@ -97,28 +100,34 @@ def assign(clusters: Clusters, previous: Indices, past: Past | None, last: int) 
 
 def heirs(
     clusters: Clusters, previous: Indices, rows: Indices, past: Past | None
-) -> tuple[Indices, Indices]:
-    """Which cluster inherits each customer that the nodes in `rows` stood for."""
-    count = len(clusters.is_customer)
+) -> tuple[Indices, Indices, dict[int, int]]:
+    """Which cluster inherits each customer that the nodes in `rows` stand for.
+
+    Beside it the part of each customer that once went up in one that falls apart now.
+    """
+    count = max(len(clusters.is_customer), 1)
     pairs = np.unique(previous[rows] * count + clusters.of_node[rows])
-    owners, heir = pairs // max(count, 1), pairs % max(count, 1)
+    owners, heir = pairs // count, pairs % count
     first = np.flatnonzero(np.diff(owners, prepend=-1))
     parts = np.diff(first, append=len(owners))
-    whole = first[parts == 1]
-    torn = owners[first[parts > 1]]
+    whole, torn = first[parts == 1], owners[first[parts > 1]]
     if not len(torn):
-        return owners[whole], heir[whole]
+        return owners[whole], heir[whole], {}
     members = rows[np.isin(previous[rows], torn)]
-    divided = _divide(clusters, _with_present(members, previous, past))
-    kept = {owner: divided[owner] for owner in torn.tolist()}
-    return (
-        np.concatenate([owners[whole], np.array(list(kept), dtype=np.int64)]),
-        np.concatenate([heir[whole], np.array(list(kept.values()), dtype=np.int64)]),
-    )
+    divided = _divide(clusters, _with_present(members, previous, past), torn)
+    kept = np.array([divided.pop(owner) for owner in torn.tolist()], dtype=np.int64)
+    return np.concatenate([owners[whole], torn]), np.concatenate([heir[whole], kept]), divided
+
+
+def _revive(number: Indices, heir: dict[int, int], without: Flags) -> None:
+    """Give clusters that have no number the oldest of those that come back to them."""
+    for customer, part in heir.items():
+        if without[part]:
+            number[part] = min(number[part], customer)
 
 
 def _with_present(members: Indices, previous: Indices, past: Past | None) -> Past:
-    """What these nodes are now, and what they were that nobody is any more."""
+    """What these nodes are now, and what they were."""
     size = len(members)
     since = np.zeros(size, dtype=np.int64)
     present = Past(
@@ -129,38 +138,55 @@ def _with_present(members: Indices, previous: Indices, past: Past | None) -> Pas
     mine = past.take(np.isin(past.node, members))
     current = mine.take((mine.until == LATEST) & (mine.customer == previous[mine.node]))
     since[np.searchsorted(members, current.node)] = current.since
-    former = mine.take(~mine.is_held)
+    former = mine.take(mine.until < LATEST)
     return Past._make(np.concatenate(columns) for columns in zip(present, former, strict=True))
 
 
-def _divide(clusters: Clusters, past: Past) -> dict[int, int]:
-    """For each customer the cluster that should bear its id; only where customers fell apart.
+def _divide(clusters: Clusters, past: Past, torn: Indices | None = None) -> dict[int, int]:
+    """For each customer that nobody else stands for, and those in `torn`, who bears its id now.
 
-    Customers that went up in others first come first. A part that is what became of such a one has
-    no claim on the larger customer from the time before: those it counts only up to that merge. So
-    the id goes to the part with most identifiers from before; then to the largest, then the first
-    seen.
+    The lives of customers are gone through in the order in which they ended. A part that is what
+    became of a customer has no claim, from that end on, on the one it went up in. So an id goes to
+    the part with most identifiers from before; then to whom it belonged in an earlier life, then
+    to the largest part, then to the one seen first.
     """
-    names, customer = np.unique(past.customer, return_inverse=True)
-    # A customer is over when the last of its identifiers has left it.
-    end = np.zeros(len(names), dtype=np.int64)
-    np.maximum.at(end, customer, past.until)
-    order = np.lexsort((customer, end[customer]))
-    columns = (past.customer, clusters.of_node[past.node], past.node, past.since, end[customer])
-    rows = zip(*(column[order].tolist() for column in columns), strict=True)
     heir: dict[int, int] = {}
-    merged_at: dict[int, int] = {}
+    ended: dict[int, int] = {}
     came_along: dict[int, set[int]] = {}
-    for (customer_number, over), group in groupby(rows, key=lambda row: (row[0], row[4])):
-        members = [(part, node, since) for _, part, node, since, _ in group]
-        size = Counter(part for part, _, _ in members)
+    for over, customer, members in sorted(_lives(clusters, past), key=lambda life: life[:2]):
+        size = Counter(part for part, _ in members)
         before = Counter(
             part
-            for part, node, since in members
-            if since < merged_at.get(part, LATEST) and node not in came_along.get(part, ())
+            for (part, node), since in members.items()
+            if since < ended.get(part, LATEST) and node not in came_along.get(part, ())
         )
-        best = min(size, key=lambda p: (-before[p], -size[p], clusters.place[p]))
-        heir[customer_number] = best
-        merged_at[best] = min(over, merged_at.get(best, LATEST))
-        came_along.setdefault(best, set()).update(node for part, node, _ in members if part == best)
-    return heir
+        earlier = heir.get(customer)
+        best = min(size, key=lambda p: (-before[p], p != earlier, -size[p], clusters.place[p]))
+        if over < LATEST and not before[best]:
+            continue  # nobody comes from it who does not come from one that went up in it
+        heir[customer] = best
+        ended[best] = min(over, ended.get(best, LATEST))
+        came_along.setdefault(best, set()).update(node for part, node in members if part == best)
+    free = set(past.customer[~past.is_held].tolist())
+    free.update([] if torn is None else torn.tolist())
+    return {customer: part for customer, part in heir.items() if customer in free}
+
+
+def _lives(clusters: Clusters, past: Past) -> Iterator[tuple[int, int, dict[tuple[int, int], int]]]:
+    """Each time a customer had identifiers: its end, the customer, and who came in when.
+
+    Who came in is a pair of cluster and node. A life is over when the last identifier has left.
+    """
+    order = np.lexsort((past.node, past.since, past.customer))
+    columns = (past.customer, clusters.of_node[past.node], past.node, past.since, past.until)
+    rows = zip(*(column[order].tolist() for column in columns), strict=True)
+    for customer, group in groupby(rows, key=lambda row: row[0]):
+        members: dict[tuple[int, int], int] = {}
+        over = 0
+        for _, part, node, since, until in group:
+            if members and since > over:
+                yield over, customer, members
+                members = {}
+            members.setdefault((part, node), since)
+            over = max(over, until)
+        yield over, customer, members

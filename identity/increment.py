@@ -106,8 +106,6 @@ def touched(
         shared = shared.filter(pc.invert(pc.is_in(shared["node_id"], value_set=pa.array(moved))))
     seeds = np.concatenate([seeds, _beside(moved, edges), _beside(moved, previous.quarantine)])
     # Of what lies beside, the shared ones stay what they are.
-    boundary = np.setdiff1d(as_array(shared["node_id"]), as_array(changed["node_id"]))
-    seeds = np.unique(seeds[~np.isin(seeds, boundary)])
     seeds = np.setdiff1d(seeds, as_array(shared["node_id"]))
     spots = find(seeds)
     is_touched = np.zeros(len(node_ids), dtype=bool)
