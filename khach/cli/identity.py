@@ -19,30 +19,21 @@ def register(app: typer.Typer) -> None:
 
 @identity_app.command(epilog="Example: khach identity report")
 def report(as_json: AsJson = False) -> None:
-    """Customers, identifiers and identity events in the published marts."""
-    from khach.readers import read_only_session, run_query
+    """The graph as the last run found it: sizes, merges and splits, links held back, blocks."""
+    from khach.identity_health import health
 
-    with read_only_session(load_environment()) as connection:
-        columns, rows = run_query(
-            connection,
-            "select identifier_type, count(distinct identifier_value) as identifiers, "
-            "count(distinct customer_id) as customers from customer_identifiers "
-            "where valid_to is null group by all order by all",
-        )
-        _, sizes = run_query(
-            connection,
-            "select identifiers_per_customer, count(*) as customers from (select customer_id, "
-            "count(*) as identifiers_per_customer from customer_identifiers "
-            "where valid_to is null group by all) group by all order by all desc",
-        )
-    document = {
-        "identifiers": [dict(zip(columns, row, strict=True)) for row in rows],
-        "largest_customer_identifiers": sizes[0][0] if sizes else 0,
-    }
+    document = health(load_environment())
 
     def render(console: Any) -> None:
-        console.print(table(columns, rows))
-        console.print(f"largest customer: {document['largest_customer_identifiers']} identifiers")
+        for name, rows in document.items():
+            console.print(f"\n[bold]{name.replace('_', ' ')}[/bold]")
+            if isinstance(rows, dict):
+                for metric, value in rows.items():
+                    console.print(f"  {metric.replace('_', ' '):<44}{_number(value):>12}")
+            elif rows:
+                console.print(table(list(rows[0]), [list(row.values()) for row in rows]))
+            else:
+                console.print("  none")
 
     emit(as_json, document, render)
 
@@ -91,7 +82,7 @@ def evaluate(
         if found:
             console.print("\nsituations")
         for name, row in found.items():
-            told = "  ".join(f"{key} {_share(value)}" for key, value in row.items())
+            told = "  ".join(f"{key} {_number(value)}" for key, value in row.items())
             console.print(f"  {name.replace('_', ' '):<28}{told}")
         if worst:
             console.print("\nworst merges (wrong pairs)")
@@ -183,5 +174,6 @@ def _decide(
     emit(as_json, document, facts(document))
 
 
-def _share(value: Any) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else f"{value:,}"
+def _number(value: float) -> str:
+    """Counts whole, shares with four digits."""
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.4f}"

@@ -6,6 +6,8 @@
     schema='main'
 ) }}
 
+-- depends_on: {{ ref('identity_health') }}
+
 -- The record of who was believed to be whom: append-only, kept in state, never rebuilt. Events
 -- are numbered by the proposal, so that appending the same proposal twice appends once.
 select
