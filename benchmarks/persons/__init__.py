@@ -4,22 +4,48 @@ import random
 import string
 import unicodedata
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import Any
 
 import pyarrow as pa
 
-FAMILY_NAMES = "Nguyễn Nguyễn Nguyễn Nguyễn Trần Trần Lê Lê Phạm Hoàng Huỳnh Phan Vũ Võ Đặng Bùi Đỗ Hồ Ngô Dương Lý".split()
-MIDDLE_NAMES = "Văn Thị Thị Hữu Đức Minh Ngọc Thanh Xuân Quang Thu Hoài Gia Bảo Khánh Anh".split()
-GIVEN_NAMES = (
-    "An Anh Bình Chi Cường Dung Dũng Duy Giang Hà Hải Hạnh Hiếu Hoa Hùng Hương Huy Khánh Khoa Lan "
-    "Linh Long Mai Minh My Nam Nga Ngân Ngọc Nhung Phong Phúc Phương Quân Quang Quỳnh Sơn Tâm Thắng "
-    "Thảo Thịnh Thu Thủy Tiến Trang Trâm Trung Tú Tuấn Tùng Uyên Vân Việt Vinh Vy Yến Đạt Đông"
-).split()  # fmt: skip
-STREETS = "Lê Lợi,Trần Phú,Hai Bà Trưng,Nguyễn Huệ,Điện Biên Phủ,Lý Thường Kiệt,Cách Mạng Tháng Tám,Võ Thị Sáu,Phan Đình Phùng,Hoàng Diệu,Bạch Đằng,Quang Trung,Ngô Quyền,Hùng Vương,Pasteur,Tôn Đức Thắng".split(",")
-CITIES = "Hà Nội,Hồ Chí Minh,Đà Nẵng,Hải Phòng,Cần Thơ,Huế,Nha Trang,Vinh,Biên Hòa,Vũng Tàu".split(",")
-COLUMNS = (
-    "given_name family_name full_name birth_date_text gender email phone address postal_code city"
-).split()
+FAMILY_NAMES = [
+    "Nguyễn", "Nguyễn", "Nguyễn", "Nguyễn", "Trần", "Trần", "Lê", "Lê", "Phạm", "Hoàng",
+    "Huỳnh", "Phan", "Vũ", "Võ", "Đặng", "Bùi", "Đỗ", "Hồ", "Ngô", "Dương", "Lý",
+]  # fmt: skip
+MIDDLE_NAMES = [
+    "Văn", "Thị", "Thị", "Hữu", "Đức", "Minh", "Ngọc", "Thanh", "Xuân", "Quang", "Thu",
+    "Hoài", "Gia", "Bảo", "Khánh", "Anh",
+]  # fmt: skip
+GIVEN_NAMES = [
+    "An", "Anh", "Bình", "Chi", "Cường", "Dung", "Dũng", "Duy", "Giang", "Hà", "Hải", "Hạnh",
+    "Hiếu", "Hoa", "Hùng", "Hương", "Huy", "Khánh", "Khoa", "Lan", "Linh", "Long", "Mai",
+    "Minh", "My", "Nam", "Nga", "Ngân", "Ngọc", "Nhung", "Phong", "Phúc", "Phương", "Quân",
+    "Quang", "Quỳnh", "Sơn", "Tâm", "Thắng", "Thảo", "Thịnh", "Thu", "Thủy", "Tiến", "Trang",
+    "Trâm", "Trung", "Tú", "Tuấn", "Tùng", "Uyên", "Vân", "Việt", "Vinh", "Vy", "Yến", "Đạt",
+    "Đông",
+]  # fmt: skip
+STREETS = [
+    "Lê Lợi", "Trần Phú", "Hai Bà Trưng", "Nguyễn Huệ", "Điện Biên Phủ", "Lý Thường Kiệt",
+    "Cách Mạng Tháng Tám", "Võ Thị Sáu", "Phan Đình Phùng", "Hoàng Diệu", "Bạch Đằng",
+    "Quang Trung", "Ngô Quyền", "Hùng Vương", "Pasteur", "Tôn Đức Thắng",
+]  # fmt: skip
+CITIES = [
+    "Hà Nội", "Hồ Chí Minh", "Đà Nẵng", "Hải Phòng", "Cần Thơ", "Huế", "Nha Trang", "Vinh",
+    "Biên Hòa", "Vũng Tàu",
+]  # fmt: skip
+COLUMNS = [
+    "given_name",
+    "family_name",
+    "full_name",
+    "birth_date_text",
+    "gender",
+    "email",
+    "phone",
+    "address",
+    "postal_code",
+    "city",
+]
 
 
 @dataclass
@@ -44,16 +70,22 @@ class Maker:
         street = f"{r.randint(1, 400)} {r.choice(STREETS)}"
         person = {
             "entity": self.people, "given_name": name, "family_name": r.choice(FAMILY_NAMES),
-            "birth_date_text": f"{r.randint(1945, 2008)}-{r.randint(1, 12):02}-{r.randint(1, 28):02}",
+            "birth_date_text": str(date(1945, 1, 1) + timedelta(days=r.randint(0, 23_000))),
             "gender": r.choice("MF"),
             "phone": "09" + "".join(r.choices(string.digits, k=8)),
             "address": street, "postal_code": f"{r.randint(10, 99)}0000", "city": r.choice(CITIES),
         } | given  # fmt: skip
-        mail = plain(f"{person['given_name']}{r.choice(['.', ''])}{person['family_name']}").replace(" ", "")
-        person.setdefault("email", f"{mail}{r.randint(1, 9999)}@{r.choice(['gmail.com', 'yahoo.com', 'mail.vn'])}")
+        mail = plain(f"{person['given_name']}{r.choice(['.', ''])}{person['family_name']}").replace(
+            " ", ""
+        )
+        person.setdefault(
+            "email", f"{mail}{r.randint(1, 9999)}@{r.choice(['gmail.com', 'yahoo.com', 'mail.vn'])}"
+        )
         return person
 
-    def family(self, members: int, *, twins: bool = False, namesake: bool = False) -> list[dict[str, Any]]:
+    def family(
+        self, members: int, *, twins: bool = False, namesake: bool = False
+    ) -> list[dict[str, Any]]:
         """People of one house: name, address and telephone in common."""
         first = self.person()
         common = {k: first[k] for k in ("family_name", "phone", "address", "postal_code", "city")}
@@ -76,7 +108,7 @@ class Maker:
 
     def spoiled(self, column: str, value: Any) -> Any:
         r = self.random
-        if column == "entity" or r.random() < self.missing and column != "family_name":
+        if column == "entity" or (r.random() < self.missing and column != "family_name"):
             return value if column == "entity" else None
         while r.random() < self.errors and len(value) > 2:
             at = r.randrange(len(value) - 1)
@@ -93,7 +125,9 @@ class Maker:
         self.random.shuffle(rows)
         for number, row in enumerate(rows):
             row["record_key"] = f"r{number:06}"
-            row["full_name"] = " ".join(filter(None, (row["family_name"], row["given_name"]))) or None
+            row["full_name"] = (
+                " ".join(filter(None, (row["family_name"], row["given_name"]))) or None
+            )
         wanted = ["record_key", "source_key", *(columns or COLUMNS)]
         records = pa.table({c: pa.array([row.get(c) for row in rows], pa.string()) for c in wanted})
         truth = pa.table({

@@ -38,6 +38,10 @@ def _similar(column: str, similarity: float) -> str:
     return f"jaro_winkler_similarity({column}_l, {column}_r) >= {similarity}"
 
 
+def _close(column: str) -> str:
+    return f"({_similar(column, 0.9)} or {_edits(column, 1)})"
+
+
 def _part(column: str) -> str:
     """One is the beginning or a word of the other: an initial, a short form, a middle name."""
     left, right = f"{column}_l", f"{column}_r"
@@ -62,14 +66,14 @@ COMPARISONS = (
     Comparison("given", "given", (
         Level("given name equal", "given_l = given_r", 0.75, 0.008),
         Level("names swapped", SWAPPED, 0.03, 0.00005),
-        Level("given name close", f"({_similar('given', 0.9)} or {_edits('given', 1)})", 0.1, 0.008),
+        Level("given name close", _close("given"), 0.1, 0.008),
         Level("given name in part", _part("given"), 0.04, 0.015),
         Level("given name similar", _similar("given", 0.78), 0.02, 0.02),
         Level("given name different", "", 0.06, 0.949),
     )),
     Comparison("family", "family", (
         Level("family name equal", f"family_l = family_r or {SWAPPED}", 0.8, 0.01),
-        Level("family name close", f"({_similar('family', 0.9)} or {_edits('family', 1)})", 0.1, 0.006),
+        Level("family name close", _close("family"), 0.1, 0.006),
         Level("family name in part", _part("family"), 0.02, 0.004),
         Level("family name similar", _similar("family", 0.78),
               0.02, 0.02),

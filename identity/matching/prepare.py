@@ -95,10 +95,7 @@ COMPARED = (
 
 
 def prepare(con: "DuckDBPyConnection", records: pa.Table, settings: MatchSettings) -> pa.Table:
-    """Make the table `people` and return it: an id by rank of contents, keys, columns to compare.
-
-    A column with fewer than two values says nothing; it is left out of every comparison.
-    """
+    """Make the table `people` and return it: an id by rank of contents, keys, columns to compare."""
     present = [name for name in COLUMNS if name in records.column_names]
     used = {name for name in present if name not in settings.left_out}
     con.register("records", records.select(["record_key", "source_key", *present]))

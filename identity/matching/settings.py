@@ -21,12 +21,12 @@ class MatchSettings:
     learned; smaller data is counted whole. `seed`: of that sample.
     """
 
-    link_threshold: float = 0.9
-    review_threshold: float = 0.5
+    link_threshold: float = 0.7
+    review_threshold: float = 0.2
     duplicate_free: frozenset[str] = frozenset()
     left_out: frozenset[str] = frozenset()
-    pairs_per_record: int = 15
-    sample_pairs: int = 250_000
+    pairs_per_record: int = 8
+    sample_pairs: int = 200_000
     seed: int = 1
 
     def __post_init__(self) -> None:

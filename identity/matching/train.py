@@ -23,6 +23,7 @@ PEER_BELIEF = 0.5  # how much the other lasting attributes count beside the attr
 # The most that may differ between records of one person, so that what is learned stays a person.
 DIFFERING, DIFFERING_LASTING = 0.6, 0.15
 RECORDS_ALIKE = 0.1  # pairs of one person for each record, to begin with
+MOST_ALIKE = 0.05  # of all pairs: records that say nothing are not one person for being many
 ROUNDS_ALONE, ROUNDS = 12, 25
 
 
@@ -72,6 +73,7 @@ def train(
         # a relation has to explain more than its share.
         found[1:] = (found[1:] + believed * expected[1:]) / (1 + believed)
         found = np.maximum(found, expected * 0.02)
+        found[0] = min(found[0], MOST_ALIKE * evidence.pairs)
         if turn < ROUNDS_ALONE:
             continue
         same = _same(names, patterns, share[0], beliefs)
