@@ -9,11 +9,11 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from khach import clock
 from khach.contacts import parse_email, parse_phone
 from khach.environment import Environment
 from khach.errors import ConfigError, KhachError
 from khach.lock import run_lock
-from khach.runs import utc_now
 from khach.settings import load_settings
 from khach.state import connect, open_state
 
@@ -139,7 +139,7 @@ def _append(env: Environment, make: Any) -> None:
             "insert into identity_ledger by name select *, "
             "'E' || lpad(event_number::varchar, 9, '0') as event_id, 'by hand' as run_id, "
             "?::timestamp as happened_at from events",
-            [utc_now()],
+            [clock.now(env).replace(tzinfo=None)],
         )
 
 

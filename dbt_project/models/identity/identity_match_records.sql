@@ -23,22 +23,30 @@ with described as (
     where persons.folded_name is not null
 )
 
+-- An address or number that several people share is no likeness; beside a name it is evidence
+-- already (identity_shared_values).
 select
-    record_key,
-    source as source_key,
-    given_name,
-    family_name,
-    full_name,
-    birth_date,
-    coalesce(birth_date_text, cast(birth_date as varchar)) as birth_date_text,
-    birth_year,
-    {{ gender_word('gender') }} as gender,
-    email,
-    phone_e164 as phone,
-    address,
-    postal_code,
-    coalesce(city, ward) as city,
-    province,
-    national_id
+    described.record_key,
+    described.source as source_key,
+    described.given_name,
+    described.family_name,
+    described.full_name,
+    described.birth_date,
+    coalesce(described.birth_date_text, cast(described.birth_date as varchar)) as birth_date_text,
+    described.birth_year,
+    {{ gender_word('described.gender') }} as gender,
+    case when shared_email.identifier_value is null then described.email end as email,
+    case when shared_phone.identifier_value is null then described.phone_e164 end as phone,
+    described.address,
+    described.postal_code,
+    coalesce(described.city, described.ward) as city,
+    described.province,
+    described.national_id
 from described
-where recency = 1
+left join {{ ref('identity_blocked_values') }} as shared_email
+    on shared_email.identifier_type = 'email'
+    and {{ matched_email('described.email') }} = shared_email.identifier_value
+left join {{ ref('identity_blocked_values') }} as shared_phone
+    on shared_phone.identifier_type = 'phone'
+    and described.phone_e164 = shared_phone.identifier_value
+where described.recency = 1
