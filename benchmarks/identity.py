@@ -144,9 +144,7 @@ def _build(file: Path) -> None:
 
 
 def _resolve_all(database: duckdb.DuckDBPyConnection, limits: pa.Table, clock: "_Clock") -> None:
-    nodes = _arrow(
-        database, "select *, null::varchar as previous_customer_id from nodes order by node_id"
-    )
+    nodes = _arrow(database, "select *, null::varchar as previous_customer_id from nodes")
     edges = _arrow(database, "select * from edges")
     clock.lap("read")
     found = resolve(nodes, edges, limits, last_customer_number=0)
