@@ -24,14 +24,14 @@ from identity.events import events_of
 from identity.increment import Resolution, Touched, changed_shared, resolve, touched
 from identity.quarantine import LIMITS, SCHEMA
 
-PERSONS, SHARE_NEW = 2_700_000, 0.01
+PERSONS, SHARE_NEW = 1_800_000, 0.01
 SECONDS_BAR, GIB_BAR, RATIO_BAR, INCREMENT_BAR = 30.0, 4.0, 10.0, 0.10
 KEYS = "identifier_type, namespace, identifier_value"
 
 # Persons' identifiers by slot: what the slot is, and which share of persons has it.
 SLOTS = """
-    values (0, 'user_id', 'shop', 1.0), (1, 'email', '', 0.8), (2, 'phone', '', 0.6),
-        (3, 'member_number', 'tills', 0.35), (4, 'anonymous_id', 'shop', 0.12)
+    values (0, 'user_id', 'shop', 1.0), (1, 'email', '', 0.95), (2, 'phone', '', 0.8),
+        (3, 'member_number', 'tills', 0.5), (4, 'anonymous_id', 'shop', 0.3)
 """
 GENERATE = f"""
 create table slots as select * from ({SLOTS}) as t (slot, identifier_type, namespace, share);
@@ -42,7 +42,7 @@ create table shown as
 insert into shown  -- households: every fiftieth person shows the neighbour's device
     select person, 5, 'anonymous_id', 'shop', 'anonymous_id' || person + 1
     from range(0, {{persons}}, 50) as p (person);
-insert into shown  -- a tablet: every hundredth person, thousands at each of a few
+insert into shown  -- a tablet: every hundredth person's card, thousands at each of a few
     select person, 6, 'phone', '', 'tablet' || person % 700 // 100
     from range(0, {{persons}}, 100) as p (person);
 insert into shown  -- every thousandth person shows the next one's card
@@ -55,17 +55,20 @@ create table nodes as
         timestamp '2025-01-01' + interval (min(person) % 500000) minute as first_seen_at,
         'shop' as first_source, 'customers:' || min(person) as first_record_id
     from shown group by {KEYS} order by {KEYS};
-create table pairs as
-    select account.person, account.node_id as left_node, other.node_id as right_node, slot
-    from (select person, node_id from shown join nodes using ({KEYS}) where slot = 0) as account
-    join (select person, slot, node_id from shown join nodes using ({KEYS}) where slot > 0)
-        as other using (person);
+create table pairs as  -- the shop's record shows all but the card, the till's what it knows
+    select account.person, account.node_id as left_node, other.node_id as right_node, other.slot
+    from (select person, slot, node_id from shown join nodes using ({KEYS}) where slot in (0, 3))
+        as account
+    join (select person, slot, node_id from shown join nodes using ({KEYS})
+        where slot not in (0, 3)) as other
+        on account.person = other.person
+        and (account.slot = 0 and other.slot <> 6 or account.slot = 3 and other.slot in (1, 2, 6));
 create table edges as
     select left_node, right_node, if(slot = 4, 1, 3) as strength,
         if(slot = 7, 'probable_match', 'exact_identifier') as rule, 'shop' as source,
         'customers:' || person as record_id,
         timestamp '2025-01-01' + interval (person % 500000) minute as first_seen_at
-    from pairs;
+    from pairs where left_node <> right_node;
 create table ledger (
     event_number bigint, event varchar, customer_id varchar, other_customer_id varchar,
     identifier_type varchar, namespace varchar, identifier_value varchar, rule varchar,
@@ -144,9 +147,7 @@ def _build(file: Path) -> None:
 
 
 def _resolve_all(database: duckdb.DuckDBPyConnection, limits: pa.Table, clock: "_Clock") -> None:
-    nodes = _arrow(
-        database, "select *, null::varchar as previous_customer_id from nodes order by node_id"
-    )
+    nodes = _arrow(database, "select *, null::varchar as previous_customer_id from nodes")
     edges = _arrow(database, "select * from edges")
     clock.lap("read")
     found = resolve(nodes, edges, limits, last_customer_number=0)

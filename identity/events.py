@@ -84,25 +84,32 @@ def _linked(proposal: pa.Table, ties: Ties, which: Flags) -> pa.Table:
 def _rules(size: int, ties: Ties) -> str | pa.Array:
     """What holds each identifier in its cluster: an exact tie, or else the first rule by name."""
     is_exact = as_array(pc.equal(ties.edges["rule"], EXACT))
-    if is_exact.all():
+    others = np.flatnonzero(ties.is_inside & ~is_exact)
+    if not len(others):
         return EXACT
     held = np.zeros(size, dtype=bool)
+    is_exact &= ties.is_inside
     held[ties.left[is_exact]] = held[ties.right[is_exact]] = True
-    other = ties.edges["rule"].filter(pa.array(~is_exact))
+    other = ties.edges["rule"].take(pa.array(others))
     names = sorted(pc.unique(other).to_pylist())
     codes = as_array(pc.index_in(other, value_set=pa.array(names)))
     code = np.full(size, len(names), dtype=np.int64)
     for ends in (ties.left, ties.right):
-        np.minimum.at(code, ends[~is_exact], codes)
+        np.minimum.at(code, ends[others], codes)
     code[held] = len(names)
     return pa.array([*names, EXACT]).take(pa.array(code))
 
 
 def _unlinked(proposal: pa.Table, known: pa.Table) -> pa.Table:
     """One event per identifier that the proposal no longer gives to anybody."""
-    kept = proposal.filter(pc.is_valid(proposal["customer_id"])).select(KEY)
     held = known.filter(pc.is_valid(known["customer_id"])).select([*KEY, "customer_id"])
-    gone = held.join(kept, keys=list(KEY), join_type="left anti")
+    is_kept = pc.is_valid(proposal["customer_id"])
+    met = pc.and_(is_kept, pc.is_valid(proposal["previous_customer_id"]))
+    # As many are kept as were held: nobody is missing, and the join is spared.
+    gone = held.slice(0, 0)
+    if len(held) > pc.sum(met, min_count=0).as_py():
+        kept = proposal.select(KEY).filter(is_kept)
+        gone = held.join(kept, keys=list(KEY), join_type="left anti")
     gone = gone.sort_by([(key, "ascending") for key in KEY])
     return event_table(
         len(gone),

@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 from identity.components import Indices, numbered_components
 from identity.graph import Finder, Flags, as_array, load
 from identity.limits import limited_kinds, shared_nodes
-from identity.propose import propose
-from identity.quarantine import held_back
+from identity.propose import propose_for
+from identity.quarantine import held_back_in
 
 
 class Resolution(NamedTuple):
@@ -56,18 +56,14 @@ def resolve(
 ) -> Resolution:
     """Resolve a graph, or the touched part of one as `Touched.select` gives it.
 
-    The inputs are those of `held_back` and `propose`. Of a part the answer has the touched nodes
-    alone, as a full one has them; ValueError where something else than a shared node bounds it.
+    The inputs are those of `identity.quarantine.held_back` and `identity.propose.propose`. Of a
+    part the answer has the touched nodes alone, as a full one has them; ValueError where something
+    else than a shared node bounds it.
     """
     shared = None if touched is None else touched.shared
-    quarantine = held_back(nodes, edges, limits, shared=shared)
-    proposal = propose(
-        nodes,
-        edges,
-        last_customer_number=last_customer_number,
-        quarantine=quarantine,
-        links=links,
-    )
+    graph = load(nodes, edges)
+    quarantine = held_back_in(graph, limits, shared)
+    proposal = propose_for(graph, last_customer_number, quarantine, links)
     if touched is not None:
         inside = pc.is_in(proposal["node_id"], value_set=pa.array(touched.nodes))
         outside = proposal["node_id"].filter(pc.invert(inside))

@@ -8,32 +8,31 @@ import pyarrow.compute as pc
 
 from identity.components import Indices
 from identity.event_table import event_table
-from identity.graph import Finder, as_array
+from identity.graph import Finder, Flags, as_array
 from identity.ids import NONE, ids_of
 
 EXACT = "exact_identifier"
 
 
 class Ties(NamedTuple):
-    """The edges within clusters, with their ends as rows of the proposal."""
+    """The edges, with their ends as rows of the proposal, and which lie within one cluster."""
 
     edges: pa.Table
     left: Indices
     right: Indices
+    is_inside: Flags
 
 
 def ties_of(proposal: pa.Table, edges: pa.Table) -> Ties:
-    """The edges whose ends the proposal gives to one cluster."""
+    """The edges against the clusters of the proposal."""
     if "rule" not in edges.column_names:
         edges = edges.append_column("rule", pa.repeat(EXACT, len(edges)))
     find = Finder(as_array(proposal["node_id"]))
     left, right = (find(as_array(edges[side])) for side in ("left_node", "right_node"))
     cluster = as_array(proposal["cluster_id"])
-    inside = (left >= 0) & (right >= 0) & (cluster[left] == cluster[right])
-    if inside.all():
-        return Ties(edges, left, right)
-    rows = np.flatnonzero(inside)
-    return Ties(edges.take(pa.array(rows)), left[rows], right[rows])
+    inside = (left >= 0) & (right >= 0)
+    inside &= cluster[left] == cluster[right] if len(cluster) else False
+    return Ties(edges, left, right, inside)
 
 
 def moved(ties: Ties, now: Indices, before: Indices) -> pa.Table:
@@ -68,9 +67,11 @@ def moved(ties: Ties, now: Indices, before: Indices) -> pa.Table:
 
 def _triggers(ties: Ties, now: Indices, before: Indices, survivors: Indices) -> dict[str, pa.Array]:
     """For each survivor the newest record that ties identifiers of different pasts together."""
-    crossing = before[ties.left] != before[ties.right]
-    crossing &= np.isin(now[ties.left], survivors)
-    rows = np.flatnonzero(crossing)
+    wanted = np.zeros(int(now.max(initial=0)) + 1, dtype=bool)
+    wanted[survivors] = True
+    rows = np.flatnonzero(ties.is_inside) if len(survivors) else survivors
+    rows = rows[wanted[now[ties.left[rows]]]]
+    rows = rows[before[ties.left[rows]] != before[ties.right[rows]]]
     names = ["first_seen_at", "source", "record_id", "rule"]
     found = ties.edges.select(names).take(pa.array(rows))
     found = found.append_column("number", pa.array(now[ties.left[rows]]))

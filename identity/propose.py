@@ -39,7 +39,13 @@ def propose(
     The answer is `nodes` in the order of their keys, with cluster_id (the node of the cluster that
     was seen first) and customer_id, null where a cluster holds no identifier of a person.
     """
-    graph = load(nodes, edges)
+    return propose_for(load(nodes, edges), last_customer_number, quarantine, links)
+
+
+def propose_for(
+    graph: Graph, last_customer_number: int, quarantine: pa.Table | None, links: pa.Table | None
+) -> pa.Table:
+    """As `propose`, of a graph loaded already."""
     node_ids = as_array(graph.nodes["node_id"])
     kept, is_shared = _kept(graph, node_ids, quarantine)
     count, cluster = numbered_components(len(node_ids), graph.left[kept], graph.right[kept])
@@ -78,7 +84,12 @@ def _kept(
     for side, ends in (("left_shared", left), ("right_shared", right)):
         is_shared[ends[as_array(quarantine[side].is_valid()) & (ends >= 0)]] = True
     size = len(node_ids)
-    apart = np.unique(np.where((left >= 0) & (right >= 0), left * size + right, -1))
-    pairs = graph.left * size + graph.right
-    spots = np.minimum(np.searchsorted(apart, pairs), len(apart) - 1)
-    return apart[spots] != pairs, is_shared
+    known = (left >= 0) & (right >= 0)
+    apart = left[known] * size + right[known]
+    # Few edges run between nodes of which links are held back; only these are looked up.
+    at_left, at_right = np.zeros(size, dtype=bool), np.zeros(size, dtype=bool)
+    at_left[left[known]] = at_right[right[known]] = True
+    maybe = np.flatnonzero(at_left[graph.left] & at_right[graph.right])
+    kept = np.ones(len(graph.left), dtype=bool)
+    kept[maybe] = ~np.isin(graph.left[maybe] * size + graph.right[maybe], apart)
+    return kept, is_shared

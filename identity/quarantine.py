@@ -57,7 +57,11 @@ def held_back(
     first_seen_at and, where evidence differs, strength and rule. `limits` as LIMITS. `shared`
     (node_id, reason): identifiers known to be shared though not all of their edges are here.
     """
-    graph = load(nodes, edges)
+    return held_back_in(load(nodes, edges), limits, shared)
+
+
+def held_back_in(graph: Graph, limits: pa.Table, shared: pa.Table | None) -> pa.Table:
+    """As `held_back`, of a graph loaded already."""
     kinds = limited_kinds(graph.nodes, limits)
     reasons = _Reasons(kinds.types)
     shared_of = reasons.of_kinds("shared", shared_nodes(graph, kinds))
