@@ -33,9 +33,12 @@ def find_customers(env: Environment, who: str) -> list[str]:
         if survivor is not None:
             return [survivor]
         for sql in _BY_VALUE:
+            wanted = {name: value for name, value in asked.items() if f"${name}" in sql}
+            known = "select customer_id from customers"
             try:
-                known = "select customer_id from customers"
-                rows = connection.execute(f"{sql} intersect {known} order by all", asked).fetchall()
+                rows = connection.execute(
+                    f"{sql} intersect {known} order by all", wanted
+                ).fetchall()
             except duckdb.CatalogException:
                 continue  # a snapshot of an older release
             if rows:
