@@ -1,4 +1,4 @@
-"""identity.yml: whom to believe; a mistake is named with file, line, key and what would be right."""
+"""identity.yml says whom to believe; a mistake is named with file, line, key and a remedy."""
 
 import pytest
 
