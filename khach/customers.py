@@ -51,24 +51,13 @@ def find_customers(env: Environment, who: str) -> list[str]:
 
 def surviving_id(connection: duckdb.DuckDBPyConnection, customer_id: str) -> str | None:
     """The id itself while it lives, else the one it was merged into, however often; else None."""
-    seen: set[str] = set()
-    current = customer_id
-    while current not in seen:
-        seen.add(current)
+    try:
         found = connection.execute(
-            "select customer_id from customers where customer_id = ?", [current]
+            "select customers.customer_id from customer_survivors inner join customers "
+            "on customer_survivors.current_customer_id = customers.customer_id "
+            "where customer_survivors.customer_id = ?",
+            [customer_id],
         ).fetchone()
-        if found:
-            return str(found[0])
-        try:
-            merged = connection.execute(
-                "select customer_id from identity_events where event = 'merged' "
-                "and other_customer_id = ? order by happened_at desc, event_id desc limit 1",
-                [current],
-            ).fetchone()
-        except duckdb.CatalogException:
-            return None  # a snapshot without the events of identity
-        if not merged:
-            return None
-        current = str(merged[0])
-    return None
+    except duckdb.CatalogException:
+        return None  # a snapshot of an older release
+    return str(found[0]) if found else None

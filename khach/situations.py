@@ -53,9 +53,16 @@ def _hits(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, Any]:
 
 
 def _joined(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """Customers made of several people, and those that nothing but one shared thing explains."""
+    """Customers made of several people, and those that nothing but one shared thing explains.
+
+    Told apart from them: customers with a record that bears no name (a receipt with a telephone
+    number alone) of somebody else, which no evidence can tell.
+    """
     row = connection.execute(_JOINED).fetchall()[0]
-    names = ("customers", "only_a_shared_device", "only_a_shared_phone", "only_a_shared_email")
+    names = (
+        "customers", "only_a_shared_device", "only_a_shared_phone", "only_a_shared_email",
+        "with_a_nameless_record_of_another",
+    )  # fmt: skip
     return dict(zip(names, (int(value) for value in row), strict=True))
 
 
@@ -74,6 +81,9 @@ def _shared_evidence(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     size = count + (int(values.max()) + 1 if len(values) else 0)
     parts = components(size, records.astype(np.int64), values.astype(np.int64) + count)[:count]
     keys = labels["record_id"]
+    part_of = pa.table({"record_key": keys, "part": pa.array(parts)})
+    connection.register("part_of_record", part_of)
+    connection.execute("create temp table parts as from part_of_record")
     result = evaluate(
         pa.table({"record_id": keys, "entity_id": labels["customer_id"]}),
         pa.table({"record_id": keys, "entity_id": pa.array(parts).cast(pa.string())}),
@@ -159,11 +169,12 @@ _QUERIES = {
             and account.identifier_value = devices.user_id
         where first_at < named_at
     """,
-    # Two addresses that one person alone has, both delivered with an account's number.
+    # Two addresses that one person alone has, delivered by records that hang together.
     "two_emails": """
         with addresses as (
-            select person_id, value_key, min(customer_id) as customer_id
+            select person_id, value_key, part, min(customer_id) as customer_id
             from observed
+            inner join parts using (record_key)
             where identifier_type = 'email' and people = 1
                 and record_key in (
                     select record_key from observed
@@ -175,7 +186,7 @@ _QUERIES = {
         select coalesce(one.customer_id = other.customer_id, false) as hit
         from addresses as one
         inner join addresses as other
-            on one.person_id = other.person_id and one.value_key < other.value_key
+            on one.part = other.part and one.value_key < other.value_key
     """,
     # A member record with a misspelt name or a wrong number, beside another record of the person.
     "typo": """
@@ -190,31 +201,38 @@ _QUERIES = {
 }
 
 _JOINED = """
-with several as (
-    select customer_id from numbered where customer_id is not null
-    group by 1 having count(distinct person_id) > 1
+with named as (
+    select distinct customer_id, person_id
+    from numbered
+    where customer_id is not null and record_key in (select record_key from described)
+),
+several as (
+    select customer_id from named group by 1 having count(*) > 1
 ),
 shared as (
-    select
-        several.customer_id,
-        observed.identifier_type,
-        count(distinct numbered.person_id) as people
+    select numbered.customer_id, observed.identifier_type
     from several
     inner join numbered using (customer_id)
     inner join observed using (record_key)
     where observed.people > 1
-    group by several.customer_id, observed.identifier_type, observed.value_key
+    group by numbered.customer_id, observed.identifier_type, observed.value_key
     having count(distinct numbered.person_id) > 1
 ),
 kinds as (
-    select customer_id, list_sort(list(distinct identifier_type)) as types
+    select customer_id, list(distinct identifier_type) as types
     from several left join shared using (customer_id)
     group by customer_id
 )
 select
     count(*),
-    count(*) filter (types <@ ['anonymous_id', 'device_id'] and len(types) > 0),
+    count(*) filter (len(types) > 0 and types <@ ['anonymous_id', 'device_id']),
     count(*) filter (types = ['phone']),
-    count(*) filter (types = ['email'])
+    count(*) filter (types = ['email']),
+    (
+        select count(*) from (
+            select customer_id from numbered where customer_id is not null
+            group by 1 having count(distinct person_id) > 1
+        ) where customer_id not in (select customer_id from several)
+    )
 from kinds
 """
