@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 WIDE_SHARE = 4
-SMALL = 700  # records: below, every pair is compared
+SMALL = 300  # records: below, every pair is compared
 
 # The sound of a name, roughly: its first letter, then consonants, one for those that are mistaken.
 _SOUND = (

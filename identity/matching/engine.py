@@ -83,14 +83,13 @@ def _decided(
     people: pa.Table, pairs: Pairs, probability: npt.NDArray[np.float64], settings: MatchSettings
 ) -> tuple[Indices, Indices]:
     """Which pairs are links, and which are to be reviewed."""
-    near = np.flatnonzero(probability > 1e-4)
-    within = np.clip(probability[near], 1e-12, 1 - 1e-12)
+    sure = np.clip(probability, 1e-12, 1 - 1e-12)
     cut = settings.link_threshold
-    strength = np.log(within / (1 - within)) - np.log(cut / (1 - cut))
-    left, right = pairs.left[near], pairs.right[near]
-    labels, chosen = cluster(len(people), left, right, strength, _single(people, settings))
-    apart = labels[left] != labels[right]
-    return near[chosen], near[apart & (probability[near] >= settings.review_threshold)]
+    strength = np.log(sure / (1 - sure)) - np.log(cut / (1 - cut))
+    single = _single(people, settings)
+    labels, chosen = cluster(len(people), pairs.left, pairs.right, strength, single)
+    apart = labels[pairs.left] != labels[pairs.right]
+    return chosen, np.flatnonzero(apart & (probability >= settings.review_threshold))
 
 
 def _single(people: pa.Table, settings: MatchSettings) -> Indices:

@@ -95,7 +95,7 @@ COMPARED = (
 
 
 def prepare(con: "DuckDBPyConnection", records: pa.Table, settings: MatchSettings) -> pa.Table:
-    """Make the table `people` and return it: an id by rank of contents, keys, columns to compare."""
+    """Make the table `people` and return it: id by rank of contents, keys, columns to compare."""
     present = [name for name in COLUMNS if name in records.column_names]
     used = {name for name in present if name not in settings.left_out}
     con.register("records", records.select(["record_key", "source_key", *present]))
