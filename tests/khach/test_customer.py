@@ -46,7 +46,8 @@ DESK = {
             order_id)""",
     "leads": """
         select 'c5' as customer_id, null::double as lead_score,
-            timestamp '2026-06-01' as created_at, null::timestamp as contacted_at, null::date as expected_close_on, *
+            timestamp '2026-06-01' as created_at, null::timestamp as contacted_at,
+            null::date as expected_close_on, *
         from (values ('l1', 'new', null), ('l2', 'won', 'won')) as t(lead_id, stage, outcome)""",
     "customer_attributes": """
         select 'c5' as customer_id, 'customers' as record_kind, 1 as record_count,
