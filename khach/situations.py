@@ -217,6 +217,13 @@ shared as (
     where observed.people > 1
     group by numbered.customer_id, observed.identifier_type, observed.value_key
     having count(distinct numbered.person_id) > 1
+    union all
+    -- What agrees in name, or by likeness, was not joined by the shared thing alone.
+    select proposal.customer_id, edges.rule
+    from identity.identity_edges as edges
+    inner join identity.identity_proposal as proposal on edges.left_node = proposal.node_id
+    where edges.rule <> 'exact_identifier'
+        and proposal.customer_id in (select customer_id from several)
 ),
 kinds as (
     select customer_id, list(distinct identifier_type) as types

@@ -55,6 +55,7 @@ def match(records: pa.Table, settings: MatchSettings | None = None) -> Matches:
         raise ValueError("record_key is null or not unique")
     # One thread: the sample of random pairs is then the same every time.
     with duckdb.connect(config={"threads": "1"}) as con:
+        con.execute("set enable_progress_bar = false")
         people = prepare(con, records, settings)
         used = [c for c in COMPARISONS if people[c.column].null_count < len(people)]
         candidates = block(con, len(people), settings)
