@@ -88,7 +88,7 @@ class Matching(Section):
     """
 
     enabled: bool = True
-    link_at: Share = 0.99
-    review_at: Share = 0.9
+    link_at: Share = 0.7
+    review_at: Share = 0.5
     duplicate_free: tuple[str, ...] = ()
     leave_out: tuple[str, ...] = ()

@@ -144,6 +144,11 @@ def _append(env: Environment, make: Any) -> None:
 
 
 _QUESTIONS = """
+with customers as (
+    select
+        identifier_type || '|' || namespace || '|' || identifier_value as holder_key, customer_id
+    from identity.identity_map
+)
 select
     pairs.left_key, pairs.right_key, round(pairs.probability, 4) as probability, pairs.evidence,
     one.full_name as left_name, other.full_name as right_name,
@@ -158,6 +163,10 @@ inner join identity.identity_match_records as other on pairs.right_key = other.r
 left join identity.identity_reviewed as reviewed
     on least(pairs.left_key, pairs.right_key) = least(reviewed.left_key, reviewed.right_key)
     and greatest(pairs.left_key, pairs.right_key) = greatest(reviewed.left_key, reviewed.right_key)
-where not pairs.is_link and reviewed.left_key is null
+left join customers as left_customer on pairs.left_key = left_customer.holder_key
+left join customers as right_customer on pairs.right_key = right_customer.holder_key
+where not pairs.is_link
+    and reviewed.left_key is null
+    and left_customer.customer_id is distinct from right_customer.customer_id
 order by pairs.probability desc, pairs.left_key, pairs.right_key
 """
