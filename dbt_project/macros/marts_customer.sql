@@ -88,8 +88,8 @@ or coalesce(lower(trim({{ full_name }})) = 'test', false)
 {% macro trust_rank(attribute) -%}
 {%- set names = (var('trusted_sources') or {}).get(attribute)
     or var('sources') | map(attribute='name') | list -%}
-case source
-    {%- for name in names %} when '{{ name }}' then {{ loop.index }}{% endfor %}
-    else {{ names | length + 1 }}
+case
+    {%- for name in names %} when source = '{{ name }}' then {{ loop.index }}{% endfor %}
+    when true then {{ names | length + 1 }}
 end
 {%- endmacro %}
