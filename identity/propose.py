@@ -1,91 +1,95 @@
 """Who is the same person: from identifiers seen together to customer ids that never wander.
 
-Ids are issued once and read `C0000001`; the number says when, never what. In a merge the oldest id
-survives; in a split the larger part keeps it; everybody else keeps theirs. Nothing here depends on
+Ids are issued once and read `C0000001`; the number says when, never what. Nothing here depends on
 the order of rows, so two installations that saw the same data on the same days issue the same ids.
 """
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from identity.components import Indices, components
+from identity.components import Indices, numbered_components
+from identity.graph import (
+    LATEST,
+    PERSONAL,
+    Finder,
+    Flags,
+    Graph,
+    as_array,
+    first_sight,
+    load,
+)
+from identity.ids import Clusters, assign, ids_of, numbers_of, past_of
 
-# An identifier that makes its cluster a person; a device alone is a visit history.
-PERSONAL = ("user_id", "member_number", "external_id", "email", "phone")
-KEY = ("identifier_type", "namespace", "identifier_value")
-NONE = 0  # customer numbers start at 1
 
-
-def propose(nodes: pa.Table, edges: pa.Table, *, last_customer_number: int) -> pa.Table:
+def propose(
+    nodes: pa.Table,
+    edges: pa.Table,
+    *,
+    last_customer_number: int,
+    quarantine: pa.Table | None = None,
+    links: pa.Table | None = None,
+) -> pa.Table:
     """Give every identifier the customer id it should stand for.
 
     `nodes`: node_id, the three key columns, first_seen_at, previous_customer_id (what the ledger
     says, may be null); one row per identifier that may link. `edges`: left_node, right_node as
-    node ids. The answer is `nodes` with cluster_id (the number of the cluster, from 0 in the order
-    of first sight) and customer_id, null where a cluster holds no identifier of a person.
+    node ids; those in `quarantine` (identity.quarantine) do not link, and what is shared there
+    stands for nobody. `links`: the ledger's past (identity.ids.past_of), for ids to come back.
+
+    The answer is `nodes` in the order of their keys, with cluster_id (the node of the cluster that
+    was seen first) and customer_id, null where a cluster holds no identifier of a person.
     """
-    nodes = nodes.sort_by([("first_seen_at", "ascending"), *((key, "ascending") for key in KEY)])
-    left, right = _ends(nodes, edges)
-    roots, cluster = np.unique(components(len(nodes), left, right), return_inverse=True)
-    is_person = _array(pc.is_in(nodes["identifier_type"], value_set=pa.array(PERSONAL)))
-    is_customer = np.zeros(len(roots), dtype=bool)
-    is_customer[cluster[is_person]] = True
-    previous = numbers_of(nodes["previous_customer_id"])
-    number = _survivors(previous, cluster, len(roots), is_customer)
-    is_new = is_customer & (number == NONE)
-    number[is_new] = last_customer_number + 1 + np.arange(is_new.sum())
-    return nodes.append_column("cluster_id", pa.array(cluster.astype(np.int64))).append_column(
-        "customer_id", ids_of(number[cluster])
+    return propose_for(load(nodes, edges), last_customer_number, quarantine, links)
+
+
+def propose_for(
+    graph: Graph, last_customer_number: int, quarantine: pa.Table | None, links: pa.Table | None
+) -> pa.Table:
+    """As `propose`, of a graph loaded already."""
+    node_ids = as_array(graph.nodes["node_id"])
+    kept, is_shared = _kept(graph, node_ids, quarantine)
+    count, cluster = numbered_components(len(node_ids), graph.left[kept], graph.right[kept])
+    is_customer = np.zeros(count, dtype=bool)
+    is_customer[cluster[graph.is_of(PERSONAL) & ~is_shared]] = True
+    clusters, first = _seen(graph.nodes, cluster, is_customer)
+    number = assign(
+        clusters,
+        numbers_of(graph.nodes["previous_customer_id"]),
+        None if links is None else past_of(node_ids, links),
+        last_customer_number,
     )
+    answer = graph.nodes.append_column("cluster_id", pa.array(node_ids[first][cluster]))
+    return answer.append_column("customer_id", ids_of(number).take(pa.array(cluster)))
 
 
-def numbers_of(ids: pa.ChunkedArray | pa.Array) -> Indices:
-    """The numbers of customer ids; 0 for null."""
-    digits = pc.cast(pc.utf8_slice_codeunits(pc.cast(ids, pa.string()), 1), pa.int64())
-    return _array(pc.fill_null(digits, NONE))
+def _seen(nodes: pa.Table, cluster: Indices, is_customer: Flags) -> tuple[Clusters, Indices]:
+    """The clusters with their places, and the node of each that was seen first."""
+    place = first_sight(nodes)
+    earliest = np.full(len(is_customer), LATEST, dtype=np.int64)
+    np.minimum.at(earliest, cluster, place)
+    at_place = np.empty_like(place)
+    at_place[place] = np.arange(len(place))
+    return Clusters(cluster, is_customer, earliest), at_place[earliest]
 
 
-def ids_of(numbers: Indices) -> pa.Array:
-    """Readable ids of customer numbers; null for 0."""
-    text = pc.utf8_lpad(pc.cast(pa.array(numbers), pa.string()), width=7, padding="0")
-    named = pc.binary_join_element_wise("C", text, "")
-    return pc.if_else(pa.array(numbers != NONE), named, pa.scalar(None, pa.string()))
-
-
-def heirs(previous: Indices, cluster: Indices) -> tuple[Indices, Indices]:
-    """Which cluster inherits each previous customer: the one with most of its identifiers.
-
-    Ties go to the cluster seen first. Returns previous numbers (ascending) and their clusters.
-    """
-    pairs, counts = np.unique(np.stack([previous, cluster]), axis=1, return_counts=True)
-    order = np.lexsort((pairs[1], -counts, pairs[0]))
-    owners, first = np.unique(pairs[0][order], return_index=True)
-    return owners, pairs[1][order][first]
-
-
-def _survivors(
-    previous: Indices, cluster: Indices, count: int, is_customer: "np.typing.NDArray[np.bool_]"
-) -> Indices:
-    """The oldest number among those each cluster inherits; 0 where it inherits none."""
-    number = np.full(count, np.iinfo(np.int64).max, dtype=np.int64)
-    known = (previous != NONE) & is_customer[cluster]
-    owners, inheriting = heirs(previous[known], cluster[known])
-    np.minimum.at(number, inheriting, owners)
-    number[number == np.iinfo(np.int64).max] = NONE
-    return number
-
-
-def _ends(nodes: pa.Table, edges: pa.Table) -> tuple[Indices, Indices]:
-    """Edges as row numbers of `nodes`; ValueError when one ends nowhere."""
-    node_ids = nodes["node_id"].combine_chunks()
-    ends = [pc.index_in(edges[side], value_set=node_ids) for side in ("left_node", "right_node")]
-    if any(end.null_count for end in ends):
-        raise ValueError("an edge ends at a node that is not in the table of nodes")
-    return _array(pc.cast(ends[0], pa.int64())), _array(pc.cast(ends[1], pa.int64()))
-
-
-def _array(values: pa.ChunkedArray | pa.Array) -> Indices:
-    return (
-        values.to_numpy(zero_copy_only=False) if isinstance(values, pa.Array) else values.to_numpy()
-    )
+def _kept(
+    graph: Graph, node_ids: Indices, quarantine: pa.Table | None
+) -> tuple[Flags | slice, Flags]:
+    """Which edges link, and which nodes are shared."""
+    is_shared = np.zeros(len(node_ids), dtype=bool)
+    if quarantine is None or not len(quarantine):
+        return slice(None), is_shared
+    find = Finder(node_ids)
+    left, right = (find(as_array(quarantine[side])) for side in ("left_node", "right_node"))
+    for side, ends in (("left_shared", left), ("right_shared", right)):
+        is_shared[ends[as_array(quarantine[side].is_valid()) & (ends >= 0)]] = True
+    size = len(node_ids)
+    known = (left >= 0) & (right >= 0)
+    apart = left[known] * size + right[known]
+    # Few edges run between nodes of which links are held back; only these are looked up.
+    at_left, at_right = np.zeros(size, dtype=bool), np.zeros(size, dtype=bool)
+    at_left[left[known]] = at_right[right[known]] = True
+    maybe = np.flatnonzero(at_left[graph.left] & at_right[graph.right])
+    kept = np.ones(len(graph.left), dtype=bool)
+    kept[maybe] = ~np.isin(graph.left[maybe] * size + graph.right[maybe], apart)
+    return kept, is_shared

@@ -20,9 +20,10 @@ TRAILER: Mapping[str, str] = {"_file": "v", "_row": "i", "_is_kept": "b", "_is_d
 
 ENTITIES: Mapping[str, Mapping[str, str]] = {
     "customers": _columns(
-        f"record_id {REFERENCES} full_name birth_date:d birth_year:i age_band gender "
-        "marital_status occupation income_band country province ward address loyalty_tier "
-        "loyalty_enrolled_at:t preferred_size created_at:t updated_at:t"
+        f"record_id {REFERENCES} full_name given_name family_name birth_date:d birth_date_text "
+        "birth_year:i age_band gender national_id marital_status occupation income_band country "
+        "province city ward postal_code address loyalty_tier loyalty_enrolled_at:t preferred_size "
+        "created_at:t updated_at:t"
     ),
     "products": _columns(
         "product_id sku product_name category brand price:n currency updated_at:t"

@@ -13,6 +13,7 @@ import yaml
 from khach import clock
 from khach.environment import Environment
 from khach.errors import KhachError
+from khach.identity_settings import load_identity_settings
 from khach.runs import utc_now
 from khach.settings import Settings, load_settings
 from khach.state import open_state
@@ -27,9 +28,13 @@ def _checks(env: Environment) -> Iterator[Callable[[Environment], Any]]:
     from activation.audiences import check_audiences
     from activation.policy import load_policy
     from ingestion.config import load_sources
+    from khach.identity_settings import load_identity_settings
 
     yield load_settings
     yield load_sources
+    # The order of trust names sources: while those are wrong, only they are told of.
+    if not _mistakes(env, load_sources):
+        yield load_identity_settings
     # A retailer who only measures needs no policy; whoever has an audience must have one.
     if (env.config / "policy.yml").exists() or (env.config / "audiences").is_dir():
         yield load_policy
@@ -76,6 +81,7 @@ def write_dbt_vars(
     With it, `dbt build --vars "$(cat $KHACH_HOME/dbt_vars.yml)"` works by hand, too.
     """
     from ingestion.vars import dbt_sources
+    from khach.identity_settings import trusted_sources
 
     settings = load_settings(env)
     moment = (as_of or resolve_as_of(env, settings)).astimezone(UTC)
@@ -87,7 +93,11 @@ def write_dbt_vars(
         "reporting_currency": settings.reporting_currency,
         "default_country": settings.default_country,
         "run_id": run_id,
+        "identity": load_identity_settings(env).model_dump(
+            mode="json", exclude={"survivorship"}
+        ),
         "thresholds": settings.thresholds.model_dump(),
+        "trusted_sources": trusted_sources(env),
         "margin_rate": float(settings.margin_rate),
         "config_dir": str(env.config),
     }

@@ -1,4 +1,4 @@
-"""E-mail addresses, phone numbers and personal names, as people write them.
+"""E-mail addresses and phone numbers, as people write them; names with them.
 
 Matching keys are made here once; what a channel wants on top (hashes, forms) is the channel's rule.
 """
@@ -6,11 +6,18 @@ Matching keys are made here once; what a channel wants on top (hashes, forms) is
 import functools
 import re
 import unicodedata
-from typing import NamedTuple
 
 import phonenumbers
 
+from khach.names import PersonName, parse_name
+
+__all__ = ["PersonName", "parse_email", "parse_name", "parse_phone", "parse_phones"]
+
 _EMAIL = re.compile(r"[^\s@\"(),:;<>\[\]\\]+@[^\s@\"(),:;<>\[\]\\.]+(\.[^\s@\"(),:;<>\[\]\\.]+)+")
+# What people write between two numbers of one field; a dash or a dot stands inside numbers, too.
+_BETWEEN_PHONES = re.compile(
+    r"[/,;|\n]+|\s+-\s+|\s*(?:\bor\b|\bhoặc\b|&)\s*|\s{2,}|(?<=[0-9]{9})\s+(?=[0+])"
+)
 # Vietnamese mobile prefixes of eleven digits became ten on 2018-09-15
 # (Ministry of Information and Communications, plan 798/QD-BTTTT).
 _OLD_PREFIXES = {
@@ -20,13 +27,6 @@ _OLD_PREFIXES = {
     "0167": "037", "0168": "038", "0169": "039",
     "0186": "056", "0188": "058", "0199": "059",
 }  # fmt: skip
-
-
-class PersonName(NamedTuple):
-    """Parts of a name; Vietnamese order is family first, given last."""
-
-    family_name: str | None
-    given_name: str | None
 
 
 def parse_email(raw: str | None) -> str | None:
@@ -67,17 +67,15 @@ def parse_phone(raw: str | None, country: str = "VN") -> str | None:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
-def parse_name(raw: str | None, country: str = "VN") -> PersonName:
-    """Family and given name by the country's order; one word is a given name.
+def parse_phones(raw: str | None, country: str = "VN") -> list[str]:
+    """Every number of a field that holds several, each once, in the order written.
 
-    >>> parse_name("Nguyễn Thị Lan")
-    PersonName(family_name='Nguyễn', given_name='Lan')
+    >>> parse_phones("0912345678 / 0168 345 6789"), parse_phones("(028) 3822-9999")
+    (['+84912345678', '+84383456789'], ['+842838229999'])
     """
-    words = unicodedata.normalize("NFC", raw or "").split()
-    if not words:
-        return PersonName(None, None)
-    if len(words) == 1:
-        return PersonName(None, words[0])
-    if country == "VN":
-        return PersonName(words[0], words[-1])
-    return PersonName(words[-1], words[0])
+    whole = parse_phone(raw, country)
+    if whole or not raw:
+        return [whole] if whole else []
+    found = (parse_phone(part, country) for part in _BETWEEN_PHONES.split(raw))
+    return list(dict.fromkeys(number for number in found if number))
+

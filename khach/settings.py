@@ -17,14 +17,6 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class IdentifierLimits(Section):
-    """How many web accounts or members one value may stand for before it stops linking."""
-
-    phone: Annotated[int, Field(ge=1)] = 1
-    email: Annotated[int, Field(ge=1)] = 2
-    anonymous_id: Annotated[int, Field(ge=1)] = 1
-
-
 class Thresholds(Section):
     """Numbers that define words such as loyal, session and abandoned."""
 
@@ -32,7 +24,7 @@ class Thresholds(Section):
     session_minutes: Annotated[int, Field(ge=1)] = 30
     abandoned_cart_minutes: Annotated[int, Field(ge=1)] = 60
     cart_recovery_days: Annotated[int, Field(ge=1)] = 7
-    identifier_limits: IdentifierLimits = IdentifierLimits()
+    journey_gap_days: Annotated[int, Field(ge=1)] = 30
 
 
 class Settings(Section):

@@ -1,6 +1,7 @@
 """A file of truth beside our assignment of records to customers, for `khach identity evaluate`."""
 
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -43,6 +44,27 @@ def paired(env: Environment, truth: Path) -> tuple[pa.Table, pa.Table]:
                 f"from {_file(truth)}"
             ).to_arrow_table(),
         )
+    finally:
+        connection.close()
+
+
+def worst_merges(env: Environment, truth: Path, *, most: int = 10) -> list[dict[str, Any]]:
+    """The customers with most wrong pairs of records: customer_id, records, people, wrong_pairs."""
+    ours, theirs = paired(env, truth)
+    connection = duckdb.connect()
+    try:
+        connection.register("ours", ours)
+        connection.register("theirs", theirs)
+        result = connection.execute(
+            "with parts as (select ours.entity_id as customer_id, theirs.entity_id as person, "
+            "count(*) as n from ours join theirs using (record_id) where ours.entity_id is not null "
+            "group by all) select customer_id, sum(n)::bigint as records, count(*) as people, "
+            "((sum(n) * sum(n) - sum(n * n)) // 2)::bigint as wrong_pairs from parts group by 1 "
+            "having count(*) > 1 order by wrong_pairs desc, customer_id limit ?",
+            [most],
+        )
+        names = [column[0] for column in result.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
     finally:
         connection.close()
 

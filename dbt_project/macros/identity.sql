@@ -4,9 +4,10 @@
         when 'user_id' then 1
         when 'member_number' then 2
         when 'external_id' then 3
-        when 'email' then 4
-        when 'phone' then 5
-        else 6
+        when 'record' then 4
+        when 'email' then 5
+        when 'phone' then 6
+        else 7
     end
 {%- endmacro %}
 
@@ -37,4 +38,77 @@
         where event in ('linked', 'unlinked')
     ) as links
     where recency = 1
+{%- endmacro %}
+
+
+{# The full name a customer record gives, whole or in parts, in the order of its country. #}
+{% macro told_name() -%}
+    coalesce(
+        nullif(trim(full_name), ''),
+        nullif(trim(case when coalesce(country, '{{ var("default_country") }}') = 'VN'
+            then concat_ws(' ', family_name, given_name)
+            else concat_ws(' ', given_name, family_name)
+        end), '')
+    )
+{%- endmacro %}
+
+
+{# What identity.yml says of a type of identifier. #}
+{% macro identifier_rule(identifier_type, key) -%}
+    {{ return(var('identity')['identifiers'][identifier_type][key]) }}
+{%- endmacro %}
+
+
+{#
+    Whether two holders of one e-mail address or number can be one person: names at most one letter
+    apart, or three where both tell the same birth date, their words in any order, or one name with
+    words that the other leaves out (a middle name, a title); birth dates more than one digit apart
+    never are.
+#}
+{% macro same_person(left, right) -%}
+    (
+        ({{ left }}.birth_date is null or {{ right }}.birth_date is null
+            or levenshtein(
+                cast({{ left }}.birth_date as varchar), cast({{ right }}.birth_date as varchar)
+            ) <= 1)
+        and (
+            {{ left }}.sorted_name = {{ right }}.sorted_name
+            or {{ words_within(left ~ '.folded_name', right ~ '.folded_name') }}
+            or {{ words_within(right ~ '.folded_name', left ~ '.folded_name') }}
+            or levenshtein({{ left }}.folded_name, {{ right }}.folded_name)
+                <= case when {{ left }}.birth_date = {{ right }}.birth_date then 3 else 1 end
+        )
+    )
+{%- endmacro %}
+
+
+{# How much a type of identifier is worth as evidence; a record itself as much as its account. #}
+{% macro identifier_strength(column) -%}
+    case {{ column }}
+        {%- for type, rule in var('identity')['identifiers'].items() %}
+        when '{{ type }}' then {{ rule['strength'] }}
+        {%- endfor %}
+        else 100
+    end
+{%- endmacro %}
+
+
+{# Names beside one value from which on nobody compares them: it is no family's. #}
+{% macro most_names_compared() -%}20{%- endmacro %}
+
+
+{#
+    An address as it is matched. With `gmail_rules` dots and what follows a plus say nothing in a
+    Gmail address (support.google.com/mail, "Dots don't matter in Gmail addresses").
+#}
+{% macro matched_email(column) -%}
+    {%- if not var('identity')['gmail_rules'] -%}
+    {{ column }}
+    {%- else -%}
+    case when {{ column }} like '%@gmail.com' or {{ column }} like '%@googlemail.com'
+        then replace({{ dbt.split_part(dbt.split_part(column, "'@'", 1), "'+'", 1) }}, '.', '')
+            || '@gmail.com'
+        else {{ column }}
+    end
+    {%- endif -%}
 {%- endmacro %}

@@ -20,7 +20,7 @@ select
     cluster_id,
     count(*) as identifier_count
 from {{ model }}
-where identifier_type <> 'anonymous_id'
+where identifier_type not in ('anonymous_id', 'device_id', 'record')
 group by cluster_id
 having count(*) > {{ most }}
 {% endtest %}
@@ -40,4 +40,24 @@ from (
     from {{ model }}
 ) as counts
 where merged_count >= {{ at_least }} and merged_count > {{ most_share }} * known_count
+{% endtest %}
+
+
+{#
+    A figure of the graph has not jumped: at most `most` (of `share_of`, where given), or in all
+    fewer than `unless_below`, which no small data set can be blamed for.
+#}
+{% test metric_stays_below(model, metric, most, unless_below, count_metric, share_of=none) %}
+select
+    figures.value,
+    counted.value as counted,
+    {{ 'whole.value' if share_of else 1 }} as whole
+from {{ model }} as figures
+cross join (select value from {{ model }} where metric = '{{ count_metric }}') as counted
+{% if share_of -%}
+cross join (select value from {{ model }} where metric = '{{ share_of }}') as whole
+{% endif -%}
+where figures.metric = '{{ metric }}'
+    and counted.value >= {{ unless_below }}
+    and figures.value > {{ most }}{{ " * whole.value" if share_of }}
 {% endtest %}

@@ -7,18 +7,20 @@ case
 end
 {%- endmacro %}
 
-{# `anh Minh`, `chị Lan`; the given name alone where the gender does not say; null without a name. #}
-{% macro salutation(gender) -%}
-case {{ gender }} when 'male' then 'anh' when 'female' then 'chị' end
+{# How a shop addresses a person: by gender and, where known, by age. #}
+{% macro salutation(gender, age_band) -%}
+case
+    when {{ age_band }} = 'under_18' then 'em'
+    when {{ gender }} = 'male' and {{ age_band }} = '65_plus' then 'ông'
+    when {{ gender }} = 'female' and {{ age_band }} = '65_plus' then 'bà'
+    when {{ gender }} = 'male' then 'anh'
+    when {{ gender }} = 'female' then 'chị'
+end
 {%- endmacro %}
 
-{% macro salutation_name(gender, given_name) -%}
-case
-    when {{ given_name }} is null then null
-    when {{ gender }} = 'male' then 'anh ' || {{ given_name }}
-    when {{ gender }} = 'female' then 'chị ' || {{ given_name }}
-    else {{ given_name }}
-end
+{# `anh Minh`, `chị Lan`; the given name alone where the gender does not say; null without a name. #}
+{% macro salutation_name(gender, age_band, given_name) -%}
+coalesce({{ salutation(gender, age_band) }} || ' ', '') || {{ given_name }}
 {%- endmacro %}
 
 {# Age bands are lower-bound inclusive; an unknown age is a band of its own, never a guess. #}
@@ -80,4 +82,14 @@ or coalesce(lower(trim({{ full_name }})) = 'test', false)
 {# When a cart left at `last_activity_at` can no longer count as recovered. #}
 {% macro recovery_ends_at() -%}
 {{ plus_minutes('last_activity_at', threshold('cart_recovery_days') * 1440) }}
+{%- endmacro %}
+
+{# How far a source is from being believed first about an attribute (identity.yml, survivorship). #}
+{% macro trust_rank(attribute) -%}
+{%- set names = (var('trusted_sources') or {}).get(attribute)
+    or var('sources') | map(attribute='name') | list -%}
+case
+    {%- for name in names %} when source = '{{ name }}' then {{ loop.index }}{% endfor %}
+    when true then {{ names | length + 1 }}
+end
 {%- endmacro %}

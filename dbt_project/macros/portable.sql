@@ -120,10 +120,12 @@
 {% macro fold_text(expression) -%}
     {{ return(adapter.dispatch('fold_text')(expression)) }}
 {%- endmacro %}
-{# Lower case, no accents, single spaces: the same name however it was typed. #}
+{# Lower case, no accents, single spaces: the same name however it was typed, with the letter
+    U+00D0 that looks like U+0110, too. #}
 {% macro duckdb__fold_text(expression) -%}
-    trim(regexp_replace(lower(replace(replace(
-        strip_accents({{ expression }}), 'đ', 'd'), 'Đ', 'd')), '[^a-z0-9]+', ' ', 'g'))
+    trim(regexp_replace(
+        translate(lower(strip_accents({{ expression }})), 'đð', 'dd'), '[^a-z0-9]+', ' ', 'g'
+    ))
 {%- endmacro %}
 
 
@@ -178,4 +180,23 @@
     coalesce(cast(list_sum(cast(
         json_extract_string({{ expression }}, '$[*].{{ path }}') as decimal(18, 4)[]
     )) as decimal(18, 4)), 0)
+{%- endmacro %}
+
+
+{# A folded name with its words in alphabetical order. #}
+{% macro sorted_words(expression) -%}
+    {{ return(adapter.dispatch('sorted_words')(expression)) }}
+{%- endmacro %}
+{% macro duckdb__sorted_words(expression) -%}
+    array_to_string(list_sort(string_split({{ expression }}, ' ')), ' ')
+{%- endmacro %}
+
+
+{# Whether a folded name of two words at least is another one with words left out. #}
+{% macro words_within(shorter, longer) -%}
+    {{ return(adapter.dispatch('words_within')(shorter, longer)) }}
+{%- endmacro %}
+{% macro duckdb__words_within(shorter, longer) -%}
+    ({{ shorter }} like '% %'
+        and list_has_all(string_split({{ longer }}, ' '), string_split({{ shorter }}, ' ')))
 {%- endmacro %}

@@ -14,9 +14,10 @@
         'ROW': '_file v, _row l, _is_kept b, _is_deleted b',
     } -%}
     {%- set tables = {
-        'customers': 'record_id v, REF, full_name v, birth_date d, birth_year i,'
-            ~ ' age_band v, gender v, marital_status v, occupation v, income_band v, country v,'
-            ~ ' province v, ward v, address v, loyalty_tier v, loyalty_enrolled_at t,'
+        'customers': 'record_id v, REF, full_name v, given_name v, family_name v, birth_date d,'
+            ~ ' birth_date_text v, birth_year i, age_band v, gender v, national_id v,'
+            ~ ' marital_status v, occupation v, income_band v, country v, province v, city v,'
+            ~ ' ward v, postal_code v, address v, loyalty_tier v, loyalty_enrolled_at t,'
             ~ ' preferred_size v, created_at t, updated_at t, ROW',
         'products': 'product_id v, sku v, product_name v, category v, brand v, price n,'
             ~ ' currency v, updated_at t, ROW',

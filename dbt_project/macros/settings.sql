@@ -15,16 +15,9 @@
         'session_minutes': 30,
         'abandoned_cart_minutes': 60,
         'cart_recovery_days': 7,
+        'journey_gap_days': 30,
     } -%}
     {{ return((var('thresholds') or {}).get(name, defaults[name])) }}
-{%- endmacro %}
-
-
-{# How many accounts or members a value may stand for before it stops linking people. #}
-{% macro identifier_limit(identifier_type) -%}
-    {%- set defaults = {'phone': 1, 'email': 2, 'anonymous_id': 1} -%}
-    {%- set limits = (var('thresholds') or {}).get('identifier_limits') or {} -%}
-    {{ return(limits.get(identifier_type, defaults[identifier_type])) }}
 {%- endmacro %}
 
 

@@ -1,5 +1,6 @@
 """`khach customer`: what is known about one person, on the operator's own terminal."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -8,6 +9,8 @@ from rich.console import Console
 from khach.cli.output import AsJson, emit, table, text
 from khach.environment import load_environment
 from khach.errors import ConfigError
+
+Record = dict[str, Any]
 
 
 def register(app: typer.Typer) -> None:
@@ -22,8 +25,9 @@ def customer(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """The profile: identifiers, orders, consents, segments. Personal data: written nowhere."""
-    from khach.profile import explain_attribute, find_customers, profile
+    """What is still open with a person, then the profile. Personal data: written nowhere."""
+    from khach.customers import find_customers
+    from khach.profile import explain_attribute, profile
 
     env = load_environment()
     found = find_customers(env, who)
@@ -31,26 +35,111 @@ def customer(
         if len(found) != 1:
             raise ConfigError(f"{len(found)} customers fit; --explain needs exactly one id")
         rows = explain_attribute(env, found[0], explain)
-        emit(as_json, {"customer_id": found[0], "candidates": rows}, lambda c: _draw(c, rows))
+        document = {"customer_id": found[0], "attribute": explain, "candidates": rows}
+        emit(as_json, document, lambda target: _draw_reasons(target, explain, rows))
         return
     profiles = [profile(env, customer_id) for customer_id in found]
-    emit(as_json, {"customers": profiles}, lambda console: _draw_profiles(console, profiles))
+    emit(as_json, {"customers": profiles}, lambda target: _draw_profiles(target, profiles))
 
 
-def _draw_profiles(console: Console, profiles: list[dict[str, Any]]) -> None:
+def _draw_profiles(target: Console, profiles: list[Record]) -> None:
     if len(profiles) > 1:
-        console.print(f"{len(profiles)} customers share this contact")
+        target.print(f"{len(profiles)} customers share this contact")
     for facts in profiles:
-        console.print()
-        for key, value in facts["profile"].items():
+        head = facts["profile"]
+        name = head.get("full_name") or head.get("salutation_name")
+        known = (head["customer_id"], name, head.get("phone_e164"), head.get("email"))
+        target.print()
+        target.print("[bold]" + "  ".join(text(part) for part in known if part) + "[/bold]")
+        target.print(f"as of {text(facts['as_of'])}; all times are UTC")
+        target.print("\n[bold]still open[/bold]")
+        lines = [_SAY[kind](row) for kind, rows in facts["open"].items() for row in rows]
+        target.print("\n".join(f"  {line}" for line in lines) or "  nothing")
+        target.print("\n[bold]profile[/bold]")
+        for key, value in head.items():
             if value is not None:
-                console.print(f"{key:<24}{text(value)}")
-        for name, rows in facts.items():
-            if name != "profile" and rows:
-                console.print(f"\n[bold]{name.replace('_', ' ')}[/bold]")
-                _draw(console, rows)
+                target.print(f"{key:<24}{text(value)}")
+        for part, rows in facts.items():
+            if part not in ("profile", "open", "as_of") and rows:
+                target.print(f"\n[bold]{part}[/bold]")
+                _draw(target, rows)
 
 
-def _draw(console: Console, rows: list[dict[str, Any]]) -> None:
+def _draw_reasons(target: Console, attribute: str, rows: list[Record]) -> None:
+    if not rows:
+        target.print(f"no source says anything about {attribute}")
+        return
+    best = rows[0]
+    if best["attribute"] != attribute:
+        target.print(f"{attribute} is read from {best['attribute']}")
+    if best["is_golden"]:
+        target.print(
+            f"{text(best['value'])}: from {best['source']}, {best['record_kind']} record "
+            f"{text(best['record_id'])}; {_RULES[best['rule']]}"
+        )
+    else:
+        target.print("no value is believed; each was set aside by the rule beside it")
+    _draw(target, rows)
+
+
+def _draw(target: Console, rows: list[Record]) -> None:
     if rows:
-        console.print(table(list(rows[0]), [list(row.values()) for row in rows]))
+        target.print(table(list(rows[0]), [list(row.values()) for row in rows]))
+
+
+def _conversation(row: Record) -> str:
+    waiting = "awaits our answer since" if row["is_awaiting_answer"] else "open, last word"
+    about = f" about {text(row['topic'] or row['content_class'])}" if (
+        row["topic"] or row["content_class"]) else ""  # fmt: skip
+    with_whom = f", with {text(row['agent'])}" if row["agent"] else ""
+    return (
+        f"conversation on {row['channel']}{about} {waiting} {text(row['last_message_at'])}"
+        f"{with_whom} ({text(row['conversation_id'])})"
+    )
+
+
+def _unanswered(row: Record) -> str:
+    return f"{row['kind']} on {row['channel']} of {text(row['occurred_at'])} is not answered"
+
+
+def _appointment(row: Record) -> str:
+    return (
+        f"appointment on {text(row['starts_at'])}, {row['channel']}"
+        f" ({text(row['status'] or 'no status')})"
+    )
+
+
+def _order(row: Record) -> str:
+    return (
+        f"order {text(row['order_id'])} is {row['status']} since {text(row['ordered_at'])}, "
+        f"{text(row['gross_amount'])}"
+    )
+
+
+def _cart(row: Record) -> str:
+    return (
+        f"cart with {text(row['item_count'])} items, {text(row['cart_amount'])}, "
+        f"last {text(row['last_product_name'])}, left {text(row['last_activity_at'])}"
+    )
+
+
+def _lead(row: Record) -> str:
+    contacted = f"contacted {text(row['contacted_at'])}" if row["contacted_at"] else "not contacted"
+    return f"lead {text(row['lead_id'])} in stage {text(row['stage'])}, {contacted}"
+
+
+_SAY: dict[str, Callable[[Record], str]] = {
+    "conversations": _conversation,
+    "unanswered": _unanswered,
+    "appointments": _appointment,
+    "orders": _order,
+    "carts": _cart,
+    "leads": _lead,
+}
+_RULES = {
+    "only_value": "no source says anything else",
+    "most_trusted": "this source is believed before the others (identity.yml, survivorship)",
+    "most_frequent": "more records say so than any other value of this source",
+    "most_recent": "the newest of the equally frequent values of this source",
+    "smallest_text": "nothing tells the values apart; the smaller text was taken",
+}

@@ -40,7 +40,7 @@ syncs:
     channel: mailchimp
     remote: {list: MAILCHIMP_LIST_ID, tag: cart-abandoner}
     mode: mirror
-    fields: {FNAME: salutation_name, LASTITEM: last_cart_item}
+    fields: {GREETING: salutation_name, LASTITEM: last_cart_item}
     cadence: daily
   - id: cart_file
     kind: membership

@@ -206,7 +206,7 @@ def test_a_payload_is_shown_to_a_person_and_kept_nowhere(shop: Shop) -> None:
     plan = make_plan(shop.env, "cart_email")
     shown = plan_row(shop.env, plan.plan_id, 1)
     assert shown["identifier"].endswith("@example.vn")
-    assert shown["fields"] == {"FNAME": "chị Lan", "LASTITEM": "Giày Khách 1"}
+    assert shown["fields"] == {"GREETING": "chị Lan", "LASTITEM": "Giày Khách 1"}
     apply_plan(shop.env, plan.plan_id)
     kept = shop.env.state.read_bytes()
     for secret in ("person0000", "example.vn", "chị Lan", "Giày Khách"):

@@ -84,8 +84,48 @@ def test_a_name_loses_no_diacritic_and_follows_the_countrys_order(
     elif len(words) == 1:
         assert parsed == (None, words[0])
     else:
-        family, given_name = (words[0], words[-1]) if country == "VN" else (words[-1], words[0])
+        # Nguyễn is nobody's given name: when it alone can be the family, it is.
+        is_turned = words[-1] == "Nguyễn" and words[0] != "Nguyễn"
+        is_family_first = country == "VN" and not is_turned
+        family, given_name = (words[0], words[-1]) if is_family_first else (words[-1], words[0])
         assert parsed == (family, given_name)
+
+
+@given(st.text(max_size=40), st.sampled_from(["VN", "GB"]))
+def test_whatever_is_typed_a_given_name_is_of_it_and_parts_parse_alike(
+    text: str, country: str
+) -> None:
+    parsed = parse_name(text, country)
+    assert (parsed.given_name is None) == (not re.sub(r"\([^)]*\)", "", text).split())
+    for part in filter(None, parsed):
+        assert part == part.strip() and part
+
+
+@pytest.mark.parametrize(
+    ("written", "country", "family", "given_name"),
+    [
+        ("NGUYỄN THỊ LAN", "VN", "Nguyễn", "Lan"),
+        ("lan", "VN", None, "Lan"),
+        ("Chị Lan", "VN", None, "Lan"),
+        ("Bà Nguyễn Thị Hoa", "VN", "Nguyễn", "Hoa"),
+        ("PGS.TS. Lê Hà", "VN", "Lê", "Hà"),
+        ("Anh Nguyễn", "VN", "Nguyễn", "Anh"),
+        ("Trần Ngọc Anh", "VN", "Trần", "Anh"),
+        ("Tôn Nữ Thị Ninh", "VN", "Tôn Nữ", "Ninh"),
+        ("\u00d0\u1ed7 \u00d0\u1ee9c", "VN", "Đỗ", "Đức"),
+        ("Nguyễn, Thị Lan", "VN", "Nguyễn", "Lan"),
+        ("Hoàng Ánh (shop giày)", "VN", "Hoàng", "Ánh"),
+        ("John Smith", "VN", "Smith", "John"),
+        ("Nguyen Van Hoang", "VN", "Nguyen", "Hoang"),
+        ("Mr. John van Dyck Jr.", "GB", "van Dyck", "John"),
+        ("Smith, John", "GB", "Smith", "John"),
+        ("Mary-Jane O'Neil", "GB", "O'Neil", "Mary-Jane"),
+    ],
+)
+def test_titles_orders_and_habits_are_understood(
+    written: str, country: str, family: str | None, given_name: str
+) -> None:
+    assert parse_name(written, country) == (family, given_name)
 
 
 def test_decomposed_and_composed_letters_are_one_name() -> None:

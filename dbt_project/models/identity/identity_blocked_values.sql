@@ -1,45 +1,47 @@
 -- Values that may not link people, with the reason. They still are somebody's contact address;
--- they only say nothing about who is whom.
-with observed as (
-    select
-        *,
-        source || '|' || record_kind || '|' || record_id as record_key
-    from {{ ref('int_identifiers_observed') }}
-),
-
--- How many accounts of one kind stand beside a value: a family's phone, a shop's tablet.
-holders as (
-    select
-        shared.identifier_type,
-        shared.namespace,
-        shared.identifier_value,
-        count(distinct accounts.identifier_value) as holder_count
-    from observed as shared
-    inner join observed as accounts
-        on shared.record_key = accounts.record_key
-        and accounts.identifier_type in ('user_id', 'member_number', 'external_id')
-    where shared.identifier_type in ('email', 'phone', 'anonymous_id')
-    group by
-        shared.identifier_type,
-        shared.namespace,
-        shared.identifier_value,
-        accounts.identifier_type,
-        accounts.namespace
-),
-
-names as (
+-- they only say nothing about who is whom, unless the names beside them agree (identity_edges).
+{% set limits = {
+    'email': identifier_rule('email', 'holders'),
+    'phone': identifier_rule('phone', 'holders'),
+} -%}
+with named as (
     select distinct
-        observed.identifier_type,
-        observed.namespace,
-        observed.identifier_value,
-        {{ fold_text('records.full_name') }} as name,
-        {{ rx_extract(fold_text('records.full_name'), '([^ ]+)$', 1) }} as last_word
-    from observed
-    inner join {{ ref('int_contact_records') }} as records
-        on observed.source = records.source
-        and observed.record_kind = records.record_kind
-        and observed.record_id = records.record_id
-    where observed.identifier_type in ('email', 'phone') and records.full_name <> ''
+        identifier_type,
+        identifier_value,
+        folded_name,
+        sorted_name,
+        birth_date
+    from {{ ref('identity_contacts') }}
+    where folded_name is not null
+),
+
+-- More names than a family has: not worth comparing, and no pair of them is formed.
+name_counts as (
+    select
+        identifier_type,
+        identifier_value,
+        count(*) as name_count
+    from named
+    group by identifier_type, identifier_value
+),
+
+compared as (
+    select named.*
+    from named
+    inner join name_counts
+        on named.identifier_type = name_counts.identifier_type
+        and named.identifier_value = name_counts.identifier_value
+    where name_counts.name_count <= {{ most_names_compared() }}
+),
+
+accounts as (
+    select
+        identifier_type,
+        identifier_value,
+        count(distinct holder_value) as account_count
+    from {{ ref('identity_contacts') }}
+    where holder_type <> 'record'
+    group by identifier_type, identifier_value, holder_type, holder_namespace
 ),
 
 reasons as (
@@ -48,7 +50,13 @@ reasons as (
         observed.namespace,
         observed.identifier_value,
         'pattern:' || patterns.reason as reason
-    from observed
+    from (
+        select distinct
+            identifier_type,
+            namespace,
+            identifier_value
+        from {{ ref('int_identifiers_observed') }}
+    ) as observed
     inner join {{ vocabulary('blocked_identifiers', {
         'identifier_type': 'varchar', 'pattern': 'varchar', 'reason': 'varchar'
     }) }} as patterns
@@ -57,38 +65,58 @@ reasons as (
     union all
     select
         identifier_type,
+        '',
+        identifier_value,
+        'too_many_holders'
+    from name_counts
+    where name_count > {{ most_names_compared() }}
+    union all
+    select
+        identifier_type,
+        '',
+        identifier_value,
+        'too_many_holders'
+    from accounts
+    where
+        {%- for type, limit in limits.items() if limit %}
+        (identifier_type = '{{ type }}' and account_count > {{ limit }})
+        {{ "or" if not loop.last }}
+        {%- endfor %}
+    union all
+    -- In the hands of two people.
+    select
+        one.identifier_type,
+        '',
+        one.identifier_value,
+        'names_disagree'
+    from compared as one
+    inner join compared as other
+        on one.identifier_type = other.identifier_type
+        and one.identifier_value = other.identifier_value
+        and one.folded_name <= other.folded_name
+    where not {{ same_person('one', 'other') }}
+    union all
+    select
+        identifier_type,
         namespace,
         identifier_value,
-        'too_many_holders' as reason
-    from holders
-    where (identifier_type = 'phone' and holder_count > {{ identifier_limit('phone') }})
-        or (identifier_type = 'email' and holder_count > {{ identifier_limit('email') }})
-        or (
-            identifier_type = 'anonymous_id'
-            and holder_count > {{ identifier_limit('anonymous_id') }}
-        )
-    union all
-    -- In the hands of two people: their names differ by more than a typing mistake (two letters)
-    -- and their last words, the given name in Viet Nam, are not the same.
-    select
-        names.identifier_type,
-        names.namespace,
-        names.identifier_value,
-        'names_disagree' as reason
-    from names
-    inner join names as others
-        on names.identifier_type = others.identifier_type
-        and names.namespace = others.namespace
-        and names.identifier_value = others.identifier_value
-        and names.name < others.name
-    where levenshtein(names.name, others.name) > 2
-        and names.last_word <> others.last_word
+        'blocked'
+    from {{ ref('identity_blocks') }}
 )
 
 select
-    identifier_type,
-    namespace,
-    identifier_value,
-    min(reason) as reason
+    reasons.identifier_type,
+    reasons.namespace,
+    reasons.identifier_value,
+    min(reasons.reason) as reason,
+    -- Shared by a few people: two records that show it and agree in name are one person's.
+    min(case
+        when reasons.reason in ('names_disagree', 'too_many_holders')
+            and coalesce(name_counts.name_count, 0) <= {{ most_names_compared() }} then 1
+        else 0
+    end) = 1 as links_by_name
 from reasons
-group by identifier_type, namespace, identifier_value
+left join name_counts
+    on reasons.identifier_type = name_counts.identifier_type
+    and reasons.identifier_value = name_counts.identifier_value
+group by reasons.identifier_type, reasons.namespace, reasons.identifier_value

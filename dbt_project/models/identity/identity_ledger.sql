@@ -6,6 +6,8 @@
     schema='main'
 ) }}
 
+-- depends_on: {{ ref('identity_health') }}
+
 -- The record of who was believed to be whom: append-only, kept in state, never rebuilt. Events
 -- are numbered by the proposal, so that appending the same proposal twice appends once.
 select
@@ -22,11 +24,7 @@ select
     events.rule,
     events.triggering_source,
     events.triggering_record_id,
-    '{{ local_md5(tojson({
-        "phone": identifier_limit("phone"),
-        "email": identifier_limit("email"),
-        "anonymous_id": identifier_limit("anonymous_id"),
-    }))[:12] }}' as configuration_version
+    '{{ local_md5(tojson(var("identity")))[:12] }}' as configuration_version
 from {{ ref('identity_events_proposed') }} as events
 {% if is_incremental() -%}
 where events.event_number > (select coalesce(max(held.event_number), 0) from {{ this }} as held)

@@ -1,16 +1,40 @@
--- Every identifier ever observed, and whether it may link people.
-with observed as (
+-- Every identifier ever observed, and every record that stands for a person of its own; whether
+-- each may link people.
+with sightings as (
+    select
+        identifier_type,
+        namespace,
+        identifier_value,
+        source,
+        record_kind || ':' || record_id as record_id,
+        first_seen_at,
+        last_seen_at
+    from {{ ref('int_identifiers_observed') }}
+    union all
+    select
+        holders.holder_type,
+        holders.holder_namespace,
+        holders.holder_value,
+        holders.source,
+        holders.record_kind || ':' || holders.record_id,
+        records.first_seen_at,
+        records.last_seen_at
+    from {{ ref('identity_record_holders') }} as holders
+    inner join {{ ref('int_contact_records') }} as records
+        on holders.source = records.source
+        and holders.record_kind = records.record_kind
+        and holders.record_id = records.record_id
+    where holders.holder_type = 'record'
+),
+
+ranked as (
     select
         *,
         row_number() over (
             partition by identifier_type, namespace, identifier_value
-            order by
-                first_seen_at asc nulls last,
-                source asc,
-                record_kind asc,
-                record_id asc
+            order by first_seen_at asc nulls last, source asc, record_id asc
         ) as sighting
-    from {{ ref('int_identifiers_observed') }}
+    from sightings
 ),
 
 identifiers as (
@@ -21,8 +45,8 @@ identifiers as (
         min(first_seen_at) as first_seen_at,
         max(last_seen_at) as last_seen_at,
         max(case when sighting = 1 then source end) as first_source,
-        max(case when sighting = 1 then record_kind || ':' || record_id end) as first_record_id
-    from observed
+        max(case when sighting = 1 then record_id end) as first_record_id
+    from ranked
     group by identifier_type, namespace, identifier_value
 )
 

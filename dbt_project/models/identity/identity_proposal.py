@@ -6,17 +6,19 @@ from identity.propose import propose
 def model(dbt, session):  # noqa: ARG001  dbt calls it with both
     """Grain: one identifier that may link. The tests on this table are the graph-health gate."""
     dbt.config(materialized="table")
-    nodes = dbt.ref("identity_nodes").set_alias("nodes")
-    known = dbt.ref("identity_known").set_alias("known")
+    nodes = dbt.ref("identity_nodes").filter("blocked_by is null").set_alias("nodes")
     keys = ("identifier_type", "namespace", "identifier_value")
-    joined = (
-        nodes.filter("blocked_by is null")
-        .set_alias("nodes")
-        .join(known, " and ".join(f"nodes.{key} = known.{key}" for key in keys), how="left")
-    )
+
+    same = " and ".join(f"nodes.{key} = other.{key}" for key in keys)
+    known = nodes.join(dbt.ref("identity_known").set_alias("other"), same, how="left")
+    links = nodes.join(dbt.ref("identity_links").set_alias("other"), same, how="inner")
     issued = dbt.ref("identity_issued").fetchone()
     return propose(
-        joined.project("nodes.*, known.customer_id as previous_customer_id").to_arrow_table(),
+        known.project("nodes.*, other.customer_id as previous_customer_id").to_arrow_table(),
         dbt.ref("identity_edges").to_arrow_table(),
         last_customer_number=issued[0],
+        quarantine=dbt.ref("identity_quarantine").to_arrow_table(),
+        links=links.project(
+            "nodes.node_id, other.event_number, other.customer_id, other.is_held"
+        ).to_arrow_table(),
     )

@@ -69,7 +69,7 @@ mailchimp_members as (
 
 -- Who named whom, and when: the record's key, its moments, its name and country where it has them.
 {% set entities = {
-    'customers': ('record_id', 'created_at', 'updated_at', 'full_name', 'country'),
+    'customers': ('record_id', 'created_at', 'updated_at', told_name(), 'country'),
     'consents': ('consent_id', 'occurred_at', 'occurred_at', 'null', 'null'),
     'experiments': ('experiment_id', 'assigned_at', 'assigned_at', 'null', 'null'),
     'survey_responses': ('response_id', 'answered_at', 'answered_at', 'null', 'null'),

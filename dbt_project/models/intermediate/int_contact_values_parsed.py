@@ -4,7 +4,7 @@ from identity.contact_values import parse_contact_values
 
 
 def model(dbt, session):
-    """Grain: kind x country x raw value. Appends the values this table does not hold yet."""
+    """Grain: kind x country x raw value x position. Appends the values not held yet."""
     dbt.config(materialized="incremental", incremental_strategy="append")
     values = dbt.ref("int_contact_values").set_alias("found")
     if dbt.is_incremental:

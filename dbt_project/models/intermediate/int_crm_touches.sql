@@ -27,7 +27,8 @@ told as (
         conversations.campaign_id,
         conversations.order_id,
         conversations.content_class,
-        conversations.first_answered_at is not null as is_answered
+        conversations.first_answered_at is not null as is_answered,
+        cast(null as varchar) as outcome
     from {{ ref('int_conversations') }} as conversations
     left join message_counts
         on conversations.source = message_counts.source
@@ -45,10 +46,12 @@ told as (
             'channel': "'phone'", 'content_class': 'told.content_class',
             'order': 'coalesce(told.order_id, conversations.order_id)',
             'duration': 'told.duration_seconds', 'answered': 'told.is_answered',
+            'outcome': 'lower(told.outcome)',
         },
         'appointments': {
             'prefix': 'appointment', 'key': 'appointment_id', 'kind': 'appointment',
             'at': 'coalesce(told.starts_at, told.booked_at)', 'channel': 'told.channel',
+            'outcome': 'lower(told.status)',
         },
         'referrals': {
             'prefix': 'referral', 'key': 'referral_id', 'kind': 'referral',
@@ -73,7 +76,8 @@ told as (
         {{ 'coalesce(told.campaign_id, conversations.campaign_id)' if is_talk else 'null' }},
         {{ word.get('order', 'null') }},
         {{ word.get('content_class', 'null') }},
-        cast({{ word.get('answered', 'null') }} as boolean)
+        cast({{ word.get('answered', 'null') }} as boolean),
+        {{ word.get('outcome', 'null') }}
     from {{ entity_rows(entity) }} as told
     {%- if is_talk %}
 left join {{ ref('int_conversations') }} as conversations
@@ -110,7 +114,8 @@ select
     told.campaign_id,
     shop_orders.order_id,
     told.content_class,
-    told.is_answered
+    told.is_answered,
+    told.outcome
 from told
 left join {{ ref('channels') }} as channels on lower(told.channel) = channels.channel
 left join shop_orders on told.order_id = shop_orders.source_order_id

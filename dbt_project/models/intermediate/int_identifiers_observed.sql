@@ -36,14 +36,14 @@ where {{ type }} <> ''
 union all
 {% endfor -%}
 {% for type in ['email', 'phone'] -%}
-select
+select distinct
     records.source,
     records.namespace as source_namespace,
     records.record_kind,
     records.record_id,
     '{{ type }}' as identifier_type,
     '' as namespace,
-    parsed.value as identifier_value,
+    {{ matched_email('parsed.value') if type == 'email' else 'parsed.value' }} as identifier_value,
     records.first_seen_at,
     records.last_seen_at
 from records

@@ -1,3 +1,4 @@
+{% set window = identifier_rule('anonymous_id', 'window_days') * 86400 -%}
 -- Web events with their session (a visitor's events with no pause of `session_minutes`) and the
 -- customer behind them.
 with gaps as (
@@ -49,20 +50,74 @@ identified as (
         and numbered.anonymous_id = by_device.identifier_value
 ),
 
--- What happened before the log-in on a shared device belongs to the one who logged in, unless
--- two people did so within the session.
-sessions as (
+visits as (
+    select
+        source,
+        visitor_key,
+        session_number,
+        -- What happened before the log-in on a shared device belongs to the one who logged in,
+        -- unless two people did so within the session.
+        case when min(own_customer_id) = max(own_customer_id) then min(own_customer_id) end
+            as customer_id,
+        count(own_customer_id) > 0 as is_named,
+        min(occurred_at) as started_at,
+        max(occurred_at) as ended_at
+    from identified
+    group by source, visitor_key, session_number
+),
+
+-- A device that several people use is theirs by turns.
+turns as (
     select
         *,
-        first_value(message_id) over (
-            partition by source, visitor_key, session_number
-            order by occurred_at asc nulls last, message_id asc
-        ) as first_message_id,
-        min(own_customer_id) over (partition by source, visitor_key, session_number)
-            as lowest_customer_id,
-        max(own_customer_id) over (partition by source, visitor_key, session_number)
-            as highest_customer_id
+        last_value(customer_id ignore nulls) over earlier as previous_customer_id,
+        max(case when is_named then ended_at end) over earlier as previous_named_at,
+        first_value(customer_id ignore nulls) over later as next_customer_id,
+        min(case when is_named then started_at end) over later as next_named_at
+    from visits
+    window
+        earlier as (
+            partition by source, visitor_key
+            order by session_number asc
+            rows between unbounded preceding and 1 preceding
+        ),
+        later as (
+            partition by source, visitor_key
+            order by session_number asc
+            rows between 1 following and unbounded following
+        )
+),
+
+-- Between two log-ins of one person, before the first log-in or after the last; between two
+-- people's it is nobody's.
+owners as (
+    select
+        source,
+        visitor_key,
+        session_number,
+        case
+            when is_named then customer_id
+            when {{ seconds_between('previous_named_at', 'started_at') }} > {{ window }} then null
+            when {{ seconds_between('ended_at', 'next_named_at') }} > {{ window }} then null
+            when previous_customer_id <> next_customer_id then null
+            else coalesce(previous_customer_id, next_customer_id)
+        end as customer_id
+    from turns
+),
+
+sessions as (
+    select
+        identified.*,
+        owners.customer_id as session_customer_id,
+        first_value(identified.message_id) over (
+            partition by identified.source, identified.visitor_key, identified.session_number
+            order by identified.occurred_at asc nulls last, identified.message_id asc
+        ) as first_message_id
     from identified
+    inner join owners
+        on identified.source = owners.source
+        and identified.visitor_key = owners.visitor_key
+        and identified.session_number = owners.session_number
 )
 
 select
@@ -71,10 +126,7 @@ select
     source,
     namespace,
     source || ':' || first_message_id as session_id,
-    coalesce(
-        own_customer_id,
-        case when lowest_customer_id = highest_customer_id then lowest_customer_id end
-    ) as customer_id,
+    coalesce(own_customer_id, session_customer_id) as customer_id,
     visitor_key,
     anonymous_id,
     user_id,

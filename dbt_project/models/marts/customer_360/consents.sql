@@ -1,5 +1,6 @@
 -- The latest word of a person per channel and purpose. Where two sources speak at the same instant
--- the refusal wins. An e-mail platform's unsubscribe withdraws e-mail marketing.
+-- the refusal wins, and one of unknown time counts as the latest. An e-mail platform's unsubscribe
+-- withdraws e-mail marketing.
 with evidence as (
     select
         source, evidence_id, customer_id, channel, purpose, is_granted, occurred_at, text_version
@@ -12,7 +13,9 @@ ranked as (
         evidence.*,
         row_number() over (
             partition by customer_id, channel, purpose
-            order by occurred_at desc nulls last, is_granted asc, source asc, evidence_id asc
+            order by
+                case when occurred_at is null and not is_granted then 0 else 1 end asc,
+                occurred_at desc nulls last, is_granted asc, source asc, evidence_id asc
         ) as recency_rank,
         max(case when is_granted then occurred_at end)
             over (partition by customer_id, channel, purpose) as granted_at,

@@ -1,52 +1,83 @@
 -- Every value any source gave for an attribute, and which one is believed: the most trusted
--- source's, then the most recent, then the smaller text so that no row order can decide.
+-- source's (identity.yml), then the one most records tell, then the most recent, then the smaller
+-- text, so that no row order can decide. A missing value is no candidate.
 {% set attributes = {
     'full_name': 'full_name', 'email': 'email', 'phone_e164': 'phone_e164',
     'birth_date': 'cast(birth_date as varchar)', 'birth_year': 'cast(birth_year as varchar)',
-    'age_band': 'age_band', 'gender': gender_word('gender'), 'marital_status': 'marital_status', 'occupation': 'occupation',
-    'income_band': 'income_band', 'country': 'country', 'province': 'province', 'ward': 'ward',
-    'address_original': 'address', 'loyalty_tier': 'loyalty_tier',
-    'loyalty_enrolled_at': 'cast(loyalty_enrolled_at as varchar)',
+    'age_band': 'age_band', 'gender': gender_word('gender'), 'marital_status': 'marital_status',
+    'occupation': 'occupation', 'income_band': 'income_band', 'country': 'country',
+    'province': "coalesce(province, nullif(raw_province, ''))",
+    'ward': "coalesce(ward, nullif(raw_ward, ''))", 'address_original': 'address',
+    'loyalty_tier': 'loyalty_tier', 'loyalty_enrolled_at': 'cast(loyalty_enrolled_at as varchar)',
     'preferred_size': 'preferred_size',
-} %}
+} -%}
+{% set originals = {'province': 'raw_province', 'ward': 'raw_ward'} -%}
+{% set belief = 'trust_rank asc, record_count desc, observed_at desc nulls last, value asc' -%}
 with records as (
     select
-        int_customer_records.*,
-        coalesce(int_customer_records.updated_at, int_customer_records.created_at) as observed_at
-    from {{ ref('int_customer_records') }} as int_customer_records
+        records.*,
+        coalesce(records.updated_at, records.created_at) as observed_at
+    from {{ ref('int_customer_records') }} as records
     inner join {{ ref('known_customers') }} as known_customers
-        on int_customer_records.customer_id = known_customers.customer_id
+        on records.customer_id = known_customers.customer_id
 ),
 
-candidates as (
+told as (
     {% for attribute, expression in attributes.items() -%}
     select
-        customer_id, source, record_id, observed_at, province as record_province,
-        '{{ attribute }}' as attribute, {{ expression }} as value
+        customer_id, source, record_kind, record_id, observed_at, province as record_province,
+        '{{ attribute }}' as attribute,
+        {{ expression }} as value,
+        {{ originals.get(attribute, 'null') }} as original_value,
+        {{ trust_rank(attribute) }} as trust_rank,
+        {{ attribute ~ ' is null' if attribute in originals else 'false' }} as is_unrecognised
     from records
-    where {{ expression }} is not null
+    where {{ expression }} <> ''
     {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
 
-trust as (
-    select sources.source, source_trust.trust_rank
-    from {{ ref('int_sources') }} as sources
-    inner join {{ ref('source_trust') }} as source_trust on sources.area = source_trust.area
+counted as (
+    select
+        *,
+        count(*) over (partition by customer_id, attribute, value) as record_count
+    from told
 ),
 
-distinct_candidates as (
+golden_provinces as (
     select
-        candidates.customer_id,
-        candidates.attribute,
-        candidates.value,
-        candidates.source,
-        max(candidates.observed_at) as observed_at,
-        max(candidates.record_province) as record_province,
-        min(coalesce(trust.trust_rank, 99)) as trust_rank
-    from candidates
-    left join trust on candidates.source = trust.source
-    group by 1, 2, 3, 4
+        customer_id, value,
+        row_number() over (partition by customer_id order by {{ belief }}) as value_rank
+    from counted
+    where attribute = 'province' and not is_unrecognised
+),
+
+-- A ward or street of another province would be an address that does not exist.
+judged as (
+    select
+        counted.*,
+        case
+            when counted.is_unrecognised then 'not_recognised'
+            when counted.attribute in ('ward', 'address_original')
+                and coalesce(golden.value, '') <> coalesce(counted.record_province, '')
+                then 'other_province'
+        end as set_aside
+    from counted
+    left join golden_provinces as golden
+        on counted.customer_id = golden.customer_id and golden.value_rank = 1
+),
+
+-- One row per source that gave the value: its newest record that is not set aside.
+collapsed as (
+    select
+        *,
+        row_number() over (
+            partition by customer_id, attribute, value, source
+            order by
+                set_aside asc nulls first, observed_at desc nulls last,
+                record_kind asc, record_id asc
+        ) as record_rank
+    from judged
 ),
 
 ranked as (
@@ -54,35 +85,37 @@ ranked as (
         *,
         row_number() over (
             partition by customer_id, attribute
-            order by trust_rank asc, observed_at desc nulls last, value asc, source asc
+            order by set_aside asc nulls first, {{ belief }}, source asc
         ) as value_rank,
-        count(*) over (partition by customer_id, attribute) as value_count
-    from distinct_candidates
+        row_number() over (
+            partition by customer_id, attribute, value
+            order by set_aside asc nulls first, {{ belief }}, source asc
+        ) as source_rank
+    from collapsed
+    where record_rank = 1
 ),
 
--- A ward or street of another province would be an address that does not exist.
-placed as (
-    select
-        ranked.*,
-        case
-            when ranked.attribute not in ('ward', 'address_original') then false
-            else coalesce(golden_province.value, '') <> coalesce(ranked.record_province, '')
-        end as is_misplaced
-    from ranked
-    left join ranked as golden_province
-        on ranked.customer_id = golden_province.customer_id
-        and golden_province.attribute = 'province'
-        and golden_province.value_rank = 1
-),
-
-chosen as (
+-- What the golden value was held against: the best one that says something else.
+rivals as (
     select
         *,
-        row_number() over (
-            partition by customer_id, attribute
-            order by is_misplaced asc, value_rank asc
-        ) as choice_rank
-    from placed
+        lead(value) over rivalry as rival_value,
+        lead(trust_rank) over rivalry as rival_trust_rank,
+        lead(record_count) over rivalry as rival_record_count,
+        lead(observed_at) over rivalry as rival_observed_at
+    from ranked
+    window rivalry as (
+        partition by customer_id, attribute, set_aside, source_rank order by value_rank asc
+    )
+),
+
+named as (
+    select
+        *,
+        value_rank = 1 and set_aside is null as is_golden,
+        max(case when value_rank = 1 and set_aside is null then value end)
+            over (partition by customer_id, attribute) as golden_value
+    from rivals
 )
 
 select
@@ -91,11 +124,20 @@ select
     value,
     source,
     observed_at,
-    choice_rank = 1 and not is_misplaced as is_golden,
+    is_golden,
     case
-        when is_misplaced then 'other_province'
-        when choice_rank > 1 then 'superseded'
-        when value_count = 1 then 'only_value'
-        else 'most_trusted_then_most_recent'
-    end as rule
-from chosen
+        when set_aside is not null then set_aside
+        when not is_golden and value = golden_value then 'same_value'
+        when not is_golden then 'superseded'
+        when rival_value is null then 'only_value'
+        when trust_rank < rival_trust_rank then 'most_trusted'
+        when record_count > rival_record_count then 'most_frequent'
+        when coalesce(observed_at <> rival_observed_at, rival_observed_at is null)
+            and observed_at is not null then 'most_recent'
+        else 'smallest_text'
+    end as rule,
+    record_kind,
+    record_id,
+    cast(record_count as integer) as record_count,
+    original_value
+from named

@@ -45,6 +45,21 @@ scores as (
     group by customer_id
 ),
 
+talks as (
+    select
+        customer_id, topic,
+        sum(case when status = 'open' then 1 else 0 end) over (partition by customer_id)
+            as open_conversation_count,
+        row_number() over (
+            partition by customer_id
+            order by
+                case when topic is null then 1 else 0 end asc,
+                last_message_at desc nulls last, conversation_id asc
+        ) as topic_rank
+    from {{ ref('conversations') }}
+    where customer_id is not null
+),
+
 -- Who brought them: the first referral counts.
 referrers as (
     select
@@ -78,10 +93,13 @@ select
     touches.last_interaction_at,
     scores.nps_score,
     scores.csat_score,
+    coalesce(talks.open_conversation_count, 0) as open_conversation_count,
+    talks.topic as last_topic,
     referrers.referred_by_customer_id
 from {{ ref('known_customers') }} as known_customers
 left join emails on known_customers.customer_id = emails.customer_id
 left join touches on known_customers.customer_id = touches.customer_id
 left join scores on known_customers.customer_id = scores.customer_id
+left join talks on known_customers.customer_id = talks.customer_id and talks.topic_rank = 1
 left join referrers
     on known_customers.customer_id = referrers.customer_id and referrers.referral_rank = 1

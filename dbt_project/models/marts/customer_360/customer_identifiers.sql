@@ -43,3 +43,5 @@ left join ranked_sources
     and identity_map.namespace = ranked_sources.namespace
     and identity_map.identifier_value = ranked_sources.identifier_value
     and ranked_sources.source_rank = 1
+-- A record that stands for a person by itself is no identifier of anybody's.
+where identity_map.identifier_type <> 'record'

@@ -22,16 +22,21 @@ totals as (
     group by customer_id
 ),
 
+-- What is chosen most often is preferred; of two chosen equally often, the one chosen last.
 habits as (
     {% for habit, column in {'channel': 'channel', 'store': 'store_id',
         'hour': 'cast(ordered_hour as varchar)'}.items() -%}
-    select customer_id, '{{ habit }}' as habit, {{ column }} as choice, count(*) as weight
+    select
+        customer_id, '{{ habit }}' as habit, {{ column }} as choice, count(*) as weight,
+        max(ordered_at) as last_at
     from completed
     where {{ column }} is not null
     group by customer_id, {{ column }}
     union all
     {% endfor -%}
-    select completed.customer_id, 'category', products.category, sum(order_lines.units)
+    select
+        completed.customer_id, 'category', products.category, sum(order_lines.units),
+        max(completed.ordered_at)
     from completed
     inner join {{ ref('order_lines') }} as order_lines on completed.order_id = order_lines.order_id
     inner join {{ ref('products') }} as products on order_lines.product_id = products.product_id
@@ -43,7 +48,8 @@ ranked_habits as (
     select
         *,
         row_number() over (
-            partition by customer_id, habit order by weight desc, choice asc
+            partition by customer_id, habit
+            order by weight desc, last_at desc nulls last, choice asc
         ) as choice_rank
     from habits
 ),

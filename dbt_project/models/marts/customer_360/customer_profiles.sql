@@ -17,14 +17,23 @@ with golden as (
     group by customer_id
 ),
 
+-- A name is read by the habits of the customer's country, else of the one it was told with.
 names as (
     select
-        raw_value,
-        max(given_name) as given_name,
-        max(family_name) as family_name
-    from {{ ref('int_contact_values_parsed') }}
-    where kind = 'name'
-    group by raw_value
+        golden.customer_id, parsed.given_name, parsed.family_name,
+        row_number() over (
+            partition by golden.customer_id
+            order by
+                case
+                    when parsed.country = coalesce(golden.country, '{{ var("default_country") }}')
+                        then 0
+                    else 1
+                end asc,
+                parsed.country asc
+        ) as fit_rank
+    from golden
+    inner join {{ ref('int_contact_values_parsed') }} as parsed
+        on parsed.kind = 'name' and golden.full_name = parsed.raw_value
 ),
 
 dated as (
@@ -67,15 +76,15 @@ select
     dated.occupation,
     dated.income_band,
     dated.country,
-    dated.province,
-    dated.ward,
+    coalesce(dated.province, 'unknown') as province,
+    coalesce(dated.ward, 'unknown') as ward,
     dated.address_original,
     dated.loyalty_tier,
     cast(dated.loyalty_enrolled_at as timestamp) as loyalty_enrolled_at,
     dated.preferred_size
 from {{ ref('known_customers') }} as known_customers
 left join dated on known_customers.customer_id = dated.customer_id
-left join names on dated.full_name = names.raw_value
+left join names on dated.customer_id = names.customer_id and names.fit_rank = 1
 left join {{ vocabulary('generations', {
     'generation': 'varchar', 'birth_year_from': 'integer', 'birth_year_to': 'integer',
 }) }} as generations

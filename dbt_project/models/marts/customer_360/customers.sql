@@ -34,8 +34,9 @@ select
     joined.full_name,
     joined.given_name,
     joined.family_name,
-    {{ salutation('joined.gender') }} as salutation,
-    {{ salutation_name('joined.gender', 'joined.given_name') }} as salutation_name,
+    {{ salutation('joined.gender', 'joined.age_band') }} as salutation,
+    {{ salutation_name('joined.gender', 'joined.age_band', 'joined.given_name') }}
+        as salutation_name,
     joined.email,
     joined.phone_e164,
     joined.birth_date,
@@ -50,7 +51,7 @@ select
     joined.province,
     joined.ward,
     joined.address_original,
-    cast(null as varchar) as household_id,
+    households.household_id,
     joined.loyalty_tier,
     joined.loyalty_enrolled_at,
     joined.preferred_size,
@@ -90,9 +91,13 @@ select
     cast(null as double) as p_alive,
     contact_facts.referred_by_customer_id,
     contact_facts.last_delivered_at,
+    cast(contact_facts.open_conversation_count as integer) as open_conversation_count,
+    contact_facts.last_topic,
     {{ is_test_customer('joined.email', 'joined.full_name') }} as is_test
 from joined
 left join {{ ref('customer_contact_facts') }} as contact_facts
     on joined.customer_id = contact_facts.customer_id
 left join {{ ref('customer_cart_facts') }} as cart_facts
     on joined.customer_id = cart_facts.customer_id
+left join {{ ref('customer_households') }} as households
+    on joined.customer_id = households.customer_id

@@ -29,7 +29,7 @@ select
     int_orders.ordered_at,
     int_orders.ordered_on,
     int_orders.country,
-    coalesce(int_orders.province, stores.province) as province,
+    coalesce(places.province, stores.province, 'unknown') as province,
     int_orders.status,
     int_orders.is_completed,
     {{ money('coalesce(line_totals.units, 0)') }} as units,
@@ -46,3 +46,7 @@ left join refund_totals on int_orders.order_id = refund_totals.order_id
 left join {{ ref('known_customers') }} as known_customers
     on int_orders.customer_id = known_customers.customer_id
 left join {{ ref('stores') }} as stores on int_orders.store_id = stores.store_id
+left join {{ ref('int_places') }} as places
+    on coalesce(int_orders.country, '') = places.country
+    and int_orders.province = places.written_province
+    and places.written_ward = ''

@@ -18,9 +18,13 @@ select
     coalesce(versions.store_id, sold.store_id) as store_id,
     coalesce(versions.source, sold.source) as source,
     versions.store_name,
-    versions.province
+    coalesce(places.province, 'unknown') as province
 from (
     select * from versions
     where version_rank = 1
 ) as versions
 full outer join sold on versions.store_id = sold.store_id
+left join {{ ref('int_places') }} as places
+    on places.country = ''
+    and versions.province = places.written_province
+    and places.written_ward = ''

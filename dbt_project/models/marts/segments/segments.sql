@@ -4,7 +4,7 @@ with provinces as (
         'province_' || replace(lower(province), ' ', '_') as segment_id,
         max(province) as province
     from {{ ref('customers') }}
-    where province is not null
+    where province <> 'unknown'
     group by 1
 )
 

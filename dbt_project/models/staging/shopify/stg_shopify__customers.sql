@@ -13,8 +13,11 @@
         'phone': 'phone_number',
         'full_name': "nullif(trim(case when country_code = 'VN' then " ~ family ~ " || ' ' || "
             ~ given ~ " else " ~ given ~ " || ' ' || " ~ family ~ " end), '')",
+        'given_name': "nullif(trim(first_name), '')",
+        'family_name': "nullif(trim(last_name), '')",
         'country': 'country_code',
         'province': 'coalesce(address_province, city)',
+        'city': 'city',
         'address': 'address1',
     }),
 ) }}

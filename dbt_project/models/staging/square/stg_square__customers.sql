@@ -30,11 +30,14 @@ customers as (
     'full_name': "nullif(trim(case when coalesce(country, '" ~ var('default_country')
         ~ "') = 'VN' then concat_ws(' ', family_name, given_name)"
         ~ " else concat_ws(' ', given_name, family_name) end), '')",
+    'given_name': "nullif(trim(given_name), '')",
+    'family_name': "nullif(trim(family_name), '')",
     'birth_date': "case when birthday >= '1000' then try_cast(birthday as date) end",
     'country': 'country',
     'province': json_text('address', 'administrative_district_level_1'),
     'ward': json_text('address', 'locality'),
     'address': json_text('address', 'address_line_1'),
+    'postal_code': json_text('address', 'postal_code'),
     'loyalty_enrolled_at': 'enrolled_at',
     'created_at': 'created_at',
     'updated_at': 'updated_at',

@@ -14,9 +14,13 @@ with accounts as (
     'phone': json_text('billing', 'phone'),
     'full_name': "coalesce(" ~ woocommerce_name('billing') ~ ", nullif(trim(concat_ws(' ',"
         ~ " first_name, last_name)), ''))",
+    'given_name': "nullif(trim(first_name), '')",
+    'family_name': "nullif(trim(last_name), '')",
     'country': json_text('billing', 'country'),
     'province': woocommerce_province('billing'),
     'ward': json_text('billing', 'address_2'),
+    'city': json_text('billing', 'city'),
+    'postal_code': json_text('billing', 'postcode'),
     'address': json_text('billing', 'address_1'),
     'created_at': 'date_created_gmt',
     'updated_at': 'coalesce(date_modified_gmt, date_created_gmt)',

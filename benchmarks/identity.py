@@ -1,0 +1,282 @@
+"""The identity graph at 5 million edges: from the tables of edges to the events in the ledger.
+
+Persons have one to five identifiers, some show a link twice over, households share a device, a few
+persons break a limit, and tills' tablets tie thousands of cards. Everything lies in one DuckDB
+file, as in the warehouse: reading it, resolving with limits on, the events and appending them are
+in the figure. The increment is a day later: 1 % of edges more, on new persons and old ones; finding
+what they touch, reading that much, resolving it and appending are in its figure. Bare is scipy's
+connected components of the same edges, arrays to labels, the median of three runs in between.
+"""
+
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from identity.events import events_of
+from identity.increment import Resolution, Touched, changed_shared, resolve, touched
+from identity.quarantine import LIMITS, SCHEMA
+
+PERSONS, SHARE_NEW = 1_800_000, 0.01
+SECONDS_BAR, GIB_BAR, RATIO_BAR, INCREMENT_BAR = 30.0, 4.0, 10.0, 0.10
+KEYS = "identifier_type, namespace, identifier_value"
+
+# Persons' identifiers by slot: what the slot is, and which share of persons has it.
+SLOTS = """
+    values (0, 'user_id', 'shop', 1.0), (1, 'email', '', 0.95), (2, 'phone', '', 0.8),
+        (3, 'member_number', 'tills', 0.5), (4, 'anonymous_id', 'shop', 0.3)
+"""
+GENERATE = f"""
+create table slots as select * from ({SLOTS}) as t (slot, identifier_type, namespace, share);
+create table shown as
+    select person, slot, identifier_type, namespace, identifier_type || person as identifier_value
+    from range({{persons}}) as p (person), slots
+    where hash(person * 8 + slot) % 1000 < share * 1000;
+insert into shown  -- households: every fiftieth person shows the neighbour's device
+    select person, 5, 'anonymous_id', 'shop', 'anonymous_id' || person + 1
+    from range(0, {{persons}}, 50) as p (person);
+insert into shown  -- a tablet: every hundredth person's card, thousands at each of a few
+    select person, 6, 'phone', '', 'tablet' || person % 700 // 100
+    from range(0, {{persons}}, 100) as p (person);
+insert into shown  -- every thousandth person shows the next one's card
+    select person, 7, 'member_number', 'tills', 'member_number' || person + 1
+    from range(0, {{persons}}, 1000) as p (person);
+"""
+WAREHOUSE = f"""
+create table nodes as
+    select row_number() over (order by {KEYS}) as node_id, {KEYS},
+        timestamp '2025-01-01' + interval (min(person) % 500000) minute as first_seen_at,
+        'shop' as first_source, 'customers:' || min(person) as first_record_id
+    from shown group by {KEYS} order by {KEYS};
+create table pairs as  -- the shop's record shows all but the card, the till's what it knows
+    select account.person, account.node_id as left_node, other.node_id as right_node, other.slot
+    from (select person, slot, node_id from shown join nodes using ({KEYS}) where slot in (0, 3))
+        as account
+    join (select person, slot, node_id from shown join nodes using ({KEYS})
+        where slot not in (0, 3)) as other
+        on account.person = other.person
+        and (account.slot = 0 and other.slot <> 6 or account.slot = 3 and other.slot in (1, 2, 6));
+create table edges as
+    select left_node, right_node, if(slot = 4, 1, 3) as strength,
+        if(slot = 7, 'probable_match', 'exact_identifier') as rule, 'shop' as source,
+        'customers:' || person as record_id,
+        timestamp '2025-01-01' + interval (person % 500000) minute as first_seen_at
+    from pairs where left_node <> right_node;
+create table ledger (
+    event_number bigint, event varchar, customer_id varchar, other_customer_id varchar,
+    identifier_type varchar, namespace varchar, identifier_value varchar, rule varchar,
+    triggering_source varchar, triggering_record_id varchar
+);
+create table quarantine as select * from empty_quarantine;
+create table proposal (node_id bigint, cluster_id bigint);
+drop table shown; drop table pairs;
+"""
+NEW_DAY = """
+create table new_nodes as  -- an e-mail each for one in forty accounts, old and new
+    select (select max(node_id) from nodes) + row_number() over (order by node_id) as node_id,
+        node_id as account, 'email' as identifier_type, '' as namespace,
+        'new' || identifier_value as identifier_value, timestamp '2026-01-01' as first_seen_at,
+        'shop' as first_source, 'orders:' || identifier_value as first_record_id
+    from nodes where identifier_type = 'user_id' and hash(node_id) % 1000 < {per_mille};
+insert into nodes select * exclude (account) from new_nodes;
+insert into edges
+    select account, node_id, 3, 'exact_identifier', 'shop', first_record_id, first_seen_at
+    from new_nodes;
+insert into edges  -- and a card at the tablet for some of them
+    select account, (select min(node_id) from nodes where identifier_value = 'tablet0'), 3,
+        'exact_identifier', 'shop', first_record_id, first_seen_at
+    from new_nodes where account % 100 = 1;
+create table changed as
+    select node_id from new_nodes union select account from new_nodes
+    union select node_id from nodes where identifier_value = 'tablet0';
+"""
+LIMIT_ROWS = [
+    {"identifier_type": kind, "namespace": None, "per_person": most, "shared_above": None}
+    for kind, most in (("user_id", 1), ("member_number", 1), ("email", 5), ("phone", 5))
+]
+
+
+def run() -> bool:
+    """Build the tables, resolve all of it, then a day more, beside bare scipy."""
+    limits = pa.Table.from_pylist(LIMIT_ROWS, LIMITS)
+    with tempfile.TemporaryDirectory(prefix="khach-bench-") as folder:
+        _build(Path(folder) / "warehouse.duckdb")
+        database = duckdb.connect(str(Path(folder) / "warehouse.duckdb"))
+        database.execute("set threads = 2; set memory_limit = '1200MB'")
+        edge_count = _value(database, "select count(*) from edges")
+        bare = [_bare(database)]
+        full, parts = _timed(lambda clock: _resolve_all(database, limits, clock))
+        bare += [_bare(database), _bare(database)]
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        events = _value(database, "select count(*) from ledger")
+        database.execute(NEW_DAY.format(per_mille=SHARE_NEW * edge_count / PERSONS * 1000))
+        added = _value(database, "select count(*) from edges") - edge_count
+        day, day_parts = _timed(lambda clock: _resolve_day(database, limits, clock))
+        new_events = _value(database, "select count(*) from ledger") - events
+        held = _value(database, "select count(*) from quarantine")
+        database.close()
+    scipy = float(np.median(bare))
+    print(f"{edge_count:,} edges, {events:,} events, {held:,} links held back: {parts}")
+    print(f"1 % more: {added:,} edges, {new_events:,} events: {day_parts}; scipy {scipy:.2f} s")
+    print(
+        f"identity: {full:.1f} s (bar {SECONDS_BAR:.0f} s), {peak:.1f} GiB (bar {GIB_BAR:.0f}), "
+        f"{full / scipy:.1f} times bare scipy (bar {RATIO_BAR:.0f}), 1 % increment {day:.2f} s = "
+        f"{day / full:.1%} (bar {INCREMENT_BAR:.0%})"
+    )
+    return (
+        edge_count >= 5_000_000
+        and full < SECONDS_BAR
+        and peak < GIB_BAR
+        and full / scipy <= RATIO_BAR
+        and day / full < INCREMENT_BAR
+    )
+
+
+def _build(file: Path) -> None:
+    with duckdb.connect(str(file)) as database:
+        database.register("empty_quarantine", SCHEMA.empty_table())
+        database.execute("set threads = 2; set memory_limit = '1500MB'")
+        database.execute(GENERATE.format(persons=PERSONS) + WAREHOUSE)
+
+
+def _resolve_all(database: duckdb.DuckDBPyConnection, limits: pa.Table, clock: "_Clock") -> None:
+    nodes = _arrow(database, "select *, null::varchar as previous_customer_id from nodes")
+    edges = _arrow(database, "select * from edges")
+    clock.lap("read")
+    found = resolve(nodes, edges, limits, last_customer_number=0)
+    clock.lap("resolve")
+    del nodes
+    known = pa.table(
+        {name: pa.array([], pa.string()) for name in (*KEYS.split(", "), "customer_id")}
+    )
+    events = events_of(found.proposal, edges, known, last_customer_number=0, last_event_number=0)
+    clock.lap("events")
+    _append(database, found, events)
+    clock.lap("append")
+
+
+def _resolve_day(database: duckdb.DuckDBPyConnection, limits: pa.Table, clock: "_Clock") -> None:
+    part = _touched(database, limits)
+    clock.lap("touched")
+    database.execute(
+        "create temp table part_edges as select * from edges where left_node in "
+        "(select node_id from part) or right_node in (select node_id from part)"
+    )
+    database.execute(
+        "create temp table part_nodes as select * from nodes where node_id in (select left_node "
+        "from part_edges union select right_node from part_edges union select node_id from part)"
+    )
+    database.execute(
+        "create temp table part_links as select node_id, links.* from ledger as links "
+        f"join part_nodes using ({KEYS}) where event in ('linked', 'unlinked')"
+    )
+    nodes = _arrow(
+        database,
+        "select part_nodes.*, previous_customer_id from part_nodes left join (select node_id, "
+        "arg_max(customer_id, event_number) as previous_customer_id from part_links "
+        "group by node_id) using (node_id)",
+    )
+    edges = _arrow(database, "select * from part_edges")
+    links = _arrow(
+        database, "select node_id, event_number, customer_id, true as is_held from part_links"
+    )
+    known = _arrow(database, f"select {KEYS}, customer_id from part_links")
+    last, last_event = database.sql(
+        "select max(substr(customer_id, 2)::bigint) filter (event = 'issued'), max(event_number) "
+        "from ledger"
+    ).fetchone() or (0, 0)
+    clock.lap("read")
+    found = resolve(nodes, edges, limits, last_customer_number=last, links=links, touched=part)
+    events = events_of(
+        found.proposal, edges, known, last_customer_number=last, last_event_number=last_event
+    )
+    clock.lap("resolve and events")
+    database.execute("delete from proposal where node_id in (select node_id from part)")
+    database.execute(
+        "delete from quarantine where left_node in (select node_id from part) "
+        "or right_node in (select node_id from part)"
+    )
+    _append(database, found, events)
+    clock.lap("append")
+
+
+def _touched(database: duckdb.DuckDBPyConnection, limits: pa.Table) -> Touched:
+    """What the new edges touch, also as the table `part`."""
+    previous = Resolution(
+        _arrow(database, "select node_id, cluster_id from proposal"),
+        _arrow(database, "select * from quarantine"),
+    )
+    changed = _arrow(database, "select node_id from changed")
+    shared = pa.table({"node_id": changed_shared(previous.quarantine, changed)})
+    beside = _arrow(
+        database,
+        "select * from edges where left_node in (select node_id from shared) "
+        "or right_node in (select node_id from shared)",
+        shared=shared,
+    )
+    ends = _arrow(
+        database,
+        "select * from nodes where node_id in (select left_node from beside union "
+        "select right_node from beside)",
+        beside=beside,
+    )
+    part = touched(previous, changed, ends, beside, limits)
+    database.register("chosen", pa.table({"node_id": part.nodes}))
+    database.execute("create temp table part as select * from chosen")
+    return part
+
+
+def _append(database: duckdb.DuckDBPyConnection, found: Resolution, events: pa.Table) -> None:
+    proposal, quarantine = found.proposal.select(["node_id", "cluster_id"]), found.quarantine
+    for name, table in (("ledger", events), ("proposal", proposal), ("quarantine", quarantine)):
+        database.register("arrived", table)
+        database.execute(f"insert into {name} select * from arrived")
+        database.unregister("arrived")
+
+
+class _Clock:
+    """Seconds by stage."""
+
+    def __init__(self) -> None:
+        self.started = self.last = time.perf_counter()
+        self.laps: list[str] = []
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.laps.append(f"{name} {now - self.last:.2f} s")
+        self.last = now
+
+
+def _timed(work: Callable[[_Clock], None]) -> tuple[float, str]:
+    clock = _Clock()
+    work(clock)
+    return time.perf_counter() - clock.started, ", ".join(clock.laps)
+
+
+def _bare(database: duckdb.DuckDBPyConnection) -> float:
+    """Bare connected components of the edges in the table."""
+    ends = database.sql("select left_node, right_node from edges").fetchnumpy()
+    count = _value(database, "select max(node_id) + 1 from nodes")
+    started = time.perf_counter()
+    ones = np.ones(len(ends["left_node"]), dtype=np.int8)
+    matrix = coo_matrix((ones, (ends["left_node"], ends["right_node"])), shape=(count, count))
+    connected_components(matrix, directed=False)
+    return time.perf_counter() - started
+
+
+def _arrow(database: duckdb.DuckDBPyConnection, sql: str, **tables: pa.Table) -> pa.Table:
+    for name, table in tables.items():
+        database.register(name, table)
+    return database.sql(sql).to_arrow_table()
+
+
+def _value(database: duckdb.DuckDBPyConnection, sql: str) -> int:
+    row = database.sql(sql).fetchone()
+    return int(row[0]) if row else 0

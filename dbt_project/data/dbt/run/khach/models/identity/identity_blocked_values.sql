@@ -1,0 +1,147 @@
+
+    
+
+    create  table
+      "warehouse"."identity"."identity_blocked_values__dbt_tmp"
+  
+    
+    as (
+      -- Values that may not link people, with the reason. They still are somebody's contact address;
+-- they only say nothing about who is whom, unless the names beside them agree (identity_edges).
+with named as (
+    select distinct
+        identifier_type,
+        identifier_value,
+        folded_name,
+        sorted_name,
+        birth_date
+    from "warehouse"."identity"."identity_contacts"
+    where folded_name is not null
+),
+
+-- More names than a family has: not worth comparing, and no pair of them is formed.
+name_counts as (
+    select
+        identifier_type,
+        identifier_value,
+        count(*) as name_count
+    from named
+    group by identifier_type, identifier_value
+),
+
+compared as (
+    select named.*
+    from named
+    inner join name_counts
+        on named.identifier_type = name_counts.identifier_type
+        and named.identifier_value = name_counts.identifier_value
+    where name_counts.name_count <= 20
+),
+
+accounts as (
+    select
+        identifier_type,
+        identifier_value,
+        count(distinct holder_value) as account_count
+    from "warehouse"."identity"."identity_contacts"
+    where holder_type <> 'record'
+    group by identifier_type, identifier_value, holder_type, holder_namespace
+),
+
+reasons as (
+    select
+        observed.identifier_type,
+        observed.namespace,
+        observed.identifier_value,
+        'pattern:' || patterns.reason as reason
+    from (
+        select distinct
+            identifier_type,
+            namespace,
+            identifier_value
+        from "warehouse"."intermediate"."int_identifiers_observed"
+    ) as observed
+    inner join (
+        select
+            cast(identifier_type as varchar) as identifier_type,
+            cast(pattern as varchar) as pattern,
+            cast(reason as varchar) as reason
+        from "warehouse"."intermediate"."blocked_identifiers"
+    ) as patterns
+        on observed.identifier_type = patterns.identifier_type
+        and regexp_matches(observed.identifier_value, patterns.pattern)
+    union all
+    select
+        identifier_type,
+        '',
+        identifier_value,
+        'too_many_holders'
+    from name_counts
+    where name_count > 20
+    union all
+    select
+        identifier_type,
+        '',
+        identifier_value,
+        'too_many_holders'
+    from accounts
+    where
+        (identifier_type = 'email' and account_count > 2)
+        or
+        (identifier_type = 'phone' and account_count > 1)
+        
+    union all
+    -- In the hands of two people.
+    select
+        one.identifier_type,
+        '',
+        one.identifier_value,
+        'names_disagree'
+    from compared as one
+    inner join compared as other
+        on one.identifier_type = other.identifier_type
+        and one.identifier_value = other.identifier_value
+        and one.folded_name <= other.folded_name
+    where not (
+        (one.birth_date is null or other.birth_date is null
+            or levenshtein(
+                cast(one.birth_date as varchar), cast(other.birth_date as varchar)
+            ) <= 1)
+        and (
+            one.sorted_name = other.sorted_name
+            or (one.folded_name like '% %'
+        and list_has_all(string_split(other.folded_name, ' '), string_split(one.folded_name, ' ')))
+            or (other.folded_name like '% %'
+        and list_has_all(string_split(one.folded_name, ' '), string_split(other.folded_name, ' ')))
+            or levenshtein(one.folded_name, other.folded_name)
+                <= case when one.birth_date = other.birth_date then 3 else 1 end
+        )
+    )
+    union all
+    select
+        identifier_type,
+        namespace,
+        identifier_value,
+        'blocked'
+    from "warehouse"."identity"."identity_blocks"
+)
+
+select
+    reasons.identifier_type,
+    reasons.namespace,
+    reasons.identifier_value,
+    min(reasons.reason) as reason,
+    -- Shared by a few people: two records that show it and agree in name are one person's.
+    min(case
+        when reasons.reason in ('names_disagree', 'too_many_holders')
+            and coalesce(name_counts.name_count, 0) <= 20 then 1
+        else 0
+    end) = 1 as links_by_name
+from reasons
+left join name_counts
+    on reasons.identifier_type = name_counts.identifier_type
+    and reasons.identifier_value = name_counts.identifier_value
+group by reasons.identifier_type, reasons.namespace, reasons.identifier_value
+    );
+    
+  

@@ -1,0 +1,50 @@
+"""Pairs found by likeness as one table: links, and questions for a person."""
+
+from collections.abc import Iterable
+
+import pyarrow as pa
+
+SCHEMA = pa.schema(
+    [
+        ("left_key", pa.string()),
+        ("right_key", pa.string()),
+        ("probability", pa.float64()),
+        ("evidence", pa.string()),
+        ("is_link", pa.bool_()),
+    ]
+)
+
+
+def likely_pairs(
+    records: pa.Table,
+    *,
+    link_at: float,
+    review_at: float,
+    duplicate_free: Iterable[str] = (),
+    leave_out: Iterable[str] = (),
+) -> pa.Table:
+    """Match `records` (identity.matching.match); none when there are fewer than two.
+
+    Pairs at least as probable as `link_at` are links, those from `review_at` on are questions.
+    Sources in `duplicate_free` have one record of a person at most; columns in `leave_out` are not
+    compared.
+    """
+    if len(records) < 2:
+        return SCHEMA.empty_table()
+    # Splink takes a second to import.
+    from identity.matching import MatchSettings, match
+
+    found = match(
+        records,
+        MatchSettings(
+            link_threshold=link_at,
+            review_threshold=review_at,
+            duplicate_free=frozenset(duplicate_free),
+            left_out=frozenset(leave_out),
+        ),
+    )
+    parts = [
+        pairs.append_column("is_link", pa.repeat(is_link, len(pairs)))
+        for pairs, is_link in ((found.links, True), (found.reviews, False))
+    ]
+    return pa.concat_tables(parts).select(SCHEMA.names).cast(SCHEMA)

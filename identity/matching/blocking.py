@@ -1,0 +1,125 @@
+"""Which pairs of records are compared at all: wide, and bounded.
+
+Every rule gives a record a key; records with equal keys are candidates. Rules are many, so that
+no two errors hide a pair, and each has a budget: its largest blocks are left out until it keeps
+to it, so that ten thousand records of one postal code cost nothing but being said.
+"""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from identity.matching.settings import MatchSettings
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+WIDE_SHARE = 4
+SMALL = 300  # records: below, every pair is compared
+
+# The sound of a name, roughly: its first letter, then consonants, one for those that are mistaken.
+_SOUND = (
+    "translate(substr(replace(replace(x, 'ph', 'f'), 'ck', 'k'), 2), 'cqzvdmaeiouyhw ', 'kksftn')"
+)
+for _letter in "fklnprst":
+    _SOUND = f"replace({_SOUND}, '{_letter * 2}', '{_letter}')"
+_MACROS = f"create macro sound(x) as left(x, 1) || {_SOUND}"
+_NAME_SOUND = "least(sound(given), sound(family)), greatest(sound(given), sound(family))"
+RULES = (
+    ("national",),
+    ("email",),
+    ("email_user",),
+    ("phone",),
+    ("right(phone, 6)", "left(given, 1)"),
+    ("words",),
+    (_NAME_SOUND,),
+    ("birth", "length(birth) = 8 or null"),
+    ("sound(given)", "birth[1:4]"),
+    ("sound(given)", "birth[5:8]"),
+    ("sound(family)", "birth[1:4]"),
+    ("sound(family)", "birth[5:8]"),
+    # A swapped name and a birth date with an error.
+    ("sound(family)", "sound(left(given, 3))"),
+    ("given", "city"),
+    ("address",),
+    ("house", "postal"),
+    ("house", "left(street, 4)"),
+    ("street", "left(given, 2)"),
+    ("postal", "left(family, 3)"),
+    ("postal", "left(given, 3)"),
+    ("left(national, 4)", "left(given, 1)"),
+    ("right(national, 4)", "left(family, 1)"),
+)
+# For records of few columns; on large data their budget cuts them short.
+WIDE = (
+    ("left(email_user, 5)",),
+    ("birth[1:6]",),
+    ("birth[1:4]", "birth[7:8]"),
+    ("birth[5:8]",),
+    ("birth[1:4]", "left(city, 3)"),
+    ("family", "city"),
+    ("postal", "birth[1:4]"),
+    ("given",),
+    ("family",),
+)
+
+
+class Candidates(NamedTuple):
+    """How many pairs are compared, and how many a rule's budget left out."""
+
+    compared: int
+    blocks_left_out: int
+    pairs_left_out: int
+
+
+def block(con: "DuckDBPyConnection", count: int, settings: MatchSettings) -> Candidates:
+    """Make the table `candidates` (join_key_l < join_key_r, match_key) from `people`."""
+    free = ", ".join("?" for _ in settings.duplicate_free)
+    same = f"l.source_key = r.source_key and l.source_key in ({free})" if free else "false"
+    values = sorted(settings.duplicate_free)
+    if count <= SMALL:
+        con.execute(
+            "create table candidates as select '0' as match_key, l.id as join_key_l, r.id as "
+            f"join_key_r from people as l join people as r on l.id < r.id where not ({same}) "
+            "order by join_key_l, join_key_r",
+            values,
+        )
+        return Candidates(_count(con), 0, 0)
+    con.execute(_MACROS)
+    # A rule whose parts are not all there gives no key.
+    keys = " union all ".join(
+        f"select {number}::utinyint as rule, hash({', '.join(rule)}) as key, id, source_key from "
+        f"people where {' and '.join(f'({part}) is not null' for part in _parts(rule))}"
+        for number, rule in enumerate(RULES + WIDE)
+    )
+    con.execute(f"create table keys as {keys}")
+    con.execute(
+        "create table blocks as select rule, key, records * (records - 1) // 2 as pairs, "
+        "sum(pairs) over (partition by rule order by pairs, key) as running "
+        "from (select rule, key, count(*) as records from keys group by all having records > 1)"
+    )
+    budget = (
+        f"(case when rule < {len(RULES)} then {settings.pairs_per_record} "
+        f"else {settings.pairs_per_record / WIDE_SHARE} end) * {count}"
+    )
+    con.execute(
+        "create table candidates as select distinct '0' as match_key, l.id as join_key_l, "
+        "r.id as join_key_r from keys as l "
+        f"join (from blocks where running <= {budget}) as b on l.rule = b.rule and l.key = b.key "
+        "join keys as r on r.rule = b.rule and r.key = b.key and l.id < r.id "
+        f"where not ({same})",
+        values,
+    )
+    left_out = con.execute(
+        f"select count(*), coalesce(sum(pairs), 0)::bigint from blocks where running > {budget}"
+    ).fetchone()
+    con.execute("drop table keys")
+    con.execute("drop table blocks")
+    return Candidates(_count(con), *(left_out or (0, 0)))
+
+
+def _parts(rule: tuple[str, ...]) -> tuple[str, ...]:
+    return ("given", "family") if rule == (_NAME_SOUND,) else rule
+
+
+def _count(con: "DuckDBPyConnection") -> int:
+    row = con.execute("select count(*) from candidates").fetchone()
+    return int(row[0]) if row else 0

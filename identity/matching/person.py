@@ -1,0 +1,172 @@
+"""The generic model of a person: which attributes are compared, how closely, and how surely.
+
+Each comparison has levels, best first; the last is everything else. `same` is the share of pairs
+of one person at the level, `chance` the share of pairs of strangers: where to start, and what
+holds where the data has too little to learn from.
+"""
+
+from typing import NamedTuple
+
+
+class Level(NamedTuple):
+    """A degree of agreement; `when` is SQL over the columns of both sides (`_l`, `_r`)."""
+
+    evidence: str
+    when: str
+    same: float
+    chance: float
+
+
+class Comparison(NamedTuple):
+    """An attribute and its levels. A pair without a value on both sides says nothing."""
+
+    name: str
+    column: str
+    levels: tuple[Level, ...]
+
+
+def _edits(column: str, most: int) -> str:
+    """At most so many typing errors; the cheap similarity spares most pairs the dear distance."""
+    left, right = f"{column}_l", f"{column}_r"
+    return (
+        f"(jaro_similarity({left}, {right}) >= {0.85 if most == 1 else 0.75}"
+        f" and damerau_levenshtein({left}, {right}) <= {most})"
+    )
+
+
+def _similar(column: str, similarity: float) -> str:
+    return f"jaro_winkler_similarity({column}_l, {column}_r) >= {similarity}"
+
+
+def _close(column: str) -> str:
+    return f"({_similar(column, 0.9)} or {_edits(column, 1)})"
+
+
+def _part(column: str) -> str:
+    """One is the beginning or a word of the other: an initial, a short form, a middle name."""
+    left, right = f"{column}_l", f"{column}_r"
+    return (
+        f"(starts_with({left}, {right}) or starts_with({right}, {left})"
+        f" or ends_with({left}, ' ' || {right}) or ends_with({right}, ' ' || {left}))"
+    )
+
+
+SWAPPED = (
+    "(words_l = words_r or (jaro_winkler_similarity(given_l, family_r) >= 0.88"
+    " and jaro_winkler_similarity(family_l, given_r) >= 0.88))"
+)
+_TWO_PARTS = (
+    "(birth_l[1:4] = birth_r[1:4])::int + (birth_l[5:6] = birth_r[5:6])::int"
+    " + (birth_l[7:8] = birth_r[7:8])::int >= 2"
+)
+_NUMBER = "email_number_l = email_number_r"
+_WHOLE = "length(birth_l) = 8 and length(birth_r) = 8"
+
+COMPARISONS = (
+    Comparison("given", "given", (
+        Level("given name equal", "given_l = given_r", 0.75, 0.008),
+        Level("names swapped", SWAPPED, 0.03, 0.00005),
+        Level("given name close", _close("given"), 0.1, 0.008),
+        Level("given name in part", _part("given"), 0.04, 0.015),
+        Level("given name similar", _similar("given", 0.78), 0.02, 0.02),
+        Level("given name different", "", 0.06, 0.949),
+    )),
+    Comparison("family", "family", (
+        Level("family name equal", f"family_l = family_r or {SWAPPED}", 0.8, 0.01),
+        Level("family name close", _close("family"), 0.1, 0.006),
+        Level("family name in part", _part("family"), 0.02, 0.004),
+        Level("family name similar", _similar("family", 0.78),
+              0.02, 0.02),
+        Level("family name different", "", 0.06, 0.96),
+    )),
+    Comparison("birth", "birth", (
+        Level("birth date equal", "birth_l = birth_r", 0.82, 0.0001),
+        Level("birth date close", f"{_WHOLE} and {_edits('birth', 1)}",
+              0.07, 0.002),
+        Level("birth date in two parts", f"{_WHOLE} and ({_TWO_PARTS} or (birth_l[1:4] ="
+              " birth_r[1:4] and birth_l[5:6] = birth_r[7:8] and birth_l[7:8] = birth_r[5:6]))",
+              0.03, 0.003),
+        Level("birth date similar", f"{_WHOLE} and {_edits('birth', 2)}",
+              0.02, 0.015),
+        Level("birth year equal", "birth_l[1:4] = birth_r[1:4]", 0.01, 0.012),
+        Level("birth date different", "", 0.05, 0.9679),
+    )),
+    Comparison("gender", "gender", (
+        Level("gender equal", "gender_l = gender_r", 0.97, 0.5),
+        Level("gender different", "", 0.03, 0.5),
+    )),
+    Comparison("national", "national", (
+        Level("national id equal", "national_l = national_r", 0.85, 0.00001),
+        Level("national id close", _edits("national", 1),
+              0.08, 0.00005),
+        Level("national id similar", _edits("national", 2),
+              0.02, 0.0005),
+        Level("national id different", "", 0.05, 0.99944),
+    )),
+    Comparison("email", "email", (
+        Level("e-mail equal", "email_l = email_r", 0.7, 0.00002),
+        Level("e-mail user equal", "email_user_l = email_user_r", 0.05, 0.0002),
+        # Most addresses are made of the name: what tells namesakes apart is the number in them.
+        Level("e-mail close", f"{_edits('email', 2)} and {_NUMBER}", 0.1, 0.0001),
+        Level("e-mail similar", f"{_edits('email', 2)} or ({_similar('email', 0.9)} and {_NUMBER})",
+              0.03, 0.001),
+        Level("e-mail different", "", 0.12, 0.99868),
+    )),
+    Comparison("phone", "phone", (
+        Level("phone equal", "phone_l = phone_r", 0.75, 0.00003),
+        Level("phone close", _edits("phone", 1), 0.07, 0.00005),
+        Level("phone similar", _edits("phone", 2), 0.02, 0.0005),
+        Level("phone different", "", 0.16, 0.99942),
+    )),
+    Comparison("address", "address", (
+        Level("address equal", "address_l = address_r", 0.6, 0.00005),
+        Level("address close", _similar("address", 0.94), 0.12, 0.0003),
+        Level("house number and street in part",
+              "house_l = house_r and (jaro_winkler_similarity(street_l, street_r) >= 0.8)",
+              0.06, 0.001),
+        Level("street close", _similar("street", 0.9), 0.05, 0.004),
+        Level("house number equal", "house_l = house_r", 0.03, 0.02),
+        Level("address different", "", 0.14, 0.97465),
+    )),
+    Comparison("postal", "postal", (
+        Level("postal code equal", "postal_l = postal_r", 0.8, 0.003),
+        Level("postal code close", _edits("postal", 1), 0.07, 0.02),
+        Level("postal code different", "", 0.13, 0.977),
+    )),
+    Comparison("city", "city", (
+        Level("city equal", "city_l = city_r", 0.75, 0.05),
+        Level("city close", f"({_similar('city', 0.88)} or {_edits('city', 2)})", 0.13, 0.02),
+        Level("city different", "", 0.12, 0.93),
+    )),
+    Comparison("province", "province", (
+        Level("province equal", "province_l = province_r", 0.9, 0.15),
+        Level("province different", "", 0.1, 0.85),
+    )),
+)  # fmt: skip
+
+# What two different persons may have in common, and how many such pairs to expect for each
+# record before the data speaks. Without them people of one house would count as one person:
+# their name, address and telephone agree for one reason, not for three.
+HOME = frozenset({"family", "phone", "address", "postal", "city", "province"})
+
+
+class Relation(NamedTuple):
+    """Two persons who have the attributes `alike` in common.
+
+    `expected` pairs for each record; `believed` says how firmly, against what the data seems to
+    show: an error in one attribute looks the same as twins or as father and son.
+    """
+
+    name: str
+    alike: frozenset[str]
+    expected: float
+    believed: float
+
+
+RELATIONS = (
+    Relation("neighbours", frozenset({"postal", "city", "province"}), 0.1, 0),
+    Relation("household", HOME, 0.01, 0.2),
+    Relation("household with one e-mail", HOME | {"email"}, 0.002, 0.2),
+    Relation("twins", HOME | {"birth"}, 0.0005, 1),
+    Relation("namesakes of a family", HOME | {"given"}, 0.0005, 1),
+)

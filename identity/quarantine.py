@@ -1,0 +1,149 @@
+"""The links that are not made, each with its reason: a pure function of the edges.
+
+What is left when these edges are taken away needs no further rule: its connected components are the
+persons, each with its own devices. A reason is `shared:<type>` (an end of the link has too many
+holders of this type beside it; left_shared and right_shared say which end), `limit:<type>` (the
+person would have too many of this type) or `device:<type>` (the device stands for another person,
+or for nobody).
+"""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from identity.components import Indices, numbered_components
+from identity.devices import owners
+from identity.graph import DEVICES, KEY, Finder, Graph, as_array, load
+from identity.limits import (
+    Limited,
+    limited_kinds,
+    link_within_limits,
+    over_limit,
+    shared_nodes,
+    strongest_first,
+)
+
+LIMITS = pa.schema(
+    [
+        ("identifier_type", pa.string()),
+        ("namespace", pa.string()),
+        ("per_person", pa.int64()),
+        ("shared_above", pa.int64()),
+    ]
+)
+SCHEMA = pa.schema(
+    [
+        ("left_node", pa.int64()),
+        ("right_node", pa.int64()),
+        ("reason", pa.string()),
+        ("left_shared", pa.string()),
+        ("right_shared", pa.string()),
+        *((f"{side}_{key}", pa.string()) for side in ("left", "right") for key in KEY),
+        ("strength", pa.float64()),
+        ("rule", pa.string()),
+        ("source", pa.string()),
+        ("record_id", pa.string()),
+        ("first_seen_at", pa.timestamp("us")),
+    ]
+)
+
+
+def held_back(
+    nodes: pa.Table, edges: pa.Table, limits: pa.Table, *, shared: pa.Table | None = None
+) -> pa.Table:
+    """The edges that must not link, in the order of their keys.
+
+    `nodes`: node_id and the key columns. `edges`: left_node, right_node, source, record_id,
+    first_seen_at and, where evidence differs, strength and rule. `limits` as LIMITS. `shared`
+    (node_id, reason): identifiers known to be shared though not all of their edges are here.
+    """
+    return held_back_in(load(nodes, edges), limits, shared)
+
+
+def held_back_in(graph: Graph, limits: pa.Table, shared: pa.Table | None) -> pa.Table:
+    """As `held_back`, of a graph loaded already."""
+    kinds = limited_kinds(graph.nodes, limits)
+    reasons = _Reasons(kinds.types)
+    shared_of = reasons.of_kinds("shared", shared_nodes(graph, kinds))
+    if shared is not None and len(shared):
+        places = Finder(as_array(graph.nodes["node_id"]))(as_array(shared["node_id"]))
+        codes = np.array([reasons.code(text) for text in shared["reason"].to_pylist()])
+        shared_of[places[places >= 0]] = codes[places >= 0]
+    reason = np.where(shared_of[graph.left] >= 0, shared_of[graph.left], shared_of[graph.right])
+    rows, owner = _settle(graph, kinds, reasons, reason)
+    apart = rows[owner[graph.left[rows]] != owner[graph.right[rows]]]
+    of_device = reasons.of_devices(graph, apart)
+    reason[apart] = np.where(reason[apart] < 0, of_device, reason[apart])
+    return _table(graph, reasons, reason, shared_of)
+
+
+def _settle(
+    graph: Graph, kinds: Limited, reasons: "_Reasons", reason: Indices
+) -> tuple[Indices, Indices]:
+    """Mark in `reason` what breaks a limit; the edges with a device, and whose each node is."""
+    is_device = graph.is_of(DEVICES)
+    usable = reason < 0
+    with_device = usable & (is_device[graph.left] | is_device[graph.right])
+    personal = np.flatnonzero(usable & ~with_device)
+    left, right = graph.left[personal], graph.right[personal]
+    count, labels = numbered_components(len(graph.nodes), left, right)
+    over = over_limit(labels, count, kinds, ~is_device)
+    slow = strongest_first(graph, personal[over[labels[left]]])
+    if len(slow):
+        broken, members, sets = link_within_limits(graph.left[slow], graph.right[slow], kinds)
+        reason[slow] = reasons.of_kinds("limit", broken)
+        labels[members] = count + sets
+    rows = np.flatnonzero(with_device)
+    ends = graph.left[rows], graph.right[rows]
+    return rows, owners(labels, is_device, *ends, graph.strength()[rows])
+
+
+class _Reasons:
+    """Reasons as small numbers, so that millions of edges can carry one."""
+
+    def __init__(self, types: list[str]) -> None:
+        self.types = types
+        self.texts: list[str] = []
+
+    def code(self, text: str) -> int:
+        """The number of a reason."""
+        if text not in self.texts:
+            self.texts.append(text)
+        return self.texts.index(text)
+
+    def of_kinds(self, word: str, kinds: Indices) -> Indices:
+        """The reason for each kind; -1 stays."""
+        codes = [self.code(f"{word}:{name}") for name in self.types]
+        return np.array([*codes, -1], dtype=np.int64)[kinds]
+
+    def text_of(self, codes: Indices) -> pa.Array:
+        """The reasons in words; null for -1."""
+        return pa.array(self.texts, pa.string()).take(pa.array(codes, mask=codes < 0))
+
+    def of_devices(self, graph: Graph, rows: Indices) -> Indices:
+        """The reason for each of these edges, after the type of its device."""
+        codes = np.full(len(graph.nodes), -1, dtype=np.int64)
+        for name in DEVICES:
+            codes[graph.is_of((name,))] = self.code(f"device:{name}")
+        return np.maximum(codes[graph.left[rows]], codes[graph.right[rows]])
+
+
+def _table(graph: Graph, reasons: _Reasons, reason: Indices, shared_of: Indices) -> pa.Table:
+    rows = np.flatnonzero(reason >= 0)
+    left, right = graph.left[rows], graph.right[rows]
+    edges = graph.edges.take(pa.array(rows))
+    columns = {
+        "reason": reasons.text_of(reason[rows]),
+        "left_shared": reasons.text_of(shared_of[left]),
+        "right_shared": reasons.text_of(shared_of[right]),
+        "strength": pa.array(graph.strength()[rows], pa.float64()),
+        "rule": pa.repeat("exact_identifier", len(rows)),
+        **{f"left_{key}": graph.nodes[key].take(pa.array(left)) for key in KEY},
+        **{f"right_{key}": graph.nodes[key].take(pa.array(right)) for key in KEY},
+    }
+    held = {name: edges[name] for name in edges.column_names if name in SCHEMA.names}
+    whole = {**columns, **held, "strength": columns["strength"]}
+    table = pa.table([pc.cast(whole[f.name], f.type) for f in SCHEMA], schema=SCHEMA)
+    keys = [f"{side}_{key}" for side in ("left", "right") for key in KEY]
+    order = [(name, "ascending") for name in (*keys, "source", "record_id", "rule")]
+    return table.take(pc.sort_indices(table, order))

@@ -1,0 +1,128 @@
+"""Families, fathers and sons, tills and placeholders: what the identity models make of evidence.
+
+Mai and Nam share the family's telephone. Hùng and his son bear one name, one address and one e-mail.
+Twelve people gave the shop's own telephone. Vy wrote two numbers into one field.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny_lake import SHOP, TILLS, TinyLake
+
+from khach.environment import Environment
+from khach.identity_decisions import answer, decide_value
+
+DAY = datetime.fromisoformat("2026-03-01 03:00:00")
+FAMILY, SHOP_PHONE, MOTHERS = "0912 345 678", "0283 822 9999", "0905 111 222"
+
+
+def person(record: str, name: str, **more: Any) -> dict[str, Any]:
+    more = {"created_at": DAY, "updated_at": DAY, "birth_date": None, "email": None, **more}
+    return {"record_id": record, "full_name": name, **more}
+
+
+ONLINE = [
+    person("U1", "Trần Thị Mai", user_id="U1", phone=FAMILY),
+    person("U2", "Trần Hoài Nam", user_id="U2", phone=FAMILY),
+    person("U3", "Lê Văn Hùng", user_id="U3", email="hung@le.example",
+           birth_date=datetime.fromisoformat("1960-05-04").date()),
+    person("U4", "Lê Văn Hùng", user_id="U4", email="hung@le.example",
+           birth_date=datetime.fromisoformat("1990-11-20").date()),
+    person("U5", "Phạm Vy", user_id="U5", phone="0987 654 321 / 0168 345 6789"),
+    person("U6", "Đỗ Quỳnh Anh", user_id="U6", phone=MOTHERS, email="quynh.anh@do.example"),
+    *(person(f"S{n}", f"{name} Văn {name}", user_id=f"S{n}", phone=SHOP_PHONE)
+      for n, name in enumerate(["An", "Bo", "Chi", "Du", "Em", "Phu", "Ga", "Ho", "Ich", "Khoa",
+                                "Lam", "My", "Nga", "Oanh", "Phat", "Quy", "Ro", "Son", "Tan",
+                                "Uy", "Vu"])),
+]  # fmt: skip
+AT_THE_TILL = [
+    person("M1", "TRAN THI MAI", member_number="M1", phone="84912345678"),
+    person("M2", "Tran Hoai Namm", member_number="M2", phone=FAMILY),
+    person("M3", "Le Van Hung", member_number="M3", email="hung@le.example"),
+    person("M5", "Pham Vy", member_number="M5", phone="0383456789"),
+    person("M6", "Đỗ Thị Kim", member_number="M6", phone=MOTHERS),
+    person("M7", "An Van An", member_number="M7", phone=SHOP_PHONE),
+]
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory, modelling_project: Path) -> Iterator[TinyLake]:
+    home = tmp_path_factory.mktemp("people")
+    (home / "config").mkdir()
+    (home / "config" / "settings.yml").write_text("{}", encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KHACH_HOME", str(home))
+        env = Environment("dev", home, home / "config", home)
+        lake = TinyLake(env, modelling_project, [SHOP, TILLS])
+        lake.land("shop", "customers", "1.0", ONLINE, "accepted")
+        lake.land("tills", "customers", "1.0", AT_THE_TILL, "accepted")
+        lake.build("--select", "+int_record_customers")
+        yield lake
+
+
+def resolve(lake: TinyLake) -> dict[str, str]:
+    assert not lake.failures("run", "--select", "+int_record_customers")
+    return who(lake)
+
+
+def who(lake: TinyLake) -> dict[str, str]:
+    return dict(lake.rows("select record_id, customer_id from intermediate.int_record_customers"))
+
+
+def test_a_family_telephone_joins_nobody_but_finds_the_same_name(people: TinyLake) -> None:
+    found = who(people)
+    assert found["U1"] == found["M1"] != found["U2"]
+    assert found["U2"] == found["M2"], "one letter too many"
+
+
+def test_a_name_that_fits_father_and_son_is_neither_s(people: TinyLake) -> None:
+    found = who(people)
+    assert len({found["U3"], found["U4"], found["M3"]}) == 3
+
+
+def test_each_number_of_a_field_is_evidence(people: TinyLake) -> None:
+    assert who(people)["U5"] == who(people)["M5"]
+
+
+def test_a_number_of_more_names_than_a_family_has_says_nothing(people: TinyLake) -> None:
+    found = who(people)
+    assert len({found[r] for r in found if r.startswith("S")} | {found["M7"]}) == 22
+    reason, by_name = people.rows(
+        "select reason, links_by_name from identity.identity_blocked_values "
+        "where identifier_value = '+842838229999'"
+    )[0]
+    assert (reason, by_name) == ("too_many_holders", False)
+
+
+def test_blocked_unblocked_and_answered_without_anybody_else_noticing(people: TinyLake) -> None:
+    before = who(people)
+    decide_value(
+        people.env, "phone", "0383 456 789", namespace=None, is_blocked=True, why="recycled"
+    )
+    answer(people.env, "user_id|shop|U6", "member_number|tills|M6", is_accepted=True)
+    changed = resolve(people)
+    assert changed["U5"] != changed["M5"]
+    assert changed["U6"] == changed["M6"]
+    moved = {r for r in before if before[r] != changed[r]}
+    assert moved <= {"U5", "M5", "U6", "M6"}
+
+    decide_value(people.env, "phone", "0383456789", namespace=None, is_blocked=False, why="by_hand")
+    answer(people.env, "member_number|tills|M6", "user_id|shop|U6", is_accepted=False)
+    assert resolve(people) == before, "both old ids are back"
+    events = people.rows(
+        "select event from state.main.identity_ledger where event in "
+        "('blocked', 'unblocked', 'reviewed') order by event_number"
+    )
+    assert [event for (event,) in events] == ["blocked", "reviewed", "unblocked", "reviewed"]
+
+
+def test_resolving_again_changes_nothing_and_a_lost_warehouse_gives_the_same_ids(
+    people: TinyLake,
+) -> None:
+    before, written = who(people), people.rows("select count(*) from state.main.identity_ledger")
+    people.env.warehouse.unlink()
+    assert resolve(people) == before
+    assert people.rows("select count(*) from state.main.identity_ledger") == written

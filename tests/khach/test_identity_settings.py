@@ -1,0 +1,57 @@
+"""identity.yml says whom to believe; a mistake is named with file, line, key and a remedy."""
+
+import pytest
+
+from khach.cli.main import execute
+from khach.configuration import write_dbt_vars
+from khach.environment import Environment
+from khach.errors import ConfigError
+from khach.identity_settings import ATTRIBUTES, load_identity_settings, trusted_sources
+
+CONFIGURED = ["web_events", "web_shop", "tills", "email"]
+
+
+@pytest.fixture
+def sandbox(env: Environment) -> Environment:
+    assert execute(["init", "--sandbox", "--force"]) == 0
+    return env
+
+
+def write(env: Environment, text: str) -> None:
+    (env.config / "identity.yml").write_text(text, encoding="utf-8")
+
+
+def test_without_the_file_sources_are_believed_in_their_order(sandbox: Environment) -> None:
+    (sandbox.config / "identity.yml").unlink()
+    assert trusted_sources(sandbox) == dict.fromkeys(ATTRIBUTES, CONFIGURED)
+
+
+def test_what_is_named_comes_first_and_every_source_stays(sandbox: Environment) -> None:
+    write(sandbox, "survivorship:\n  order: [email]\n  attributes: {gender: [tills, email]}\n")
+    found = write_dbt_vars(sandbox)["trusted_sources"]
+    assert found["gender"] == ["tills", "email", "web_events", "web_shop"]
+    assert found["email"] == ["email", "web_events", "web_shop", "tills"]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "key", "hint"),
+    [
+        ("survivorship:\n  ordr: [tills]\n", 2, "survivorship.ordr", "order"),
+        ("survivorship:\n  order: [tills, web_shp]\n", 2, "survivorship.order.1", "web_shop"),
+        ("survivorship:\n  order: [tills, tills]\n", 2, "survivorship.order.1", "twice"),
+        ("survivorship:\n  order: tills\n", 2, "survivorship.order", ""),
+        ("survivorship:\n  attributes:\n    emial: [tills]\n", 3, "survivorship.attributes.emial",
+         "email"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_named_with_its_line_and_a_remedy(
+    sandbox: Environment, text: str, line: int, key: str, hint: str
+) -> None:
+    write(sandbox, text)
+    with pytest.raises(ConfigError) as refused:
+        load_identity_settings(sandbox)
+    problem = refused.value
+    assert (problem.file, problem.line) == (str(sandbox.config / "identity.yml"), line)
+    assert (problem.key or "").startswith(key)
+    assert hint in f"{problem.message} {problem.fix}"
+    assert execute(["config", "check"]) == 2
