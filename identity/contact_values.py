@@ -38,14 +38,19 @@ def parse_contact_values(values: pa.Table) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=SCHEMA)
 
 
-def _parsed(kind: str, country: str, raw: str) -> list[tuple[str | None, str | None, str | None]]:
-    """Value, given name and family name of each reading of a text; one at least."""
+# Value, given name, family name.
+Reading = tuple[str | None, str | None, str | None]
+
+
+def _parsed(kind: str, country: str, raw: str) -> list[Reading]:
+    """Each reading of a text; one at least."""
     # The tables of the world's telephone numbers take a second to load.
     from khach.contacts import parse_email, parse_name, parse_phones
 
     if kind == "email":
         return [(parse_email(raw), None, None)]
     if kind == "phone":
-        return [(number, None, None) for number in parse_phones(raw, country) or [None]]
+        found: list[Reading] = [(number, None, None) for number in parse_phones(raw, country)]
+        return found or [(None, None, None)]
     name = parse_name(raw, country)
     return [(" ".join(raw.split()) or None, name.given_name, name.family_name)]

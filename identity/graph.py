@@ -15,7 +15,7 @@ from identity.components import Indices
 
 KEY = ("identifier_type", "namespace", "identifier_value")
 # An identifier that makes its cluster a person; a device alone is a visit history.
-# A record stands for itself where it names somebody and no account (models, identity_record_holders).
+# A record stands for itself where it names somebody and no account (identity_record_holders).
 PERSONAL = ("user_id", "member_number", "external_id", "record", "email", "phone")
 DEVICES = ("anonymous_id", "device_id")
 LATEST = np.iinfo(np.int64).max

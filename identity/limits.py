@@ -1,6 +1,6 @@
 """How many identifiers of a kind one person may have, and which links must go for it.
 
-Two rules, each of the edges alone (adr/0009):
+Two rules, each of the edges alone (adr/0010):
 
 - an identifier beside many more holders than a person can have (a till's tablet, `no@mail.com`)
   is itself what is weak: it links nobody;

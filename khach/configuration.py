@@ -93,9 +93,7 @@ def write_dbt_vars(
         "reporting_currency": settings.reporting_currency,
         "default_country": settings.default_country,
         "run_id": run_id,
-        "identity": load_identity_settings(env).model_dump(
-            mode="json", exclude={"survivorship"}
-        ),
+        "identity": load_identity_settings(env).model_dump(mode="json", exclude={"survivorship"}),
         "thresholds": settings.thresholds.model_dump(),
         "trusted_sources": trusted_sources(env),
         "margin_rate": float(settings.margin_rate),

@@ -78,4 +78,3 @@ def parse_phones(raw: str | None, country: str = "VN") -> list[str]:
         return [whole] if whole else []
     found = (parse_phone(part, country) for part in _BETWEEN_PHONES.split(raw))
     return list(dict.fromkeys(number for number in found if number))
-

@@ -100,9 +100,7 @@ def _matched(env: Environment, kind: str, value: str) -> str:
     return parsed
 
 
-def _known(
-    env: Environment, kind: str, value: str, namespace: str | None
-) -> list[tuple[str]]:
+def _known(env: Environment, kind: str, value: str, namespace: str | None) -> list[tuple[str]]:
     """The namespaces in which a value was seen, or the one asked for."""
     if not env.warehouse.exists():
         raise KhachError("no customer is resolved yet", fix="khach run")

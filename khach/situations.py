@@ -31,7 +31,9 @@ def situations(env: Environment, truth: Path) -> dict[str, dict[str, Any]]:
         raise KhachError("no customer is resolved yet", fix="khach run")
     connection = connect(env.warehouse, read_only=True)
     try:
-        connection.execute(f"attach '{str(env.state).replace(chr(39), chr(39) * 2)}' as state (read_only)")
+        connection.execute(
+            f"attach '{str(env.state).replace(chr(39), chr(39) * 2)}' as state (read_only)"
+        )
         for name in FILES:
             view = f"create temp table truth_{Path(name).stem} as from read_parquet(?)"
             connection.execute(view, [str(truth / name)])

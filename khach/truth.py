@@ -57,8 +57,9 @@ def worst_merges(env: Environment, truth: Path, *, most: int = 10) -> list[dict[
         connection.register("theirs", theirs)
         result = connection.execute(
             "with parts as (select ours.entity_id as customer_id, theirs.entity_id as person, "
-            "count(*) as n from ours join theirs using (record_id) where ours.entity_id is not null "
-            "group by all) select customer_id, sum(n)::bigint as records, count(*) as people, "
+            "count(*) as n from ours join theirs using (record_id) "
+            "where ours.entity_id is not null group by all) "
+            "select customer_id, sum(n)::bigint as records, count(*) as people, "
             "((sum(n) * sum(n) - sum(n * n)) // 2)::bigint as wrong_pairs from parts group by 1 "
             "having count(*) > 1 order by wrong_pairs desc, customer_id limit ?",
             [most],

@@ -65,7 +65,7 @@ def test_the_file_that_ships_with_the_product_is_right(bare_shop: Shop) -> None:
         ("    consent_channel: email\n", "", "say consent_channel", "email", 17),
         ("list: MAILCHIMP_LIST_ID", "list: abc123def", "NAME of an environment variable", "", 13),
         ("format: csv", "format: docx", "format must be csv", "csv", 21),
-        ("GREETING: salutation_name", "GREETING: salutation", "unknown column", "salutation_name", 15),
+        ("GREETING: salutation_name", "GREETING: salutation", "unknown column", "salutation", 15),
         ("GREETING: salutation_name", "greeting: salutation_name", "no field name", "match", 15),
         ("holdout: 0\n", "holdout: 10\n", "less than 1", "", 8),
         ("min_age: 16", "offer: {prefix: GIO, valid_days: 3}", "offer is not built yet", "", 6),

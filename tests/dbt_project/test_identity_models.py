@@ -1,7 +1,7 @@
 """Families, fathers and sons, tills and placeholders: what the identity models make of evidence.
 
-Mai and Nam share the family's telephone. Hùng and his son bear one name, one address and one e-mail.
-Twelve people gave the shop's own telephone. Vy wrote two numbers into one field.
+Mai and Nam share the family's telephone. Hùng and his son bear one name and share one e-mail.
+More people gave the shop's own telephone. Vy wrote two numbers into one field.
 """
 
 from collections.abc import Iterator
