@@ -12,6 +12,15 @@ adapter = SimpleNamespace(
 _VARS: dict[str, Any] = {
     "sources": [{"name": "shop", "kind": "files", "area": "web", "currency": "VND"}],
     "thresholds": {},
+    "identity": {
+        "gmail_rules": False,
+        "identifiers": {
+            name: {"strength": 80, "per_person": 5, "holders": 2, "window_days": 30}
+            for name in ("email", "phone", "anonymous_id")
+        },
+        "matching": {"enabled": True, "link_at": 0.7, "review_at": 0.5,
+                     "duplicate_free": [], "leave_out": []},
+    },
 }
 
 
@@ -58,7 +67,9 @@ json_first = json_param = item_price = item_units = _value
 parse_ts = business_date = business_hour = iso_dow = json_text = rx_extract = _value
 json_elements = woocommerce_name = woocommerce_province = staged_table = _value
 major_units = is_square_return = trust_rank = _value
-rx_replace = sha256 = fold_text = money = converted = or_unknown = identifier_rank = _value
+rx_replace = sha256 = fold_text = money = converted = or_unknown = identifier_rank = (
+    identifier_strength
+) = matched_email = sorted_words = _value
 rx_like = gender_word = salutation = salutation_name = age_band = age_on = quintile_score = (
     is_test_customer
 ) = _value
@@ -67,12 +78,22 @@ staged_as = spoken_as = _constant
 raw_only_account = _query
 seconds_between = plus_minutes = days_after = days_between = source_key = _call
 lifecycle_stage = recovery_ends_at = _call
-as_of_at = as_of_on = run_value = last_observed_on = _constant
-threshold = identifier_limit = _number
+told_name = as_of_at = as_of_on = run_value = last_observed_on = _constant
+threshold = most_names_compared = _number
 latest_rows = not_yet_filled = last_links = table_account = kpi_rows = _query
 vocabulary = entity_rows = web_event_rows = _relation
 has_entity = is_staged = bool
 dbt = SimpleNamespace(dateadd=_call, datediff=_call, date_trunc=_call, concat=_call)
+
+
+def identifier_rule(identifier_type: str, key: str) -> Any:
+    """As ours."""
+    return _VARS["identity"]["identifiers"][identifier_type][key]
+
+
+def same_person(left: str, right: str) -> str:
+    """A condition on both."""
+    return f"({left}.folded_name = {right}.folded_name)"
 
 
 def raw_columns(_: str) -> dict[str, str]:

@@ -1,9 +1,7 @@
 -- Values that may not link people, with the reason. They still are somebody's contact address;
 -- they only say nothing about who is whom, unless the names beside them agree (identity_edges).
-{% set limits = {
-    'email': identifier_rule('email', 'holders'),
-    'phone': identifier_rule('phone', 'holders'),
-} -%}
+{% set most_of_an_email = identifier_rule('email', 'holders') or 'null' -%}
+{% set most_of_a_phone = identifier_rule('phone', 'holders') or 'null' -%}
 with named as (
     select distinct
         identifier_type,
@@ -77,11 +75,8 @@ reasons as (
         identifier_value,
         'too_many_holders'
     from accounts
-    where
-        {%- for type, limit in limits.items() if limit %}
-        (identifier_type = '{{ type }}' and account_count > {{ limit }})
-        {{ "or" if not loop.last }}
-        {%- endfor %}
+    where (identifier_type = 'email' and account_count > {{ most_of_an_email }})
+        or (identifier_type = 'phone' and account_count > {{ most_of_a_phone }})
     union all
     -- In the hands of two people.
     select

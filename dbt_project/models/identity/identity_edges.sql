@@ -73,8 +73,8 @@ evidence as (
     where strongest.position = 1 and others.position > 1
     union all
     select
-        lefts.node_id,
-        rights.node_id,
+        lefts.node_id as left_node,
+        rights.node_id as right_node,
         60,
         'shared_value_same_name',
         found.source,
@@ -85,8 +85,8 @@ evidence as (
     inner join named_nodes as rights on found.right_key = rights.holder_key
     union all
     select
-        lefts.node_id,
-        rights.node_id,
+        lefts.node_id as left_node,
+        rights.node_id as right_node,
         case when found.rule = 'review' then 95 else 50 * found.probability end,
         found.rule,
         rights.first_source,

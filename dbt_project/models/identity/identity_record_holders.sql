@@ -1,6 +1,6 @@
 -- Whom a record speaks of before anybody is resolved: the account it names, else itself when it
 -- describes a person by name. Two records that speak of one account are one holder.
-with accounts as (
+with numbered as (
     select
         source,
         record_kind,
@@ -14,6 +14,11 @@ with accounts as (
         ) as strength
     from {{ ref('int_identifiers_observed') }}
     where identifier_type in ('user_id', 'member_number', 'external_id')
+),
+
+accounts as (
+    select * from numbered
+    where strength = 1
 ),
 
 described as (
@@ -40,7 +45,7 @@ select
     coalesce(
         accounts.identifier_value, described.record_kind || ':' || described.record_id
     ) as holder_value
-from (select * from accounts where strength = 1) as accounts
+from accounts
 full outer join described
     on accounts.source = described.source
     and accounts.record_kind = described.record_kind

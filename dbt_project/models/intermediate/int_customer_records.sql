@@ -1,6 +1,6 @@
 -- What each record says about a person, with the customer it belongs to.
 select
-    persons.*,
+    persons.*,  -- noqa: AM04
     record_customers.customer_id
 from {{ ref('int_person_records') }} as persons
 left join {{ ref('int_record_customers') }} as record_customers

@@ -34,14 +34,19 @@ described as (
         records.email as raw_email,
         records.phone as raw_phone,
         records.full_name,
-        {% if 'country' in says %}coalesce(delivered.country, records.country)
-        {%- else %}records.country{% endif %} as country,
-        {% for attribute, type in attributes.items() -%}
-        {% if attribute in says -%}
-        delivered.{{ says[attribute] if says is mapping else attribute }}
+        {% if 'country' in says -%}
+        coalesce(delivered.country, records.country) as country,
         {%- else -%}
-        cast(null as {{ type }})
-        {%- endif %} as {{ attribute }},
+        records.country,
+        {%- endif %}
+        {% for attribute, type in attributes.items() -%}
+        {% if attribute in says and says is mapping -%}
+        delivered.{{ says[attribute] }} as {{ attribute }},
+        {%- elif attribute in says -%}
+        delivered.{{ attribute }},
+        {%- else -%}
+        cast(null as {{ type }}) as {{ attribute }},
+        {%- endif %}
         {% endfor -%}
         records.first_seen_at as created_at,
         records.last_seen_at as updated_at
@@ -54,7 +59,12 @@ described as (
         and delivered.left_at is null
         {%- endif %}
     {% endif -%}
-    where records.record_kind in ('{{ kinds | join("', '") }}') and {{ condition }}
+    where records.record_kind in (
+            '{{ kinds | join("', '") }}'
+        )
+        {%- if condition != 'true' %}
+        and {{ condition }}
+        {%- endif %}
     {{ "union all" if not loop.last }}
     {% endfor %}
 ),
