@@ -27,13 +27,12 @@ from pydantic import Field
 from ingestion.parquet import duckdb_session
 from ingestion.replay_rows import through_shapes
 from ingestion.rest import Api
-from ingestion.sources import mailchimp_details, mailchimp_shops
 from ingestion.sources.mailchimp_details import DEFAULT, Detail, read_details
 from ingestion.sources.mailchimp_details import TABLES as DETAILS
-from ingestion.sources.mailchimp_reading import PAGE_ITEMS, AccountReading
+from ingestion.sources.mailchimp_reading import ALL_SHAPES, ALL_TABLES, PAGE_ITEMS, AccountReading
 from ingestion.sources.mailchimp_shops import TABLES as SHOPS
 from ingestion.sources.mailchimp_shops import read_shops
-from ingestion.sources.mailchimp_tables import SHAPES, TABLES
+from ingestion.sources.mailchimp_tables import TABLES
 from ingestion.spec import (
     CheckedItem,
     EnvironmentName,
@@ -123,8 +122,6 @@ SPEC = SourceSpec(
     tables,
     fetch,
     check,
-    through_shapes(
-        TABLES | DETAILS | SHOPS, SHAPES | mailchimp_details.SHAPES | mailchimp_shops.SHAPES
-    ),
+    through_shapes(ALL_TABLES, ALL_SHAPES),
     can_backfill=True,
 )

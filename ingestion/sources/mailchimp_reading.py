@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from ingestion.spec import FetchContext
 
 PAGE_ITEMS = 1000  # the API's maximum
+ALL_TABLES = TABLES | mailchimp_details.TABLES | mailchimp_shops.TABLES
+ALL_SHAPES = SHAPES | mailchimp_details.SHAPES | mailchimp_shops.SHAPES
 
 
 class AccountReading(Reading):
@@ -40,9 +42,7 @@ class AccountReading(Reading):
         connection: duckdb.DuckDBPyConnection,
         wanted: str | None,
     ) -> None:
-        shapes = SHAPES | mailchimp_details.SHAPES | mailchimp_shops.SHAPES
-        tables = TABLES | mailchimp_details.TABLES | mailchimp_shops.TABLES
-        super().__init__(context, connection, tables, shapes)
+        super().__init__(context, connection, ALL_TABLES, ALL_SHAPES)
         self.api = api
         self.list_ids: list[str] = []
         self.changed_members: Path | None = None

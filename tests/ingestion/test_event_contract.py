@@ -88,6 +88,7 @@ def test_a_field_that_comes_in_the_middle_of_a_large_file_lands_whole(
     env: Environment, configure: Configure, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(unread_fields, "EXACT_BYTES", 0)
+    monkeypatch.setattr(unread_fields, "_SAMPLED", 100)
     monkeypatch.setattr(lines, "_CHUNK", 1 << 14)
     configure(WEB.replace("MORE", ""))
     deliver(folder, "1", (event(n, **({"late": n} if n > 2500 else {})) for n in range(4000)))
