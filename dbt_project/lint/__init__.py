@@ -18,8 +18,13 @@ _VARS: dict[str, Any] = {
             name: {"strength": 80, "per_person": 5, "holders": 2, "window_days": 30}
             for name in ("email", "phone", "anonymous_id")
         },
-        "matching": {"enabled": True, "link_at": 0.7, "review_at": 0.5,
-                     "duplicate_free": [], "leave_out": []},
+        "matching": {
+            "enabled": True,
+            "link_at": 0.7,
+            "review_at": 0.5,
+            "duplicate_free": [],
+            "leave_out": [],
+        },
     },
 }
 
