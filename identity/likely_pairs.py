@@ -14,6 +14,8 @@ SCHEMA = pa.schema(
     ]
 )
 
+NAMES = ("given name", "family name", "full name", "gender")
+
 
 def likely_pairs(
     records: pa.Table,
@@ -25,7 +27,8 @@ def likely_pairs(
 ) -> pa.Table:
     """Match `records` (identity.matching.match); none when there are fewer than two.
 
-    Pairs at least as probable as `link_at` are links, those from `review_at` on are questions.
+    Pairs at least as probable as `link_at` are links, those from `review_at` on are questions. What
+    agrees in its name alone is a question, however rare the name: people have namesakes.
     Sources in `duplicate_free` have one record of a person at most; columns in `leave_out` are not
     compared.
     """
@@ -43,8 +46,18 @@ def likely_pairs(
             left_out=frozenset(leave_out),
         ),
     )
-    parts = [
-        pairs.append_column("is_link", pa.repeat(is_link, len(pairs)))
-        for pairs, is_link in ((found.links, True), (found.reviews, False))
+    links = found.links.append_column("is_link", _has_more_than_a_name(found.links["evidence"]))
+    reviews = found.reviews.append_column("is_link", pa.repeat(False, len(found.reviews)))
+    return pa.concat_tables([links, reviews]).select(SCHEMA.names).cast(SCHEMA)
+
+
+def _has_more_than_a_name(evidence: pa.ChunkedArray) -> pa.Array:
+    """Whether something agrees (equal, close or similar) beside names and gender."""
+    told = [
+        any(
+            not part.endswith("different") and not part.startswith(NAMES)
+            for part in text.split(", ")
+        )
+        for text in evidence.to_pylist()
     ]
-    return pa.concat_tables(parts).select(SCHEMA.names).cast(SCHEMA)
+    return pa.array(told, pa.bool_())

@@ -61,10 +61,12 @@ class Phone(IdentifierRule):
 class Device(IdentifierRule):
     """A browser or a device: it links its visits, never persons.
 
-    One that several people use is theirs by turns, as far as `window_days` from a log-in.
+    One that several people use is theirs by turns, as far as `window_days` from a log-in; one of
+    more than `holders` people (a shop's tablet) is nobody's beside their own visits.
     """
 
     strength: Annotated[int, Field(ge=1, le=100)] = 20
+    holders: Count | None = 4
     window_days: Count = 30
 
 

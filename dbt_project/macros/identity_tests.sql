@@ -43,21 +43,29 @@ where merged_count >= {{ at_least }} and merged_count > {{ most_share }} * known
 {% endtest %}
 
 
-{#
-    A figure of the graph has not jumped: at most `most` (of `share_of`, where given), or in all
-    fewer than `unless_below`, which no small data set can be blamed for.
-#}
-{% test metric_stays_below(model, metric, most, unless_below, count_metric, share_of=none) %}
+{# One run splits few of the customers known before; under `at_least` splits anything goes. #}
+{% test splits_stay_rare(model, most_share=0.1, at_least=20) %}
 select
-    figures.value,
-    counted.value as counted,
-    {{ 'whole.value' if share_of else 1 }} as whole
-from {{ model }} as figures
-cross join (select value from {{ model }} where metric = '{{ count_metric }}') as counted
-{% if share_of -%}
-cross join (select value from {{ model }} where metric = '{{ share_of }}') as whole
-{% endif -%}
-where figures.metric = '{{ metric }}'
-    and counted.value >= {{ unless_below }}
-    and figures.value > {{ most }}{{ " * whole.value" if share_of }}
+    figures.value as split_count,
+    shares.value as split_share
+from (select value from {{ model }} where metric = 'split') as figures
+cross join (select value from {{ model }} where metric = 'split_share') as shares
+where figures.value >= {{ at_least }} and shares.value > {{ most_share }}
+{% endtest %}
+
+
+{#
+    Few links break a limit; a wave of them is a source that gives everybody one value. A device that
+    several people use is no sign of it.
+#}
+{% test held_back_links_stay_rare(model, most_share=0.1, at_least=50) %}
+select
+    held_back.link_count,
+    edges.link_count as all_links
+from (
+    select count(*) as link_count from {{ model }} where reason not like 'device:%'
+) as held_back
+cross join (select count(*) as link_count from {{ ref('identity_edges') }}) as edges
+where held_back.link_count >= {{ at_least }}
+    and held_back.link_count > {{ most_share }} * edges.link_count
 {% endtest %}

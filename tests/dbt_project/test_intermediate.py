@@ -128,7 +128,7 @@ def test_one_person_on_four_systems_is_one_customer(story: TinyLake) -> None:
     assert who["tills:R1"] is None
 
 
-def test_sessions_end_after_the_pause_and_a_shared_device_is_nobodys(story: TinyLake) -> None:
+def test_sessions_end_after_the_pause_and_a_shared_device_is_theirs_by_turns(story: TinyLake) -> None:
     sessions = story.rows(
         "select anonymous_id, event_count, customer_id is not null, traffic_source "
         "from intermediate.int_sessions where anonymous_id in ('a-lan', 'a-tablet') "
@@ -140,7 +140,7 @@ def test_sessions_end_after_the_pause_and_a_shared_device_is_nobodys(story: Tiny
         ("a-lan", 3, True, "direct"),
         ("a-tablet", 1, True, "direct"),
         ("a-tablet", 1, True, "direct"),
-        ("a-tablet", 1, False, "direct"),
+        ("a-tablet", 1, True, "direct"),
     ]
 
 
@@ -212,16 +212,16 @@ def test_a_rebuilt_warehouse_gives_everybody_the_id_they_had(story: TinyLake) ->
 
 
 def test_a_sick_graph_is_seen_before_it_is_written_down(story: TinyLake) -> None:
-    # Forty accounts chained by shared addresses: no value is above its limit, the whole is absurd.
+    # Forty numbers of one walk-in guest: names and address agree, the whole is absurd.
     ledger = "select count(*) from state.identity_ledger"
     before = story.rows(ledger)
     chain = [
-        customer(f"X{n}", user_id=f"X{n // 2}", email=f"x{(n + 1) // 2}@chain.example")
+        customer(f"X{n}", external_id=f"X{n}", email="walkin@x.example", full_name="Khách Lẻ")
         for n in range(40)
     ]
     story.land("shop", "customers", "2.0", chain, "accepted")
     failures = story.failures("build", "--exclude-resource-type", "unit_test")
-    assert [name for name in failures if name.startswith("clusters_stay_small")]
+    assert [name for name in failures if name.startswith("clusters_stay_small")], failures
     assert "identity_ledger" in failures  # skipped
     assert story.rows(ledger) == before
     story.judge("shop", "2.0", "rejected")

@@ -1,3 +1,4 @@
+{% set most_people = identifier_rule('anonymous_id', 'holders') -%}
 {% set window = identifier_rule('anonymous_id', 'window_days') * 86400 -%}
 -- Web events with their session (a visitor's events with no pause of `session_minutes`) and the
 -- customer behind them.
@@ -66,24 +67,36 @@ visits as (
     group by source, visitor_key, session_number
 ),
 
--- A device that several people use is theirs by turns.
+crowds as (
+    select
+        source,
+        visitor_key
+    from identified
+    group by source, visitor_key
+    having count(distinct own_customer_id) > {{ most_people or 'null' }}
+),
+
+-- A device that several people use is theirs by turns, unless they are a crowd.
 turns as (
     select
-        *,
-        last_value(customer_id ignore nulls) over earlier as previous_customer_id,
-        max(case when is_named then ended_at end) over earlier as previous_named_at,
-        first_value(customer_id ignore nulls) over later as next_customer_id,
-        min(case when is_named then started_at end) over later as next_named_at
+        visits.*,
+        crowds.visitor_key is not null as is_crowded,
+        last_value(visits.customer_id ignore nulls) over earlier as previous_customer_id,
+        max(case when visits.is_named then visits.ended_at end) over earlier as previous_named_at,
+        first_value(visits.customer_id ignore nulls) over later as next_customer_id,
+        min(case when visits.is_named then visits.started_at end) over later as next_named_at
     from visits
+    left join crowds
+        on visits.source = crowds.source and visits.visitor_key = crowds.visitor_key
     window
         earlier as (
-            partition by source, visitor_key
-            order by session_number asc
+            partition by visits.source, visits.visitor_key
+            order by visits.session_number asc
             rows between unbounded preceding and 1 preceding
         ),
         later as (
-            partition by source, visitor_key
-            order by session_number asc
+            partition by visits.source, visits.visitor_key
+            order by visits.session_number asc
             rows between 1 following and unbounded following
         )
 ),
@@ -97,6 +110,7 @@ owners as (
         session_number,
         case
             when is_named then customer_id
+            when is_crowded then null
             when {{ seconds_between('previous_named_at', 'started_at') }} > {{ window }} then null
             when {{ seconds_between('ended_at', 'next_named_at') }} > {{ window }} then null
             when previous_customer_id <> next_customer_id then null
