@@ -51,13 +51,14 @@ def find_customers(env: Environment, who: str) -> list[str]:
 
 def surviving_id(connection: duckdb.DuckDBPyConnection, customer_id: str) -> str | None:
     """The id itself while it lives, else the one it was merged into, however often; else None."""
+    survivor = (
+        "select customers.customer_id from customer_survivors inner join customers "
+        "on customer_survivors.current_customer_id = customers.customer_id "
+        "where customer_survivors.customer_id = ?"
+    )
     try:
-        found = connection.execute(
-            "select customers.customer_id from customer_survivors inner join customers "
-            "on customer_survivors.current_customer_id = customers.customer_id "
-            "where customer_survivors.customer_id = ?",
-            [customer_id],
-        ).fetchone()
-    except duckdb.CatalogException:
-        return None  # a snapshot of an older release
+        found = connection.execute(survivor, [customer_id]).fetchone()
+    except duckdb.CatalogException:  # a snapshot of an older release
+        living = "select customer_id from customers where customer_id = ?"
+        found = connection.execute(living, [customer_id]).fetchone()
     return str(found[0]) if found else None

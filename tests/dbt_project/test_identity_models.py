@@ -56,7 +56,7 @@ def people(tmp_path_factory: pytest.TempPathFactory, modelling_project: Path) ->
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KHACH_HOME", str(home))
         env = Environment("dev", home, home / "config", home)
-        lake = TinyLake(env, modelling_project, [SHOP, TILLS])
+        lake = TinyLake(env, modelling_project, [SHOP, TILLS], has_likeness=True)
         lake.land("shop", "customers", "1.0", ONLINE, "accepted")
         lake.land("tills", "customers", "1.0", AT_THE_TILL, "accepted")
         lake.build("--select", "+int_record_customers")

@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
+import yaml
 
 from khach.environment import Environment
 from khach.state import open_state
@@ -30,6 +31,8 @@ class TinyLake:
     sources: list[dict[str, Any]]
     as_of: str = "2026-03-31 17:00:00"
     variables: dict[str, Any] = field(default_factory=dict)
+    # Made-up people have few names and numbered addresses: likeness would find them all alike.
+    has_likeness: bool = False
 
     def land(
         self, source: str, table: str, load_id: str, rows: list[dict[str, Any]], verdict: str
@@ -75,7 +78,11 @@ class TinyLake:
 
         with open_state(self.env):
             pass  # migrated
-        parsed = {"sources": self.sources, "as_of": self.as_of, "run_id": "test", **self.variables}
+        defaults = yaml.safe_load((self.project / "dbt_project.yml").read_text(encoding="utf-8"))
+        identity = defaults["vars"]["identity"]
+        identity["matching"]["enabled"] = self.has_likeness
+        parsed = {"sources": self.sources, "as_of": self.as_of, "run_id": "test",
+                  "identity": identity, **self.variables}  # fmt: skip
         places = {"lake": str(self.env.lake), "config_dir": str(self.env.config)}
         options = [
             *("--project-dir", str(self.project), "--profiles-dir", str(self.project)),

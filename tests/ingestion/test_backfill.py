@@ -128,7 +128,7 @@ def test_a_kind_that_cannot_is_refused_before_anything_runs(
     def spec(kind: str) -> SourceSpec:
         found = real(kind)
         return found if kind == "files" else SourceSpec(
-            kind, found.settings, found.tables, found.fetch, found.check
+            kind, found.settings, found.tables, found.fetch, found.check, found.replay
         )  # fmt: skip
 
     monkeypatch.setattr(backfills, "source_spec", spec)

@@ -37,8 +37,6 @@ COMMANDS = [
     "customer", "publish", "backup", "restore",
 ]  # fmt: skip
 LATER = [
-    ("identity", "block", "phone", "+84900000000"),
-    ("identity", "unblock", "phone", "+84900000000"), ("identity", "review"),
     ("reconcile", "cart_email", "--repair"), ("why", "c1", "cart_abandoners", "--at", "2026-01-01"),
     ("run", "--known-at", "2026-01-01"),
 ]  # fmt: skip

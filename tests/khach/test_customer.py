@@ -11,13 +11,10 @@ from tests.khach.shop import open_shop
 
 # The made-up shop has no desk; these are the tables of one, as of 2026-06-30 17:00 UTC.
 DESK = {
-    "identity_events": """
+    "customer_survivors": """
         from (values
-            ('e1', 'merged', 'm2', 'm1', timestamp '2026-01-01'),
-            ('e2', 'merged', 'c5', 'm2', timestamp '2026-01-02'),
-            ('e3', 'merged', 'x2', 'x1', timestamp '2026-01-02'),
-            ('e4', 'merged', 'x1', 'x2', timestamp '2026-01-03')
-        ) as t(event_id, event, customer_id, other_customer_id, happened_at)""",
+            ('m1', 'c5'), ('m2', 'c5'), ('c5', 'c5'), ('x1', 'x1'), ('x2', 'x1')
+        ) as t(customer_id, current_customer_id)""",
     "conversations": """
         select 'c5' as customer_id, 'livechat' as channel, null::varchar as content_class,
             null::varchar as agent, null::varchar as sentiment, null::timestamp as closed_at, *
