@@ -128,7 +128,9 @@ def test_one_person_on_four_systems_is_one_customer(story: TinyLake) -> None:
     assert who["tills:R1"] is None
 
 
-def test_sessions_end_after_the_pause_and_a_shared_device_is_theirs_by_turns(story: TinyLake) -> None:
+def test_sessions_end_after_the_pause_and_a_shared_device_is_theirs_by_turns(
+    story: TinyLake,
+) -> None:
     sessions = story.rows(
         "select anonymous_id, event_count, customer_id is not null, traffic_source "
         "from intermediate.int_sessions where anonymous_id in ('a-lan', 'a-tablet') "
