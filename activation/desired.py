@@ -45,7 +45,12 @@ def build_desired(
     nobody is of age here who is not everywhere.
     """
     set_as_of(connection, as_of)
-    connection.register("holdout_record", holdouts)
+    connection.register("holdouts_told", holdouts)
+    # Who was held out under an id that has gone up in another is held out still.
+    connection.execute(
+        "create temp view holdout_record as select coalesce(current_customer_id, customer_id) as "
+        'customer_id, "group" from holdouts_told left join customer_survivors using (customer_id)'
+    )
     connection.register("acknowledged", acknowledged)
     connection.register("suppression", policy.suppressions)
     local = as_of.replace(tzinfo=ZoneInfo("UTC")).astimezone(ZoneInfo(time_zone))

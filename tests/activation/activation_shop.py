@@ -156,6 +156,9 @@ def write_marts(marts: duckdb.DuckDBPyConnection, persons: Iterable[Person]) -> 
         "last_seen_at timestamp, valid_from timestamp, valid_to timestamp)"
     )
     marts.execute(
+        "create table customer_survivors (customer_id varchar, current_customer_id varchar)"
+    )
+    marts.execute(
         "create table customer_attributes (customer_id varchar, attribute varchar, value varchar)"
     )
     marts.execute(

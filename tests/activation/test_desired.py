@@ -34,6 +34,7 @@ def reasons(
     *,
     recorded: Mapping[str, str] | None = None,
     carried_by: Iterable[str] = (),
+    merged: Mapping[str, str] | None = None,
     suppressions: pa.Table = NO_SUPPRESSIONS,
 ) -> dict[str, str | None]:
     """Customer to reason; None: goes out."""
@@ -42,6 +43,8 @@ def reasons(
     recorded = recorded or {}
     with duckdb.connect() as connection:
         write_marts(connection, persons)
+        for old, today in (merged or {}).items():
+            connection.execute("insert into customer_survivors values (?, ?)", [old, today])
         build_desired(
             connection,
             book,
@@ -192,6 +195,15 @@ def test_a_holdout_is_drawn_once_and_stays_whatever_else_changes() -> None:
 def test_an_address_is_held_out_when_one_of_its_holders_is() -> None:
     both = [Person("a", "x@example.vn"), Person("b", "x@example.vn", carts=0)]
     assert reasons(both, a_book({"holdout": 0.5}), recorded={"b": "holdout"}) == {"a": "holdout"}
+
+
+def test_who_was_held_out_before_a_merge_is_held_out_after_it() -> None:
+    told = {"old": "holdout", "c0000": "treated"}
+    for survivor, expected in (("c0000", "holdout"), ("c0001", None)):
+        found = reasons(
+            people(1), a_book({"holdout": 0.1}), recorded=told, merged={"old": survivor}
+        )
+        assert found == {"c0000": expected}
 
 
 def test_the_audience_with_the_lower_priority_number_wins_on_the_same_channel() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from tests.e2e import identity_figures
 from tests.e2e.installation import Installation
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("twin")]
@@ -28,6 +29,10 @@ def test_the_summary_says_what_was_done_and_what_to_open(twin: Installation) -> 
     for word in ("offered", "quarantined", "Gates", "People", "acknowledged", "report.html"):
         assert word in said
     assert "no server is left running" in said
+
+
+def test_who_is_who_is_found_and_nobody_is_joined_by_a_shared_thing(twin: Installation) -> None:
+    identity_figures.hold(twin)
 
 
 def test_every_row_offered_is_accounted_for(twin: Installation) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e import identity_figures
 from tests.e2e.installation import Installation
 
 pytestmark = [pytest.mark.e2e, pytest.mark.nightly, pytest.mark.xdist_group("sizes")]
@@ -33,6 +34,7 @@ def test_two_days_of_a_larger_retailer_reconcile(size: str, tmp_path: Path) -> N
                     "(select sum(line_amount) from order_lines) from customers"
                 ).fetchone()
             )
+        identity_figures.hold(retailer)
         retailer.khach("sandbox", "advance")
     for customers, distinct, _, gross, lines in totals:
         assert customers == distinct
