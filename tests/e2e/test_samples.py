@@ -81,6 +81,7 @@ def _figures(marts: object, key: str) -> dict[str, tuple[Decimal, int, int]]:
 _LOCAL = "timezone('Europe/London', timezone('UTC', ordered_at))"
 
 
+@pytest.mark.nightly
 def test_cdnow_equals_its_reference_figures(tmp_path: Path) -> None:
     cdnow = sample(tmp_path, "cdnow")
     assert account(cdnow) == (69659, 69659, 0, 0, 0, 69659)

@@ -1,3 +1,4 @@
+-- Whom each identifier stands for, and stood for: the links of the ledger as intervals.
 with observed as (
     select
         identifier_type,
@@ -21,27 +22,44 @@ ranked_sources as (
         ) as source_rank
     from {{ ref('int_identifiers_observed') }}
     group by 1, 2, 3, 4
+),
+
+-- Links made and undone on one day were never published.
+links as (
+    select
+        identifier_type,
+        namespace,
+        identifier_value,
+        customer_id,
+        happened_at as valid_from,
+        lead(happened_at) over (
+            partition by identifier_type, namespace, identifier_value
+            order by event_number asc nulls last
+        ) as valid_to
+    from {{ ref('identity_ledger') }}
+    -- A record that stands for a person by itself is no identifier of anybody's.
+    where event in ('linked', 'unlinked') and identifier_type <> 'record'
 )
 
 select
-    identity_map.customer_id,
-    identity_map.identifier_type,
-    identity_map.namespace,
-    identity_map.identifier_value,
+    links.customer_id,
+    links.identifier_type,
+    links.namespace,
+    links.identifier_value,
     ranked_sources.source,
     observed.first_seen_at,
     observed.last_seen_at,
-    identity_map.valid_from,
-    cast(null as timestamp) as valid_to
-from {{ ref('identity_map') }} as identity_map
+    links.valid_from,
+    links.valid_to
+from links
 left join observed
-    on identity_map.identifier_type = observed.identifier_type
-    and identity_map.namespace = observed.namespace
-    and identity_map.identifier_value = observed.identifier_value
+    on links.identifier_type = observed.identifier_type
+    and links.namespace = observed.namespace
+    and links.identifier_value = observed.identifier_value
 left join ranked_sources
-    on identity_map.identifier_type = ranked_sources.identifier_type
-    and identity_map.namespace = ranked_sources.namespace
-    and identity_map.identifier_value = ranked_sources.identifier_value
+    on links.identifier_type = ranked_sources.identifier_type
+    and links.namespace = ranked_sources.namespace
+    and links.identifier_value = ranked_sources.identifier_value
     and ranked_sources.source_rank = 1
--- A record that stands for a person by itself is no identifier of anybody's.
-where identity_map.identifier_type <> 'record'
+where links.customer_id is not null
+    and (links.valid_to is null or links.valid_to > links.valid_from)

@@ -3,14 +3,14 @@
 {{ config(schema='intermediate') }}
 
 select
-    customer_id,
-    min(first_seen_at) as first_seen_at
-from {{ ref('customer_identifiers') }}
-group by customer_id
+    identity_map.customer_id,
+    min(nodes.first_seen_at) as first_seen_at
+from {{ ref('identity_map') }} as identity_map
+left join {{ ref('identity_nodes') }} as nodes
+    on identity_map.identifier_type = nodes.identifier_type
+    and identity_map.namespace = nodes.namespace
+    and identity_map.identifier_value = nodes.identifier_value
+group by identity_map.customer_id
 having max(
-        case
-            when identifier_type in ('user_id', 'member_number', 'external_id', 'email', 'phone')
-                then 1
-            else 0
-        end
+        case when identity_map.identifier_type in ('anonymous_id', 'device_id') then 0 else 1 end
     ) = 1
