@@ -34,19 +34,22 @@ SLOTS = """
         (3, 'member_number', 'tills', 0.5), (4, 'anonymous_id', 'shop', 0.3)
 """
 GENERATE = f"""
+create macro value_of(kind, person) as  -- accounts are numbered, addresses and numbers are not
+    kind || if(kind = 'user_id', lpad(person::varchar, 9, '0'), hash(kind || person)::varchar);
 create table slots as select * from ({SLOTS}) as t (slot, identifier_type, namespace, share);
 create table shown as
-    select person, slot, identifier_type, namespace, identifier_type || person as identifier_value
+    select person, slot, identifier_type, namespace,
+        value_of(identifier_type, person) as identifier_value
     from range({{persons}}) as p (person), slots
     where hash(person * 8 + slot) % 1000 < share * 1000;
 insert into shown  -- households: every fiftieth person shows the neighbour's device
-    select person, 5, 'anonymous_id', 'shop', 'anonymous_id' || person + 1
+    select person, 5, 'anonymous_id', 'shop', value_of('anonymous_id', person + 1)
     from range(0, {{persons}}, 50) as p (person);
 insert into shown  -- a tablet: every hundredth person's card, thousands at each of a few
     select person, 6, 'phone', '', 'tablet' || person % 700 // 100
     from range(0, {{persons}}, 100) as p (person);
 insert into shown  -- every thousandth person shows the next one's card
-    select person, 7, 'member_number', 'tills', 'member_number' || person + 1
+    select person, 7, 'member_number', 'tills', value_of('member_number', person + 1)
     from range(0, {{persons}}, 1000) as p (person);
 """
 WAREHOUSE = f"""
