@@ -14,7 +14,8 @@ SCHEMA = pa.schema(
     ]
 )
 
-NAMES = ("given name", "family name", "full name", "gender")
+# What namesakes have in common, too.
+COMMON = ("given name", "family name", "full name", "names", "gender", "province")
 
 
 def likely_pairs(
@@ -28,7 +29,7 @@ def likely_pairs(
     """Match `records` (identity.matching.match); none when there are fewer than two.
 
     Pairs at least as probable as `link_at` are links, those from `review_at` on are questions. What
-    agrees in its name alone is a question, however rare the name: people have namesakes.
+    agrees in name, gender and province alone is a question, however rare the name.
     Sources in `duplicate_free` have one record of a person at most; columns in `leave_out` are not
     compared.
     """
@@ -46,16 +47,16 @@ def likely_pairs(
             left_out=frozenset(leave_out),
         ),
     )
-    links = found.links.append_column("is_link", _has_more_than_a_name(found.links["evidence"]))
+    links = found.links.append_column("is_link", _tells_namesakes_apart(found.links["evidence"]))
     reviews = found.reviews.append_column("is_link", pa.repeat(False, len(found.reviews)))
     return pa.concat_tables([links, reviews]).select(SCHEMA.names).cast(SCHEMA)
 
 
-def _has_more_than_a_name(evidence: pa.ChunkedArray) -> pa.Array:
-    """Whether something agrees (equal, close or similar) beside names and gender."""
+def _tells_namesakes_apart(evidence: pa.ChunkedArray) -> pa.Array:
+    """Whether something agrees (equal, close or similar) beside what is common."""
     told = [
         any(
-            not part.endswith("different") and not part.startswith(NAMES)
+            not part.endswith("different") and not part.startswith(COMMON)
             for part in text.split(", ")
         )
         for text in evidence.to_pylist()

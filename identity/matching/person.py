@@ -51,9 +51,12 @@ def _part(column: str) -> str:
     )
 
 
+# The family name has moved: of the same family, the same words in another order are siblings'
+# names in Viet Nam, where the given name is the last word and all may be drawn from one list.
 SWAPPED = (
-    "(words_l = words_r or (jaro_winkler_similarity(given_l, family_r) >= 0.88"
-    " and jaro_winkler_similarity(family_l, given_r) >= 0.88))"
+    "(family_l <> family_r and (words_l = words_r"
+    " or (jaro_winkler_similarity(given_l, family_r) >= 0.88"
+    " and jaro_winkler_similarity(family_l, given_r) >= 0.88)))"
 )
 _TWO_PARTS = (
     "(birth_l[1:4] = birth_r[1:4])::int + (birth_l[5:6] = birth_r[5:6])::int"
