@@ -45,6 +45,7 @@ def account(installation: Installation) -> tuple:
     return tuple(int(value) for value in row)
 
 
+@pytest.mark.nightly
 def test_online_retail_equals_its_reference_figures(tmp_path: Path) -> None:
     retail = sample(tmp_path, "online_retail")
     assert account(retail) == (541909, 541909, 0, 144025, 0, 397884)
