@@ -130,13 +130,20 @@ def _judge(
     env: Environment, source: str, load_id: str, *, verdict: str, by: str, reason: str
 ) -> None:
     record_landed(env, source)
+    judged_at = utc_now()
     with open_state(env) as state:
+        state.execute("begin")
         changed = state.execute(
             "update loads set verdict = ?, judged_at = ?, judged_by = ?, reason = ? "
             "where source = ? and load_id = ?",
-            [verdict, utc_now(), by, reason, source, load_id],
+            [verdict, judged_at, by, reason, source, load_id],
         ).fetchone()
-    if not changed or not changed[0]:
-        raise KhachError(
-            f"source {source} has no load {load_id}", fix="`khach loads` lists the loads"
+        if not changed or not changed[0]:
+            raise KhachError(
+                f"source {source} has no load {load_id}", fix="`khach loads` lists the loads"
+            )
+        state.execute(
+            "insert into verdicts values (?, ?, ?, ?, ?, ?)",
+            [source, load_id, verdict, judged_at, by, reason],
         )
+        state.execute("commit")

@@ -55,15 +55,19 @@ def _mistakes(env: Environment, check: Callable[[Environment], Any]) -> list[Kha
     return []
 
 
-def resolve_as_of(env: Environment, settings: Settings, given: date | None = None) -> datetime:
+def resolve_as_of(
+    env: Environment, settings: Settings, given: date | datetime | None = None
+) -> datetime:
     """The end of the observed period, aware UTC: `given`, else what settings.yml says.
 
-    A date means the end of that business day; `now` is the clock (the sandbox's own there);
-    `latest` is the end of the last business day seen in accepted loads.
+    An instant is itself. A date means the end of that business day; `now` is the clock (the
+    sandbox's own there); `latest` is the end of the last business day seen in accepted loads.
     """
     from ingestion.vars import newest_event
 
     wanted: date | str = given or settings.as_of
+    if isinstance(wanted, datetime):
+        return wanted
     if isinstance(wanted, date):
         return clock.end_of_day(wanted, settings.business_time_zone)
     newest = newest_event(env) if wanted == "latest" else None
@@ -98,6 +102,7 @@ def write_dbt_vars(
         "trusted_sources": trusted_sources(env),
         "margin_rate": float(settings.margin_rate),
         "config_dir": str(env.config),
+        "is_replay": env.lake_home is not None,
     }
     write_atomically(env.dbt_vars, yaml.safe_dump(content, allow_unicode=True, sort_keys=False))
     return content
@@ -108,12 +113,19 @@ def record_versions(env: Environment) -> Mapping[str, str]:
     found = {_name(env, path): path.read_text(encoding="utf-8") for path in _files(env)}
     versions = {name: _version(content) for name, content in found.items()}
     with open_state(env) as state:
+        last = dict(
+            state.execute(
+                "select name, max_by(version, first_seen_at) from configuration_versions "
+                "group by name"
+            ).fetchall()
+        )
         for name, content in found.items():
             kind = "audience" if name.startswith("audiences/") else Path(name).stem
-            state.execute(
-                "insert or ignore into configuration_versions values (?, ?, ?, ?, ?)",
-                [versions[name], kind, name, utc_now(), content],
-            )
+            if last.get(name) != versions[name]:
+                state.execute(
+                    "insert into configuration_versions values (?, ?, ?, ?, ?)",
+                    [versions[name], kind, name, utc_now(), content],
+                )
     return versions
 
 
@@ -135,7 +147,8 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 def _files(env: Environment) -> list[Path]:
     if not env.config.is_dir():
         return []
-    return sorted([*env.config.glob("*.yml"), *env.config.glob("audiences/*.yml")])
+    patterns = ("*.yml", "*.csv", "audiences/*.yml")
+    return sorted(path for pattern in patterns for path in env.config.glob(pattern))
 
 
 def _name(env: Environment, path: Path) -> str:

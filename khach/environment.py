@@ -28,6 +28,7 @@ class Environment:
     config: Path
     samples: Path
     project: Path = PROJECT
+    lake_home: Path | None = None  # whose lake is read; None: the home's own
 
     @property
     def is_sandbox(self) -> bool:
@@ -37,7 +38,7 @@ class Environment:
     @property
     def lake(self) -> Path:
         """Raw Parquet files, append-only."""
-        return self.home / "lake"
+        return (self.lake_home or self.home) / "lake"
 
     @property
     def quarantine(self) -> Path:
@@ -109,6 +110,11 @@ class Environment:
         """Temporary files on the same file system as the lake; emptied by the next run."""
         return self.home / "scratch"
 
+    @property
+    def replays(self) -> Path:
+        """Earlier days built again, one folder each; each is a home of its own."""
+        return self.home / "replay"
+
 
 def load_environment() -> Environment:
     """Read the environment variables and switch the tools' telemetry off.
@@ -128,15 +134,20 @@ def load_environment() -> Environment:
         config=_folder("KHACH_CONFIG", PROJECT / "config"),
         samples=_folder("KHACH_SAMPLES", PROJECT.parent / "shared" / "data"),
     )
+    activate(env)
+    if env.is_sandbox:
+        load_sandbox_variables(env)
+    return env
+
+
+def activate(env: Environment) -> None:
+    """Point every tool of this process, and its children, at an environment's folders."""
     os.environ.update(TELEMETRY_OFF)
     os.environ["KHACH_HOME"] = str(env.home)
     os.environ["KHACH_CONFIG"] = str(env.config)
     os.environ["KHACH_SAMPLES"] = str(env.samples)
     os.environ["DAGSTER_HOME"] = str(env.dagster_home)
     os.environ["DLT_DATA_DIR"] = str(env.dlt_dir)
-    if env.is_sandbox:
-        load_sandbox_variables(env)
-    return env
 
 
 def load_sandbox_variables(env: Environment) -> None:

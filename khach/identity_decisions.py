@@ -14,6 +14,7 @@ from khach.contacts import parse_email, parse_phone
 from khach.environment import Environment
 from khach.errors import ConfigError, KhachError
 from khach.lock import run_lock
+from khach.runs import new_run_id
 from khach.settings import load_settings
 from khach.state import connect, open_state
 
@@ -135,9 +136,9 @@ def _append(env: Environment, make: Any) -> None:
         events = make(last)  # noqa: F841  DuckDB reads it by name
         state.execute(
             "insert into identity_ledger by name select *, "
-            "'E' || lpad(event_number::varchar, 9, '0') as event_id, 'by hand' as run_id, "
+            "'E' || lpad(event_number::varchar, 9, '0') as event_id, ? as run_id, "
             "?::timestamp as happened_at from events",
-            [clock.now(env).replace(tzinfo=None)],
+            [new_run_id("h"), clock.now(env).replace(tzinfo=None)],
         )
 
 

@@ -15,9 +15,14 @@ def utc_now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
-def new_run_id() -> str:
-    """A sortable id of a run, e.g. `r20260629T020000123`."""
-    return utc_now().strftime("r%Y%m%dT%H%M%S%f")[:-3]
+def new_run_id(prefix: str = "r") -> str:
+    """A sortable id of a run, e.g. `r20260629T020000123`; `h` is a decision made by hand."""
+    return prefix + sortable(utc_now())
+
+
+def sortable(moment: datetime) -> str:
+    """The part of an id that says when (naive UTC), to the millisecond."""
+    return moment.strftime("%Y%m%dT%H%M%S%f")[:-3]
 
 
 def start_stage(env: Environment, run_id: str, stage: str, as_of: datetime | None = None) -> None:

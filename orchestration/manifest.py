@@ -21,7 +21,7 @@ from khach.redact import redact
 DBT_MODULE = ("-m", "orchestration.dbt_child")
 # Vars that differ with each run. dbt parses the whole project again when any of `--vars` moves, so
 # a run hands these over in the environment (the macro `run_value` reads them there).
-_OF_A_RUN = ("as_of", "run_id")
+_OF_A_RUN = ("as_of", "run_id", "is_replay")
 
 
 def dbt_arguments(env: Environment, command: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import threading
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from khach.cli.output import say
@@ -24,7 +24,7 @@ def run_job(
     env: Environment,
     *,
     select: Sequence[str] | None = None,
-    as_of: date | None = None,
+    as_of: date | datetime | None = None,
     full_refresh: bool = False,
     dry_run: bool = False,
     days: Days | None = None,

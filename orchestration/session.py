@@ -51,7 +51,7 @@ class Session:
     env: Environment
     run_id: str
     stages: Sequence[str] = STAGES
-    day: date | None = None
+    day: date | datetime | None = None
     full_refresh: bool = False
     days: Days | None = None
     progress: Reporter = field(default_factory=Silent)
@@ -160,7 +160,7 @@ def open_session(
     env: Environment,
     *,
     stages: Sequence[str] = STAGES,
-    day: date | None = None,
+    day: date | datetime | None = None,
     full_refresh: bool = False,
     days: Days | None = None,
     progress: Reporter | None = None,
@@ -168,7 +168,7 @@ def open_session(
     """Hold the run lock, settle what a killed run left, journal the run.
 
     Raises BusyError when another run goes on, ConfigError before anything is written when the
-    configuration has a mistake or asks for a replay.
+    configuration has a mistake or an earlier day is asked for outside a replay.
     """
     with run_lock(env, "khach run"):
         session = Session(
@@ -180,7 +180,7 @@ def open_session(
             days=days,
             progress=progress or Silent(),
         )
-        _refuse_replay(session)
+        _require_present(session)
         runs.mark_dead_runs(env)
         record_versions(env)
         session.write_vars()
@@ -203,13 +203,17 @@ def complete(stages: Sequence[str]) -> tuple[str, ...]:
     return tuple(stage for stage in STAGES if stage in wanted)
 
 
-def _refuse_replay(session: Session) -> None:
-    """An earlier day needs its own warehouse, or today's state would be overwritten with it."""
-    if session.day is None:
-        return
-    configured = resolve_as_of(session.env, load_settings(session.env))
-    if (configured - session.as_of()).total_seconds() >= 24 * 3600:
+def _require_present(session: Session) -> None:
+    """An earlier day needs a home of its own, or today's state would be overwritten with it."""
+    is_earlier = session.day is not None and lies_back(session.env, session.as_of())
+    if is_earlier and session.env.lake_home is None:
         raise ConfigError(
-            f"--as-of {session.day} is earlier than the configuration's own present",
-            fix="replaying an earlier day comes with a later release; nothing was run",
+            f"{session.day} is earlier than the configuration's own present",
+            fix="khach run --as-of builds an earlier day in a folder of its own",
         )
+
+
+def lies_back(env: Environment, as_of: datetime) -> bool:
+    """Whether the end of a period is a day or more before the configuration's own present."""
+    configured = resolve_as_of(env, load_settings(env))
+    return (configured - as_of).total_seconds() >= 24 * 3600

@@ -88,6 +88,9 @@ threshold = most_names_compared = _number
 latest_rows = not_yet_filled = last_links = table_account = kpi_rows = _query
 vocabulary = entity_rows = web_event_rows = _relation
 has_entity = is_staged = bool
+had_happened = order_had_happened = _constant
+happened_at = str
+is_replay = bool
 dbt = SimpleNamespace(dateadd=_call, datediff=_call, date_trunc=_call, concat=_call)
 
 

@@ -66,7 +66,9 @@
     {%- endif %}
     {%- for name in names %}
         select {{ columns | join(', ') }} from {{ ref(name) }} as held
-        {{- " where not coalesce(_is_deleted, false)"
+        where {{ had_happened(happened_at(entity)) }}
+            and {{ order_had_happened(entity, name, 'held') }}
+        {{- " and not coalesce(_is_deleted, false)"
             if name.startswith('stg_entities__') or name.startswith('stg_shopify__') }}
         {%- if name == 'stg_entities__' ~ entity and goes_with_its_order(entity) %}
             and not {{ is_of_deleted_order('held') }}

@@ -30,7 +30,7 @@ def run(  # noqa: PLR0917 (options of the contract)
         str | None, typer.Option(metavar="DATE", help="End of the observed period, YYYY-MM-DD.")
     ] = None,
     known_at: Annotated[
-        str | None, typer.Option(metavar="TIME", help="With --as-of: what was known then. Later.")
+        str | None, typer.Option(metavar="TIME", help="With --as-of: as it was known then.")
     ] = None,
     from_: Annotated[
         str | None, typer.Option("--from", metavar="DATE", help="Read these days again: the first.")
@@ -49,17 +49,26 @@ def run(  # noqa: PLR0917 (options of the contract)
     ] = False,
     as_json: AsJson = False,
 ) -> int:
-    """Run the main job once: ingest, build, check, publish, sync."""
+    """Run the main job once: ingest, build, check, publish, sync.
+
+    --as-of of an earlier day builds that day again in data/replay/DAY, from the same lake, and
+    changes nothing else; with --known-at its figures are those that were published then.
+    """
+    from khach.cli.replays import is_replay, run_replay
     from khach.cli.servers import sandbox_servers, simulated_people
     from khach.cli.summary import draw_overview
     from khach.overview import overview
     from orchestration.run import run_job
 
-    if known_at:
-        raise ConfigError("--known-at comes with a later release; nothing was run")
     stages = _stages(select)
     day = parse_day(as_of) if as_of else None
     env = load_environment()
+    if known_at and not day:
+        raise ConfigError("--known-at needs --as-of", fix="khach run --as-of DATE --known-at TIME")
+    if day and is_replay(env, day, known_at):
+        if stages or from_ or to or source:
+            raise ConfigError("an earlier day is built whole: --as-of goes with --known-at alone")
+        return run_replay(env, day, known_at, as_json=as_json)
     days = _days(env, from_, to, source)
     if days and stages and "ingest" not in stages:
         raise ConfigError("--from reads days again, but --select leaves out ingest")

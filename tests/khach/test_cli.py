@@ -38,7 +38,6 @@ COMMANDS = [
 ]  # fmt: skip
 LATER = [
     ("reconcile", "cart_email", "--repair"), ("why", "c1", "cart_abandoners", "--at", "2026-01-01"),
-    ("run", "--known-at", "2026-01-01"),
 ]  # fmt: skip
 
 
@@ -73,6 +72,8 @@ def test_what_comes_later_says_so_and_runs_nothing(command, env: Environment, ca
 @pytest.mark.parametrize(
     "command",
     [("bogus",), ("query",), ("run", "--select", "everything"), ("run", "--as-of", "yesterday"),
+     ("run", "--known-at", "2026-01-01"),
+     ("run", "--as-of", "2026-01-01", "--known-at", "then"),
      ("run", "--from", "2026-01-01"), ("run", "--from", "2026-02-01", "--to", "2026-01-01"),
      ("run", "--source", "shop"),
      ("init",), ("init", "--from-template", "sandbocks"), ("sandbox", "status"), ("publish",),

@@ -55,7 +55,7 @@ def test_a_mistake_in_the_configuration_runs_nothing(shop: Environment) -> None:
     assert not shop.state.exists()
 
 
-def test_an_earlier_as_of_is_refused_before_it_overwrites_state(shop: Environment) -> None:
+def test_an_earlier_as_of_never_runs_in_the_home_of_the_present(shop: Environment) -> None:
     with pytest.raises(ConfigError, match="earlier"), open_session(shop, day=date(2020, 1, 1)):
         pass
     assert not shop.dbt_vars.exists()

@@ -25,6 +25,7 @@ with told as (
         null
     from {{ ref('stg_mailchimp__members') }}
     where status in ('unsubscribed', 'cleaned')
+        and {{ had_happened('coalesce(last_changed, timestamp_opt)') }}
 )
 
 select

@@ -63,6 +63,7 @@ mailchimp_members as (
                 order by last_changed desc nulls last, list_id asc
             ) as recency
         from {{ ref('stg_mailchimp__members') }}
+        where {{ had_happened('timestamp_opt') }}
     ) as members
     where recency = 1
 ),

@@ -104,6 +104,7 @@ left join {{ ref('int_record_customers') }} as record_customers
     on told.source = record_customers.source
     and record_customers.record_kind = 'customers'
     and told.member_id = record_customers.record_id
+where {{ had_happened('told.occurred_at') }}
 {%- if has_entity('email_events') %}
 union all
 -- Events that an e-mail tool exports; the recipient is whatever it calls one.

@@ -42,3 +42,4 @@ select
     device_type,
     locale
 from {{ web_event_rows() }} as events
+where {{ had_happened('occurred_at') }}

@@ -14,6 +14,7 @@ with events as (
         trait_phone as phone,
         case when event = 'Order Completed' then order_id end as order_id
     from {{ web_event_rows() }} as delivered
+    where {{ had_happened('occurred_at') }}
 ),
 
 -- An order number that two shops use names nobody.

@@ -7,6 +7,7 @@
     materialized='incremental',
     incremental_strategy='append',
     full_refresh=false,
+    on_schema_change='append_new_columns',
 ) }}
 
 with latest as (
@@ -58,7 +59,8 @@ select
             when latest_changed_on = {{ as_of_on() }} then latest_sequence_number + 1
             else 1
         end as integer
-    ) as sequence_number
+    ) as sequence_number,
+    '{{ run_value("run_id") }}' as run_id
 from compared
 where from_segment_id is distinct from to_segment_id
     -- The past is never written again, whatever day a run is asked for.
