@@ -25,6 +25,8 @@ class Thresholds(Section):
     abandoned_cart_minutes: Annotated[int, Field(ge=1)] = 60
     cart_recovery_days: Annotated[int, Field(ge=1)] = 7
     journey_gap_days: Annotated[int, Field(ge=1)] = 30
+    affinity_most_products: Annotated[int, Field(ge=2)] = 50
+    affinity_least_pairs: Annotated[int, Field(ge=1)] = 3
 
 
 class Settings(Section):

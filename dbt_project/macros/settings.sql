@@ -16,6 +16,8 @@
         'abandoned_cart_minutes': 60,
         'cart_recovery_days': 7,
         'journey_gap_days': 30,
+        'affinity_most_products': 50,
+        'affinity_least_pairs': 3,
     } -%}
     {{ return((var('thresholds') or {}).get(name, defaults[name])) }}
 {%- endmacro %}

@@ -77,6 +77,23 @@ def test_revenue_in_the_marts_is_revenue_at_the_sources_to_the_last_dong(
     assert Decimal(kpi[0]) == kpi[1]
 
 
+def test_changes_of_price_are_those_of_the_catalogue(twin: Installation) -> None:
+    exports = twin.home / "sandbox" / "exports" / "web_shop"
+    moved = duckdb.connect().execute(
+        f"select product_id, before, price from (select *, lag(price) over (partition by "
+        f"product_id order by updated_at) as before from (select distinct product_id, "
+        f"updated_at, cast(price as decimal(18, 4)) as price "
+        f"from read_csv('{exports}/products-*.csv', all_varchar = true))) where before <> price"
+    ).fetchall()  # fmt: skip
+    with twin.marts() as marts:
+        told = marts.execute(
+            "select name, cast(from_version as decimal(18, 4)), cast(to_version as decimal(18, 4)) "
+            "from changes where kind = 'price'"
+        ).fetchall()
+    assert moved
+    assert sorted(told) == sorted(moved)
+
+
 def test_customers_found_are_near_the_people_who_left_a_trace(twin: Installation) -> None:
     truth = twin.home / "sandbox" / "truth" / "people.parquet"
     people = one(duckdb.connect(), f"select count(*) from '{truth}'")[0]

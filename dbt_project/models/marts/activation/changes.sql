@@ -1,16 +1,53 @@
--- Each change of a configuration file that the pipeline met, with the version it replaced.
+-- What the business changed, and when. A file is followed by the versions that runs met, with the
+-- version each replaced; the first price of a product is none's change.
 with versions as (
     select
         first_seen_at as changed_at,
-        kind,
+        case
+            when kind in ('audience', 'policy') then kind
+            when kind in ('settings', 'segments', 'generations') then 'segment'
+        end as kind,
         name,
         lag(version) over (
             partition by kind, name order by first_seen_at asc, version asc
         ) as from_version,
         version as to_version
     from state.main.configuration_versions
-    where kind in ('audience', 'policy')
+),
+
+{% if is_staged('products') -%}
+prices as (
+    select
+        priced_at,
+        product_id,
+        price,
+        lag(price) over (
+            partition by source, product_id order by priced_at asc, price_text asc
+        ) as earlier_price
+    from {{ ref('stg_entities__product_prices') }}
+    where price is not null and not coalesce(_is_deleted, false)
+),
+
+{% endif -%}
+offers as (
+    select
+        valid_from,
+        offer_code,
+        coalesce(offer_name, offer_code) as offer_name
+    from {{ ref('offers') }}
+    where valid_from is not null and offer_code is not null and valid_from < {{ as_of_at() }}
 )
 
 select changed_at, kind, name, from_version, to_version
 from versions
+where kind is not null
+union all
+select valid_from, 'offer', offer_code, null, offer_name
+from offers
+{% if is_staged('products') -%}
+union all
+select
+    priced_at, 'price', product_id, cast(earlier_price as varchar), cast(price as varchar)
+from prices
+where earlier_price <> price
+{%- endif %}
