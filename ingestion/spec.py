@@ -123,6 +123,7 @@ def _time_zone(value: str) -> str:
 EnvironmentName = Annotated[str, AfterValidator(_environment_name)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+IssuedNumber = Literal["user_id", "member_number", "external_id", "anonymous_id"]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
 
 
@@ -135,6 +136,8 @@ class SourceConfig(BaseModel):
     kind: str
     area: Literal["web", "email", "pos", "crm"]
     namespace: Name = ""  # default: the source's name
+    # Whose numbers a column has, where they are not this source's own.
+    namespaces: dict[IssuedNumber, Name] = Field(default_factory=dict)
     time_zone: TimeZone = "UTC"  # of local timestamps in the delivered data
     currency: Currency | None = None
     # A load of which a table has a larger share in the quarantine is rejected (gate 1).

@@ -32,6 +32,7 @@ def dbt_sources(env: Environment) -> list[dict[str, Any]]:
                 "name": source.name,
                 "kind": source.kind,
                 "namespace": source.namespace,
+                **({"namespaces": source.namespaces} if source.namespaces else {}),
                 "area": source.area,
                 "tables": tables,
                 "landed": sorted(name for name in landed if not name.startswith("_")),

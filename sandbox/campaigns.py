@@ -19,8 +19,7 @@ from sandbox.draw import DAY_SECONDS, Ints, campaign_ids, chance, moments, nulle
 from sandbox.effects import REMINDER, uplift
 from sandbox.frames import Frame, append, split_due, where
 from sandbox.sizes import MAILING_LIST
-from sandbox.visits import BROWSE, BUY, RECOVER
-from sandbox.world import NEVER
+from sandbox.world import BROWSE, BUY, NEVER, RECOVER
 
 LIST_NAME = "Sải: bản tin"
 AUDIENCES = ["toàn bộ", "gen Z", "gen Y", "bỏ quên giỏ hàng"]

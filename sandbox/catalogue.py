@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sandbox import names
-from sandbox.draw import Ints, label, take
+from sandbox.draw import Floats, Ints, label, take
 
 BRANDS = ["Sải", "Ananta", "Bước", "Nhịp"]
 CATEGORIES = ["chạy bộ", "lifestyle", "skate", "trẻ em", "dép", "phụ kiện"]
@@ -22,6 +22,12 @@ TASTE = np.array(
 )  # fmt: skip
 CATEGORY_OF = np.repeat(np.arange(len(CATEGORIES)), _PER_CATEGORY)
 PRODUCT_COUNT = len(CATEGORY_OF)
+# How much a taste adds to a category (rows: `names.VALUES`), and how price moves it.
+_VALUE_CATEGORY = np.array(
+    [[0.7, 1.9, 1.9, 0.8, 0.7, 0.9], [1.2, 1.0, 0.8, 1.0, 0.8, 0.7],
+     [0.8, 0.8, 0.8, 1.0, 1.8, 1.6], [2.4, 0.7, 0.8, 0.9, 0.7, 1.1]]
+)  # fmt: skip
+_VALUE_PRICE_POWER = np.array([0.0, 1.0, -0.9, 0.0])
 # Within a category a few models sell most.
 _RANK = np.concatenate([np.arange(n) for n in _PER_CATEGORY])
 POPULARITY = TASTE[:, CATEGORY_OF] / (1.0 + _RANK) ** 0.8
@@ -32,6 +38,22 @@ def product_prices() -> Ints:
     rng = np.random.default_rng(34)
     low, high = np.array(_PRICE_RANGE)[CATEGORY_OF].T
     return (low + rng.random(PRODUCT_COUNT) * (high - low)).astype(np.int64) // 10 * 10_000
+
+
+def _wanted() -> Floats:
+    """Weights of the products; a row for each generation and value (`wanted_row`)."""
+    within = np.array(_PRICE_RANGE)[CATEGORY_OF].mean(axis=1) * 1_000
+    dearness = (product_prices() / within)[None, :] ** _VALUE_PRICE_POWER[:, None]
+    taste = POPULARITY[:, None, :] * (_VALUE_CATEGORY[:, CATEGORY_OF] * dearness)[None, :, :]
+    return taste.reshape(-1, PRODUCT_COUNT)
+
+
+WANTED = _wanted()
+
+
+def wanted_row(generation: Ints, value: Ints) -> Ints:
+    """The row of `WANTED` of people of a generation who look for a value."""
+    return generation.astype(np.int64) * len(names.VALUES) + value
 
 
 def product_ids(products: Ints) -> pa.Array:

@@ -10,12 +10,13 @@ import numpy as np
 import pyarrow as pa
 
 from sandbox.canaries import CANARY_COUNT
-from sandbox.draw import Ints, label, nulled, stream, take
+from sandbox.draw import DAY_SECONDS, Bools, Ints, label, moments, nulled, stream, take
+from sandbox.frames import append
 from sandbox.handwriting import CAREFUL_STYLE, typed_email, typed_name, typed_phone
-from sandbox.world import World
+from sandbox.world import BUY, NEVER, World
 
 # Areas of the delivery; the truth calls the sources by the same names.
-WEB, SHOP, TILLS, EMAIL = "web_events", "web_shop", "tills", "email"
+WEB, SHOP, TILLS, EMAIL, CRM = "web_events", "web_shop", "tills", "email", "crm"
 
 
 @dataclass
@@ -54,6 +55,27 @@ class Delivery:
             "record_id": ids, "person_id": label("P", persons),
         }))  # fmt: skip
 
+    def cause(self, cause: str, persons: Ints, at: Ints, *, in_store: Bools) -> None:
+        """These people will buy because of `cause`, about local seconds `at`.
+
+        Today's visits to the web shop are over: those meant for today come tomorrow.
+        """
+        w, n = self.world, len(persons)
+        web = ~in_store
+        at = np.where(in_store, open_hours(at), at + DAY_SECONDS * (at < self.end))
+        w.frames["store_visits"] = append(
+            w.frames["store_visits"], person=persons[in_store], at=at[in_store]
+        )
+        w.frames["visits"] = append(
+            w.frames["visits"], person=persons[web], at=at[web], campaign=NEVER, why=BUY,
+            cart=NEVER, caused=0,
+        )  # fmt: skip
+        self.add("journal", "causes", pa.table({
+            "cause": pa.repeat(cause, n), "person_id": label("P", persons),
+            "channel": take(["web", "store"], in_store.astype(np.int64)),
+            "planned_at": moments(at),
+        }))  # fmt: skip
+
     def styles(self, rng: np.random.Generator, persons: Ints) -> Ints:
         """A handwriting for each record; canaries type without mistakes."""
         drawn = rng.integers(0, 2**31, len(persons))
@@ -73,3 +95,9 @@ class Delivery:
         """E-mail numbers as typed addresses; null where negative."""
         addresses = take(self.world.emails, np.maximum(email, 0))
         return nulled(typed_email(addresses, style), email >= 0)
+
+
+def open_hours(at: Ints) -> Ints:
+    """The same day within the stores' hours, 9:00 to 21:00."""
+    within = (at % DAY_SECONDS - 9 * 3_600) % (12 * 3_600) + 9 * 3_600
+    return at // DAY_SECONDS * DAY_SECONDS + within

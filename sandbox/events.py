@@ -18,6 +18,7 @@ from sandbox.draw import (
     chance,
     label,
     label_where,
+    moments,
     nulled,
     take,
     uuids,
@@ -44,13 +45,14 @@ def deliver(d: Delivery, v: Frame) -> None:
     """Today's lines: what was received before midnight; the rest waits in the world."""
     rng, w = d.rng("events"), d.world
     e = _with_delays(d, _unroll(d, v, rng), v, rng)
-    for name, table in (("events", _event_table(d, e)), ("visits", _visit_strings(d, v)),
+    visits = _visit_strings(d, v)
+    for name, table in (("events", _event_table(d, e)), ("visits", visits),
                         ("products", _products())):  # fmt: skip
         d.con.register(name, table)
     lines = d.con.execute(LINES).to_arrow_table()
     for name in ("events", "visits", "products"):
         d.con.unregister(name)
-    _truth(d, v)
+    _truth(d, v, visits)
     if w.late_lines is not None:
         lines = pa.concat_tables([w.late_lines, lines])
     is_due = np.asarray(lines["received_ms"]) < d.end * 1_000
@@ -178,8 +180,12 @@ def _visit_strings(d: Delivery, v: Frame) -> pa.Table:
     })  # fmt: skip
 
 
-def _truth(d: Delivery, v: Frame) -> None:
-    """Which persons used which cookie and device today."""
+def _truth(d: Delivery, v: Frame, visits: pa.Table) -> None:
+    """Which persons used which cookie and device today, and the journal of the visits."""
+    d.add("journal", "visits", visits.append_column(
+        "person_id", label("P", v["person"])).append_column("started_at", moments(v["at"]))
+        .append_column("product_views", pa.array(v["views"]))
+        .append_column("is_sign_up", pa.array(v["signup"] == 1)))  # fmt: skip
     pairs = np.unique(np.stack([v["person"], v["device"]], axis=1), axis=0)
     if len(pairs):
         d.truth(WEB, "anonymous_ids", anonymous_ids(d, pairs[:, 1]), pairs[:, 0])

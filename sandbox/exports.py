@@ -17,11 +17,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import csv
 
-from sandbox.delivery import EMAIL, SHOP, TILLS, WEB, Delivery
+from sandbox.delivery import CRM, EMAIL, SHOP, TILLS, WEB, Delivery
 from sandbox.events import broken_lines
 from sandbox.files import write_folder, write_whole
 from sandbox.schemas import (
+    CRM_TABLES,
     EXPERIMENTS,
+    JOURNAL_TABLES,
     MAIL_TABLES,
     SHOP_TABLES,
     SURVEY_RESPONSES,
@@ -43,6 +45,13 @@ def write_day(root: Path, d: Delivery) -> None:
     write_whole(
         exports / f"web_shop/experiments-{date}.parquet", lambda p: pq.write_table(groups, p)
     )
+    for name, schema in CRM_TABLES.items():
+        table = whole(d, CRM, name, schema)
+        write_whole(exports / "crm" / f"{name}-{date}.csv", partial(_csv, table))
+    for name, schema in JOURNAL_TABLES.items():
+        table = whole(d, "journal", name, schema)
+        path = root / f"truth/journal/{name}-{date}.parquet"
+        write_whole(path, partial(pq.write_table, table))
     records = whole(d, "truth", "records", TRUTH_RECORDS)
     write_whole(root / f"truth/days/{date}.parquet", lambda p: pq.write_table(records, p))
     write_folder(root / "tills" / "inbox" / date, lambda p: _till_files(p, d))

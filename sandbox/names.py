@@ -54,6 +54,8 @@ OCCUPATIONS = [
 ]  # fmt: skip
 INCOME_BANDS = ["dưới 5 triệu", "5-10 triệu", "10-20 triệu", "20-40 triệu", "trên 40 triệu"]
 MARITAL = ["độc thân", "đã kết hôn", "ly hôn", "góa"]
+# Hidden tastes: they decide what people buy and how they answer (`truth/people`).
+VALUES = ["trend", "quality", "price", "community"]
 GENERATIONS = ["gen_z", "gen_y", "gen_x", "boomer"]
 MAIL_DOMAINS = {"thu.example": 62, "hop-thu.example": 18, "mail.example": 12, "cong-ty.example": 8}
 

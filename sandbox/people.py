@@ -34,6 +34,8 @@ OCCUPATION_WEIGHTS = [
 ]
 INCOME_WEIGHTS = [[30, 40, 22, 6, 2], [4, 22, 40, 25, 9], [6, 25, 36, 22, 11], [20, 45, 22, 9, 4]]
 MARITAL_WEIGHTS = [[90, 10, 0, 0], [28, 65, 7, 0], [7, 80, 11, 2], [3, 72, 8, 17]]
+# What people look for (`names.VALUES`), per generation.
+VALUE_WEIGHTS = [[40, 14, 30, 16], [24, 30, 28, 18], [10, 42, 30, 18], [5, 45, 32, 18]]
 VISITS_PER_DAY = np.array([0.115, 0.085, 0.055, 0.025])
 STORE_BUYS_PER_DAY = np.array([0.012, 0.020, 0.020, 0.014])
 
@@ -74,6 +76,8 @@ def make(
     p["income"] = pick_by_row(rng, INCOME_WEIGHTS, p["generation"])
     p["marital"] = pick_by_row(rng, MARITAL_WEIGHTS, p["generation"])
     _habits(rng, p, n, pace)
+    # A stream of its own: tastes came later than everything else that is drawn here.
+    p["value"] = pick_by_row(stream(seed, day, "values"), VALUE_WEIGHTS, p["generation"])
     _places(rng, p, n, head - first, store_provinces)
     _contacts(rng, p, ids, head)
     _devices(rng, p, ids, head, stores)

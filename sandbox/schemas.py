@@ -71,4 +71,45 @@ MAIL_TABLES = {
     "activity": _schema("campaign_id email_address action activity_type url occurred_at:time"),
     "unsubscribes": _schema("campaign_id email_address reason occurred_at:time"),
 }
+CRM_TABLES = {
+    "conversations": _schema(
+        "conversation_id channel visitor_id user_id zalo_id phone email full_name initiated_by "
+        "status topic content_class sentiment agent order_id opened_at:time "
+        "first_answered_at:time closed_at:time updated_at:time"
+    ),
+    "calls": _schema(
+        "call_id phone member_number direction purpose answered:bool seconds:int outcome agent "
+        "content_class order_id started_at:time"
+    ),
+    "leads": _schema(
+        "lead_id full_name phone email source stage score:int outcome owner amount:int "
+        "expected_close_on:date created_at:time contacted_at:time updated_at:time"
+    ),
+    "appointments": _schema(
+        "appointment_id member_number phone full_name store_id purpose status agent "
+        "booked_at:time starts_at:time updated_at:time"
+    ),
+    "offers": _schema(
+        "offer_id offer_code offer_name campaign_id valid_from:time valid_to:time updated_at:time"
+    ),
+    "coupon_redemptions": _schema(
+        "redemption_id offer_code user_id member_number email order_id store_id discount:int "
+        "redeemed_at:time"
+    ),
+    "loyalty_enrolments": _schema(
+        "enrolment_id member_number programme tier enrolled_at:time left_at:time updated_at:time"
+    ),
+    "referrals": _schema(
+        "referral_id user_id email phone full_name referrer_user_id referrer_member_number "
+        "referrer_phone referral_code referred_at:time"
+    ),
+}
+# What really happened, for those who check figures (truth/journal).
+JOURNAL_TABLES = {
+    "visits": _schema(
+        "person_id started_at:time anonymous_id user_id source medium campaign product_views:int "
+        "is_sign_up:bool cart_id order_id total:int"
+    ),
+    "causes": _schema("cause person_id channel planned_at:time"),
+}
 TRUTH_RECORDS = _schema("source record_kind record_id person_id")

@@ -8,10 +8,16 @@ import pyarrow as pa
 
 from sandbox import (
     accounts,
+    advice,
     campaigns,
     catalogue,
+    conversations,
     events,
+    leads,
+    loyalty,
     members,
+    offers,
+    sales_calls,
     store_sales,
     surveys,
     visits,
@@ -37,13 +43,20 @@ def simulate_day(world: World, con: duckdb.DuckDBPyConnection) -> Delivery:
     accounts.life_changes(d)
     _prices(d)
     campaigns.run(d)
+    offers.announce(d)
     today = visits.plan(d)
     web_orders.place(d, today)
     events.deliver(d, today)
-    web_orders.settle(d)
+    settled = web_orders.settle(d)
+    contacted = leads.run(d, today)
+    sales_calls.run(d, contacted, settled)
+    conversations.run(d, today, settled)
+    advice.run(d)
     store_sales.sell(d)
     store_sales.take_back(d)
     surveys.answer(d)
+    surveys.ask_values(d)
+    loyalty.run(d, today)
     members.deliver_members(d)
     return d
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from sandbox import accounts
+from sandbox import accounts, offers
 from sandbox.canaries import CANARY_COUNT
-from sandbox.catalogue import POPULARITY, product_ids, store_ids
+from sandbox.catalogue import WANTED, product_ids, wanted_row, store_ids
 from sandbox.delivery import TILLS, Delivery
 from sandbox.draw import (
     DAY_SECONDS,
@@ -21,7 +21,7 @@ from sandbox.draw import (
     take,
 )
 from sandbox.frames import Frame, append, rows, split_due, where
-from sandbox.web_orders import unroll
+from sandbox.web_orders import totals, unroll
 from sandbox.world import NEVER
 
 METHODS = ["cash", "card", "qr", "momo"]
@@ -39,7 +39,8 @@ def sell(d: Delivery) -> None:
     n = len(person)
     opening = pick(rng, _OPEN_HOUR_WEIGHTS, n) + 9
     sold_at = d.start + opening * 3_600 + rng.integers(0, 3_600, n)
-    person, sold_at = person[np.argsort(sold_at, kind="stable")], np.sort(sold_at)
+    person, sold_at = _with_planned(d, person, sold_at)
+    n = len(person)
     _new_cards(d, person, sold_at, rng)
     shows_card = (p["card"][person] >= 0) & chance(rng, 0.92, n)
     store = np.where(chance(rng, 0.1, n), rng.integers(0, w.size.stores, n), p["store"][person])
@@ -50,8 +51,10 @@ def sell(d: Delivery) -> None:
         "style": d.styles(rng, person), "sold_at": sold_at,
         "amount": np.zeros(n, np.int64), "is_whole": np.zeros(n, np.int64), "at": sold_at,
     }  # fmt: skip
-    receipts["amount"] = _deliver_lines(d, receipts, rng)
+    receipts["amount"], discount = _deliver_lines(d, receipts, rng)
     d.truth(TILLS, "orders", label("R", receipts["receipt"]), person)
+    p["bought_at"][person] = sold_at
+    offers.redeem_in_store(d, where(receipts, discount > 0), discount[discount > 0])
     _deliver(d, receipts, "completed")
     _deliver_payments(d, receipts, rng)
     _promote(d, person[shows_card], sold_at[shows_card])
@@ -59,16 +62,28 @@ def sell(d: Delivery) -> None:
     _ask(d, receipts, rng)
 
 
+def _with_planned(d: Delivery, person: Ints, sold_at: Ints) -> tuple[Ints, Ints]:
+    """Those who come by habit and those who were led here, each once, by time."""
+    due, d.world.frames["store_visits"] = split_due(d.world.frames["store_visits"], d.end)
+    _, first = np.unique(due["person"], return_index=True)
+    first = first[~np.isin(due["person"][first], person)]
+    person = np.concatenate([person, due["person"][first]])
+    sold_at = np.concatenate([sold_at, due["at"][first]])
+    order = np.argsort(sold_at, kind="stable")
+    return person[order], sold_at[order]
+
+
 def _new_cards(d: Delivery, person: Ints, at: Ints, rng: np.random.Generator) -> None:
     joins = (d.world.p["card"][person] < 0) & chance(rng, 0.36, len(person))
     accounts.issue_cards(d, person[joins], at[joins] - 120, "till")
 
 
-def _deliver_lines(d: Delivery, receipts: Frame, rng: np.random.Generator) -> Ints:
-    n, generation = rows(receipts), d.world.p["generation"][receipts["person"]]
+def _deliver_lines(d: Delivery, receipts: Frame, rng: np.random.Generator) -> tuple[Ints, Ints]:
+    n, p, person = rows(receipts), d.world.p, receipts["person"]
+    wanted = wanted_row(p["generation"][person], p["value"][person])
     items = {"n": 1 + pick(rng, [68, 24, 8], n)}
     for i in range(3):
-        items[f"p{i}"] = pick_by_row(rng, POPULARITY, generation)
+        items[f"p{i}"] = pick_by_row(rng, WANTED, wanted)
         items[f"q{i}"] = 1 + chance(rng, 0.06, n).astype(np.int64)
     parent, product, units = unroll(items)
     price = d.world.prices[product]
@@ -81,7 +96,7 @@ def _deliver_lines(d: Delivery, receipts: Frame, rng: np.random.Generator) -> In
         "quantity": units, "unit_price": price, "discount": discount, "amount": amount,
         "updated_at": moments(receipts["sold_at"][parent], utc=True),
     }))  # fmt: skip
-    return np.bincount(parent, weights=amount, minlength=n).astype(np.int64)
+    return totals(parent, amount, n), totals(parent, discount, n)
 
 
 def _deliver(d: Delivery, receipts: Frame, status: str) -> None:

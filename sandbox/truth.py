@@ -60,6 +60,7 @@ def people_table(world: World) -> pa.Table:
         "occupation": take(names.OCCUPATIONS, p["occupation"]),
         "income_band": take(names.INCOME_BANDS, p["income"]),
         "province": take([place.name for place in places], p["province"]),
+        "value": take(names.VALUES, p["value"]),
         "email": take(world.emails, slots[:, 0]),
         "second_email": take(world.emails, slots[:, 1]),
         "third_email": take(world.emails, slots[:, 2]),

@@ -10,13 +10,12 @@ import numpy as np
 
 from sandbox import accounts
 from sandbox.canaries import CANARY_COUNT
-from sandbox.catalogue import POPULARITY
+from sandbox.catalogue import WANTED, wanted_row
 from sandbox.delivery import Delivery
 from sandbox.draw import DAY_SECONDS, Ints, chance, pick_by_row
 from sandbox.frames import Frame, append, rows, split_due, where
-from sandbox.world import NEVER
+from sandbox.world import BROWSE, BUY, NEVER, RECOVER
 
-BROWSE, BUY, RECOVER = 0, 1, 2
 MAX_VIEWS = 6
 SOURCES = [
     ("", "", "(direct)"), ("google", "organic", ""), ("google", "cpc", "ads"),
@@ -102,7 +101,7 @@ def _intent(d: Delivery, v: Frame, rng: np.random.Generator) -> None:
     v["checkout"] = v["order"] | (cart & chance(rng, 0.35, n))
     v["search"] = chance(rng, 0.35, n).astype(int) * (v["views"] > 0)
     for slot in range(MAX_VIEWS):
-        v[f"v{slot}"] = pick_by_row(rng, POPULARITY, generation)
+        v[f"v{slot}"] = pick_by_row(rng, WANTED, wanted_row(generation, p["value"][person]))
     for slot in range(3):
         v[f"q{slot}"] = 1 + chance(rng, 0.07, n).astype(np.int64)
     _log_ins(d, v, rng)

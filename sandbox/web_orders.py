@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from sandbox import names
+from sandbox import names, offers
 from sandbox.catalogue import product_ids
 from sandbox.delivery import SHOP, Delivery
 from sandbox.draw import (
@@ -21,14 +21,12 @@ from sandbox.draw import (
     take,
 )
 from sandbox.frames import Frame, append, rows, split_due, where
-from sandbox.visits import RECOVER
-from sandbox.world import NEVER
+from sandbox.world import NEVER, RECOVER
 
 METHODS = ["cod", "bank_transfer", "momo", "zalopay", "card"]
 _METHOD_WEIGHTS = [[26, 16, 38, 12, 8], [34, 26, 20, 8, 12], [46, 30, 8, 4, 12], [60, 28, 3, 2, 7]]
 PENDING, PAID, COMPLETED, CANCELLED, RETURNED = range(5)
 STATUS = ["pending", "paid", "completed", "cancelled", "returned"]
-COUPON = "HE2026"
 
 
 def place(d: Delivery, v: Frame) -> None:
@@ -38,12 +36,12 @@ def place(d: Delivery, v: Frame) -> None:
     v["order_no"], v["total"] = np.full(n, NEVER), np.zeros(n, np.int64)
     ordering = np.flatnonzero(v["order"] == 1)
     items = _items(d, v, ordering)
-    coupon = chance(rng, 0.13, len(ordering))
+    person = v["person"][ordering]
+    coupon = offers.web_coupons(d, v["campaign"][ordering], person, rng)
     order_no = w.issue("order", len(ordering))
     v["order_no"][ordering] = order_no
-    amount = _deliver_lines(d, order_no, items, coupon)
+    amount, discount = _deliver_lines(d, order_no, items, coupon > 0)
     v["total"][ordering] = amount
-    person = v["person"][ordering]
     method = pick_by_row(rng, _METHOD_WEIGHTS, w.p["generation"][person])
     gift = chance(rng, 0.07, len(ordering))
     elsewhere = rng.integers(0, len(names.provinces()), len(ordering))
@@ -54,10 +52,12 @@ def place(d: Delivery, v: Frame) -> None:
         "order": order_no, "person": person, "account": v["user"][ordering],
         "email": guest_email, "cart": v["cart"][ordering], "style": d.styles(rng, person),
         "province": np.where(gift, elsewhere, w.p["province"][person]),
-        "coupon": coupon.astype(np.int64), "ordered_at": ordered_at, "amount": amount,
+        "coupon": coupon, "ordered_at": ordered_at, "amount": amount,
         "method": method, "status": np.where(method == 0, PENDING, PAID), "at": ordered_at,
     }  # fmt: skip
     d.truth(SHOP, "orders", label("W", order_no), person)
+    w.p["bought_at"][person] = ordered_at
+    offers.redeem_online(d, where(orders, coupon > 0), discount[coupon > 0])
     _deliver(d, orders)
     _deliver_payments(d, where(orders, method != 0))
     _plan_fate(d, orders, rng)
@@ -81,8 +81,10 @@ def _items(d: Delivery, v: Frame, ordering: Ints) -> Frame:
     return items
 
 
-def _deliver_lines(d: Delivery, order_no: Ints, items: Frame, coupon: Bools) -> Ints:
-    """Writes order lines; gives the amount of each order in VND."""
+def _deliver_lines(
+    d: Delivery, order_no: Ints, items: Frame, coupon: Bools
+) -> tuple[Ints, Ints]:
+    """Writes order lines; gives the amount and the discount of each order in VND."""
     parent, product, units = unroll(items)
     price = d.world.prices[product]
     discount = np.where(coupon[parent], price * units // 10_000 * 1_000, 0)
@@ -92,7 +94,12 @@ def _deliver_lines(d: Delivery, order_no: Ints, items: Frame, coupon: Bools) -> 
         "order_id": label("W", order_no[parent]), "product_id": product_ids(product),
         "quantity": units, "unit_price": price, "discount": discount, "amount": amount,
     }))  # fmt: skip
-    return np.bincount(parent, weights=amount, minlength=len(order_no)).astype(np.int64)
+    return totals(parent, amount, len(order_no)), totals(parent, discount, len(order_no))
+
+
+def totals(parent: Ints, values: Ints, count: int) -> Ints:
+    """The sum of `values` per parent."""
+    return np.bincount(parent, weights=values, minlength=count).astype(np.int64)
 
 
 def unroll(items: Frame) -> tuple[Ints, Ints, Ints]:
@@ -119,7 +126,7 @@ def _deliver(d: Delivery, orders: Frame) -> None:
         "status": take(STATUS, orders["status"]),
         "delivery_province": take([p.name for p in names.provinces()], orders["province"]),
         "delivery_country": pa.repeat("VN", len(guest)),
-        "coupon_code": nulled(pa.repeat(COUPON, len(guest)), orders["coupon"] == 1),
+        "coupon_code": offers.codes(orders["coupon"]),
         "ordered_at": moments(orders["ordered_at"]),
         "updated_at": moments(orders["at"]),
     }))  # fmt: skip
@@ -144,8 +151,8 @@ def _plan_fate(d: Delivery, orders: Frame, rng: np.random.Generator) -> None:
     d.world.frames["orders"] = append(d.world.frames["orders"], **next_step)
 
 
-def settle(d: Delivery) -> None:
-    """Today's deliveries, cancellations and returns of earlier orders."""
+def settle(d: Delivery) -> Frame:
+    """Today's deliveries, cancellations and returns of earlier orders: those orders."""
     rng, w = d.rng("settle"), d.world
     due, w.frames["orders"] = split_due(w.frames["orders"], d.end)
     _deliver(d, where(due, np.ones(rows(due), bool)))
@@ -166,6 +173,7 @@ def settle(d: Delivery) -> None:
                        asked["email"]),
         at=asked["at"] + rng.integers(3_600, 3 * DAY_SECONDS, rows(asked)),
     )  # fmt: skip
+    return due
 
 
 def _deliver_refunds(d: Delivery, orders: Frame, share: float) -> None:

@@ -22,8 +22,9 @@ from sandbox.draw import DAY_SECONDS, Ints, midnight, stream
 from sandbox.frames import Frame, frame
 from sandbox.sizes import SIZES, Size
 
-LAYOUT = 1  # raised when saved states can no longer be read
+LAYOUT = 2  # raised when saved states can no longer be read
 NEVER = -1
+BROWSE, BUY, RECOVER = 0, 1, 2  # why somebody comes to the shop
 FRAMES = {
     # visits that will happen: why = BROWSE, BUY or RECOVER (of `cart`); `caused` by a campaign
     "visits": ("person", "at", "campaign", "why", "cart", "caused"),
@@ -36,11 +37,21 @@ FRAMES = {
     "campaigns": ("campaign", "kind", "started_at", "sent"),
     "assigned": ("campaign", "person", "treated", "caused"),
     "surveys": ("kind", "person", "account", "email", "at"),
+    # purchases in stores that chats, calls, leads and advice lead to
+    "store_visits": ("person", "at"),
+    # what the CRM still has to write: `at` is when a record changes next
+    "conversations": ("conversation", "person", "channel", "initiated", "topic", "class", "mood",
+                      "agent", "visitor", "account", "phone", "email", "named", "style", "order",
+                      "opened_at", "answered_at", "closed_at", "at"),
+    "leads": ("lead", "person", "source", "stage", "outcome", "owner", "amount", "close_on",
+              "score", "fate", "style", "created_at", "contacted_at", "at"),
+    "appointments": ("appointment", "person", "store", "purpose", "status", "agent", "style",
+                     "booked_at", "starts_at", "at"),
 }  # fmt: skip
 PERSON_STATE = {
     "account": NEVER, "account_at": 0, "account_changed_at": 0, "account_email": NEVER,
     "card": NEVER, "card_at": 0, "card_changed_at": 0, "tier": 0, "receipts": 0,
-    "web_consent": 0, "card_consent": 0,
+    "web_consent": 0, "card_consent": 0, "bought_at": 0, "left_at": 0, "asked_values": 0,
 }  # fmt: skip
 EMAIL_STATE = {"status": 0, "person": NEVER, "opted_at": 0, "changed_at": 0, "tag": 0}
 

@@ -12,6 +12,16 @@
 {%- endmacro %}
 
 
+{# The namespace in which a record's number of this type counts: `namespaces` of its source. #}
+{% macro issuing_namespace(type) -%}
+    {%- set told = [] -%}
+    {%- for source in var('sources') if type in (source.get('namespaces') or {}) -%}
+        {%- do told.append("when '" ~ source.name ~ "' then '" ~ source.namespaces[type] ~ "'") -%}
+    {%- endfor -%}
+    {{ return('case source ' ~ told | join(' ') ~ ' else namespace end' if told else 'namespace') }}
+{%- endmacro %}
+
+
 {#
     What the identity ledger says now: the last word on each identifier. Null customer_id: it was
     unlinked and stands for nobody.

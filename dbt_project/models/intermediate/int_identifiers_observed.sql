@@ -18,8 +18,8 @@ parsed as (
     where is_valid
 )
 
--- Account numbers are a source's own and count within its namespace; an address or a telephone
--- number is the same everywhere.
+-- Account numbers are a source's own and count within its namespace, unless it says whose numbers
+-- they are; an address or a telephone number is the same everywhere.
 {% for type in ['user_id', 'member_number', 'external_id', 'anonymous_id'] -%}
 select
     source,
@@ -27,7 +27,7 @@ select
     record_kind,
     record_id,
     '{{ type }}' as identifier_type,
-    namespace,
+    {{ issuing_namespace(type) }} as namespace,
     {{ type }} as identifier_value,
     first_seen_at,
     last_seen_at
