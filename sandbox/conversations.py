@@ -48,6 +48,7 @@ _ZALO_PER_DAY = np.array([0.0014, 0.0010, 0.0010, 0.0022])
 _ZALO_CLASSES = [72, 10, 4, 14]
 _ANSWER_SECONDS = np.array([240, 2_400])  # by channel, on average
 _ANSWERED, _CLOSED = 0.92, 0.8
+_GIVES_PHONE = np.array([0.6, 0.85])
 AGENTS = 9
 
 
@@ -96,7 +97,7 @@ def plan(
         mood=pick_by_row(rng, _SENTIMENT, klass), agent=rng.integers(1, AGENTS + 1, n),
         visitor=visitor.get("visitor", np.full(n, NEVER)),
         account=visitor.get("account", np.full(n, NEVER)),
-        phone=np.where(unknown & chance(rng, 0.6, n), p["phone"][persons], NEVER),
+        phone=np.where(unknown & chance(rng, _GIVES_PHONE[channel], n), p["phone"][persons], NEVER),
         email=np.where(unknown & chance(rng, 0.1, n), p["email0"][persons], NEVER),
         named=chance(rng, 0.88, n), style=d.styles(rng, persons), order=order, opened_at=at,
         answered_at=0, closed_at=0, at=at,

@@ -107,7 +107,7 @@ def _deliver(d: Delivery, leads: Frame, updated: Ints) -> None:
     d.add(CRM, "leads", pa.table({
         "lead_id": label("L", leads["lead"]),
         "full_name": d.typed_name(person, style), "phone": d.typed_phone(p["phone"][person], style),
-        "email": nulled(d.typed_email(p["email0"][person], style), told),
+        "email": nulled(d.typed_email(p["email1"][person], style), told),
         "source": take(_SOURCES, leads["source"]), "stage": take(STAGES, leads["stage"]),
         "score": leads["score"],
         "outcome": nulled(take(OUTCOMES, leads["outcome"]), leads["outcome"] > 0),

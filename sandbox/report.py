@@ -13,6 +13,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from sandbox import report_crm
 from sandbox.handwriting import OLD_PREFIXES
 from sandbox.schemas import SHOP_TABLES, TILL_TABLES
 
@@ -32,6 +33,7 @@ BARS: dict[str, tuple[float, float]] = {
     "malformed_lines": (0.001, 1.0),
     "latest_event_days": (2.0, 3.0),
     "late_events": (0.005, 1.0),
+    **report_crm.BARS,
 }
 
 _CONTACTS = """
@@ -42,6 +44,8 @@ with raw as (
     union all select 'tills', 'customers', member_number, email from till_members
     union all select 'email', 'customers', md5(email_address), email_address from mail_members
     union all select 'web_shop', 'survey_responses', response_id, email from surveys
+    union all select 'crm', 'leads', lead_id, email from crm_leads
+    union all select 'crm', 'conversations', conversation_id, email from crm_conversations
 )
 select distinct person_id, lower(trim(email)) as email
 from raw join truth on raw.source = truth.source and kind = truth.record_kind and id = record_id
@@ -53,6 +57,10 @@ with raw as (
     union all select 'web_shop', 'orders', order_id, guest_phone from shop_orders
     union all select 'tills', 'customers', member_number, phone from till_members
     union all select 'tills', 'orders', receipt_id, phone from till_receipts
+    union all select 'crm', 'conversations', conversation_id, phone from crm_conversations
+    union all select 'crm', 'calls', call_id, phone from crm_calls
+    union all select 'crm', 'leads', lead_id, phone from crm_leads
+    union all select 'crm', 'appointments', appointment_id, phone from crm_appointments
 ), digits as (
     select * exclude (phone), regexp_replace(
         regexp_replace(phone, '[^0-9]', '', 'g'), '^(84|0)', '') as written
@@ -69,6 +77,8 @@ with raw as (
     select 'web_shop' as source, 'customers' as kind, user_id as id, full_name from shop_members
     union all select 'web_shop', 'orders', order_id, guest_name from shop_orders
     union all select 'tills', 'customers', member_number, full_name from till_members
+    union all select 'crm', 'leads', lead_id, full_name from crm_leads
+    union all select 'crm', 'appointments', appointment_id, full_name from crm_appointments
 )
 select person_id, full_name, raw.source, id
 from raw join truth on raw.source = truth.source and kind = truth.record_kind and id = record_id
@@ -107,6 +117,7 @@ _QUERIES = {
         select avg((channels = 2)::int) from (
             select count(distinct source) as channels from truth
             where record_kind = 'orders' group by person_id)""",
+    **report_crm.QUERIES,
 }
 
 _FACTS = """
@@ -180,12 +191,13 @@ def _open_files(con: duckdb.DuckDBPyConnection, root: Path) -> None:
         "till_receipts": _csv(f"{till}/*/receipts.csv", TILL_TABLES["receipts"]),
         "mail_members": f"read_parquet('{mail}/*/members.parquet')",
         "surveys": f"read_json('{shop}/surveys-*.ndjson', format = 'newline_delimited', "
-        "columns = {response_id: 'varchar', email: 'varchar'})",
+        "columns = {response_id: 'varchar', email: 'varchar', kind: 'varchar', answers: 'json'})",
         "people": f"read_parquet('{root}/truth/people.parquet')",
         "truth": f"read_parquet('{root}/truth/records.parquet')",
     }
     for name, reader in views.items():
         con.execute(f"create temp table {name} as from {reader}")
+    report_crm.open_files(con, root)
     con.execute("create temp table prefixes (old varchar, now varchar)")
     con.executemany(
         "insert into prefixes values (?, ?)", [(v, str(k)) for k, v in OLD_PREFIXES.items()]

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sandbox import conversations
-from sandbox.delivery import CRM, Delivery, open_hours
+from sandbox.accounts import CONSENTS, deliver_consents
+from sandbox.delivery import CRM, SHOP, TILLS, Delivery, open_hours
 from sandbox.draw import DAY_SECONDS, Ints, chance, label, label_where, moments, nulled, pick, take
 from sandbox.frames import Frame, rows, where
 from sandbox.web_orders import COMPLETED
@@ -22,8 +23,10 @@ _SILENT_DAYS = 30
 _ANSWERED, _WORKS, _ANNOYS = 0.56, 0.13, 0.03
 OUTCOMES = ["interested", "not_interested", "call_back", "do_not_call", "no_answer", "busy",
             "wrong_number", "resolved", "escalated", "missed"]  # fmt: skip
+DO_NOT_CALL = 3
 _SAID, _UNANSWERED = [25, 42, 25, 8], [0, 0, 0, 0, 70, 24, 6]
 _CARE_PER_ORDER = 0.05
+PHONE_MARKETING = CONSENTS.index(("phone", "marketing"))
 _PURPOSES = ["sales", "care"]
 _CLASSES = ["promotion", "question", "complaint", "care"]
 AGENTS = 6
@@ -58,6 +61,7 @@ def _to_the_silent(d: Delivery, rng: np.random.Generator) -> None:
     said = np.where(works, 0, pick(rng, _SAID, n))
     outcome = np.where(answered, said, pick(rng, _UNANSWERED, n))
     _deliver(d, rng, persons, at, outcome, phone_style=d.styles(rng, persons), answered=answered)
+    _withdraw(d, persons[outcome == DO_NOT_CALL], at[outcome == DO_NOT_CALL] + 600)
     bought = np.flatnonzero(works)
     later = at[bought] + rng.integers(1, 6, len(bought)) * DAY_SECONDS
     in_store = (p["card"][persons[bought]] >= 0) & chance(rng, 0.7, len(bought))
@@ -65,6 +69,19 @@ def _to_the_silent(d: Delivery, rng: np.random.Generator) -> None:
     annoyed = np.flatnonzero(answered & ~works & chance(rng, _ANNOYS, n))
     complained = open_hours(at[annoyed] + rng.integers(3_600, 2 * DAY_SECONDS, len(annoyed)))
     conversations.plan(d, rng, persons[annoyed], complained, conversations.COMPLAINT)
+
+
+def _withdraw(d: Delivery, persons: Ints, at: Ints) -> None:
+    """Who asks not to be called is noted by the shop and by the tills, where they had agreed."""
+    for source, consents in ((SHOP, "web_consent"), (TILLS, "card_consent")):
+        granted = d.world.p[consents]
+        agreed = (granted[persons] >> PHONE_MARKETING & 1) == 1
+        who = persons[agreed]
+        granted[who] ^= 1 << PHONE_MARKETING
+        deliver_consents(
+            d, source, persons=who, pairs=np.full(len(who), PHONE_MARKETING),
+            granted=np.zeros(len(who), bool), at=at[agreed],
+        )  # fmt: skip
 
 
 def _inbound(d: Delivery, settled: Frame, rng: np.random.Generator) -> None:

@@ -48,8 +48,8 @@ def test_a_killed_history_and_a_killed_day_end_as_undisturbed_twins(
     twin = tmp_path / "twin"
     shutil.copytree(history, twin)
     control.advance(twin)
-    # A day's files and folders are the first 14 writes, then the state, the truth, the clock.
-    for writes in (drawn.randrange(14), 16, 18):
+    # A day's files and folders are the first 24 writes, then the state, the truth, the clock.
+    for writes in (drawn.randrange(24), 26, 28):
         assert advance_killed(root, "XS", writes) == -9
         assert control.status(root)["today"] == control.status(history)["today"]
     control.advance(root)
@@ -101,6 +101,13 @@ def test_every_key_that_is_referred_to_was_delivered(history: Path) -> None:
         ("{tills}/*/receipts.csv", "store_id", "{tills}/*/stores.csv"),
         ("{tills}/*/receipts.csv", "member_number", "{tills}/*/members.csv"),
         ("{tills}/*/returns.csv", "receipt_id", "{tills}/*/receipts.csv"),
+        ("{crm}/conversations-*.csv", "user_id", "{shop}/members-*.csv"),
+        ("{crm}/conversations-*.csv", "order_id", "{shop}/orders-*.csv"),
+        ("{crm}/calls-*.csv", "member_number", "{tills}/*/members.csv"),
+        ("{crm}/appointments-*.csv", "store_id", "{tills}/*/stores.csv"),
+        ("{crm}/offers-*.csv", "campaign_id", "{shop}/campaigns-*.csv"),
+        ("{crm}/coupon_redemptions-*.csv", "offer_code", "{crm}/offers-*.csv"),
+        ("{crm}/loyalty_enrolments-*.csv", "member_number", "{tills}/*/members.csv"),
     ):
         [(rows, orphans)] = query(
             history,

@@ -145,6 +145,7 @@ def test_surveys_stay_within_their_scale(history: Path) -> None:
         "select kind, scale_max, min(score), max(score) from read_json('{shop}/surveys-*.ndjson', "
         "format = 'newline_delimited') group by 1, 2 order by 1",
     )
-    assert [row[:2] for row in found] == [("csat", 5), ("nps", 10)]
+    assert [row[:2] for row in found] == [("csat", 5), ("lifestyle", 5), ("nps", 10)]
+    assert found.pop(1)[2] is None, "what matters to people is no score"
     assert all(low >= (1 if kind == "csat" else 0) and high <= scale
                for kind, scale, low, high in found)  # fmt: skip
