@@ -35,6 +35,24 @@ def test_who_is_who_is_found_and_nobody_is_joined_by_a_shared_thing(twin: Instal
     identity_figures.hold(twin)
 
 
+def test_a_card_is_one_persons_wherever_it_is_shown(twin: Installation) -> None:
+    """The CRM names people by the tills' cards, in the tills' namespace."""
+    with duckdb.connect(str(twin.home / "warehouse.duckdb"), read_only=True) as warehouse:
+        members, apart = one(
+            warehouse,
+            """
+            select count(*), count(*) filter (club.customer_id is distinct from cards.customer_id)
+            from intermediate.int_record_customers as club
+            join intermediate.int_record_customers as cards
+                on cards.source = 'tills' and cards.record_kind = 'customers'
+                and substr(club.record_id, 3) = substr(cards.record_id, 3)
+            where club.source = 'crm' and club.record_kind = 'loyalty_enrolments'
+            """,
+        )
+    assert members > 100
+    assert apart == 0
+
+
 def test_every_row_offered_is_accounted_for(twin: Installation) -> None:
     with duckdb.connect(str(twin.home / "published" / "operations.duckdb")) as operations:
         rows = operations.execute(
@@ -42,7 +60,7 @@ def test_every_row_offered_is_accounted_for(twin: Installation) -> None:
             "sum(rows_quarantined), sum(rows_duplicate), sum(rows_filtered), sum(rows_in_marts) "
             "from data_quality group by all"
         ).fetchall()
-    assert {source for source, *_ in rows} == {"web_events", "web_shop", "tills", "email"}
+    assert {source for source, *_ in rows} == {"web_events", "web_shop", "tills", "crm", "email"}
     for source, table, offered, landed, quarantined, duplicate, filtered, in_marts in rows:
         assert offered == landed + quarantined, (source, table)
         if landed:

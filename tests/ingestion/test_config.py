@@ -94,6 +94,16 @@ def test_dbt_is_told_kind_namespace_tables_zone_and_currency(
     ]
 
 
+def test_dbt_is_told_whose_numbers_a_source_shows(env: Environment, configure: Configure) -> None:
+    told = "    area: web\n"
+    assert told in PAYMENTS
+    configure(PAYMENTS.replace(told, told + "    namespaces: {member_number: tills}\n"))
+    assert dbt_sources(env)[0]["namespaces"] == {"member_number": "tills"}
+    configure(PAYMENTS.replace(told, told + "    namespaces: {phone: tills}\n"))
+    with pytest.raises(ConfigError, match="namespaces"):
+        load_sources(env)
+
+
 @pytest.mark.parametrize("template", ["sandbox", "online_retail", "cdnow", "shopify", "mailchimp"])
 def test_the_templates_are_without_a_mistake(
     env: Environment, configure: Configure, template: str
