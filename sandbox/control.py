@@ -124,7 +124,13 @@ def _ensure_history(root: Path, size: str | None, seed: int | None) -> bool:
 
 def _drop_uncounted(root: Path, today: str) -> None:
     """Remove what a killed advance wrote of a day that does not count; it will be written again."""
-    for folder in ("exports/web_events", "exports/web_shop", "exports/crm", "truth/days", "truth/journal"):
+    for folder in (
+        "exports/web_events",
+        "exports/web_shop",
+        "exports/crm",
+        "truth/days",
+        "truth/journal",
+    ):
         for file in (root / folder).glob("*"):
             if file.name.partition(".")[0][-10:] > today or file.name[0] == ".":
                 file.unlink()

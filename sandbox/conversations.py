@@ -39,7 +39,8 @@ TOPICS = ["chọn cỡ", "còn hàng ở cửa hàng", "giao hàng", "khuyến m
           "chất lượng", "đổi trả", "nhân viên", "bảo quản giày"]  # fmt: skip
 # Weights of the topics: questions by value (`names.VALUES`), the other classes.
 _QUESTION_TOPICS = [[20, 20, 10, 8, 34, 4, 2, 4, 0, 2], [26, 24, 10, 4, 6, 3, 18, 6, 0, 6],
-                    [18, 18, 16, 36, 4, 2, 2, 6, 0, 1], [20, 20, 8, 6, 8, 28, 2, 4, 0, 2]]  # fmt: skip
+                    [18, 18, 16, 36, 4, 2, 2, 6, 0, 1],
+                    [20, 20, 8, 6, 8, 28, 2, 4, 0, 2]]  # fmt: skip
 _CLASS_TOPICS = [[3, 0, 34, 4, 0, 0, 30, 22, 8, 0], [10, 0, 4, 0, 0, 6, 0, 12, 0, 68],
                  [2, 0, 10, 4, 14, 22, 30, 4, 14, 0]]  # fmt: skip
 _SENTIMENT = [[25, 65, 10], [3, 27, 70], [50, 45, 5], [50, 30, 20]]
@@ -80,24 +81,32 @@ def _after(at: Ints, moment: int) -> Ints:
 
 
 def plan(
-    d: Delivery, rng: np.random.Generator, persons: Ints, at: Ints, klass: Ints | int,
-    channel: Ints | int = ZALO, initiated: Ints | int = 0, order: Ints | int = NEVER,
+    d: Delivery,
+    rng: np.random.Generator,
+    persons: Ints,
+    at: Ints,
+    *,
+    about: Ints | int,
+    channel: int = ZALO,
+    initiated: Ints | int = 0,
+    order: Ints | int = NEVER,
     **visitor: Ints,
-) -> None:  # fmt: skip
-    """Conversations to come, at local seconds `at`: who, about what, known by which contacts."""
+) -> None:
+    """Conversations to come, at local seconds `at`: who, of which class, on whose screen."""
     n, p = len(persons), d.world.p
-    klass = np.broadcast_to(klass, n)
+    klass = np.broadcast_to(about, n)
     of_value = pick_by_row(rng, _QUESTION_TOPICS, p["value"][persons])
     topic = np.where(klass == QUESTION, of_value,
                      pick_by_row(rng, _CLASS_TOPICS, np.maximum(klass, 1) - 1))  # fmt: skip
     unknown = visitor.get("account", np.full(n, NEVER)) < 0
+    tells = unknown & chance(rng, _GIVES_PHONE[channel], n)
     d.world.frames["conversations"] = append(
         d.world.frames["conversations"], conversation=NEVER, person=persons, channel=channel,
         initiated=initiated, topic=topic, **{"class": klass},
         mood=pick_by_row(rng, _SENTIMENT, klass), agent=rng.integers(1, AGENTS + 1, n),
         visitor=visitor.get("visitor", np.full(n, NEVER)),
         account=visitor.get("account", np.full(n, NEVER)),
-        phone=np.where(unknown & chance(rng, _GIVES_PHONE[channel], n), p["phone"][persons], NEVER),
+        phone=np.where(tells, p["phone"][persons], NEVER),
         email=np.where(unknown & chance(rng, 0.1, n), p["email0"][persons], NEVER),
         named=chance(rng, 0.88, n), style=d.styles(rng, persons), order=order, opened_at=at,
         answered_at=0, closed_at=0, at=at,
@@ -107,12 +116,12 @@ def plan(
 def _live_chats(d: Delivery, v: Frame, rng: np.random.Generator) -> None:
     """During a visit, on the visitor's own screen."""
     person, n = v["person"], rows(v)
-    asks = chance(rng, _CHATS_PER_VISIT[d.world.p["value"][person]], n)
-    asks = np.flatnonzero(asks & (v["device"] >= d.world.size.stores) & (v["views"] > 0))
+    wants = chance(rng, _CHATS_PER_VISIT[d.world.p["value"][person]], n)
+    asks = np.flatnonzero(wants & (v["device"] >= d.world.size.stores) & (v["views"] > 0))
     device, m = v["device"][asks], len(asks)
     plan(
         d, rng, person[asks], v["at"][asks] + rng.integers(60, 240, m),
-        pick(rng, [80, 7, 3, 10], m), LIVECHAT,
+        about=pick(rng, [80, 7, 3, 10], m), channel=LIVECHAT,
         visitor=device * 1_000 + d.world.device["cookie"][device],
         account=np.where(chance(rng, 0.8, m), v["user"][asks], NEVER),
     )  # fmt: skip
@@ -123,7 +132,7 @@ def _zalo(d: Delivery, rng: np.random.Generator) -> None:
     writes = chance(rng, _ZALO_PER_DAY[p["value"]] * d.world.size.pace, n)
     persons = np.flatnonzero(writes & (p["starts_on"] <= d.day))
     at = d.start + rng.integers(7 * 3_600, 23 * 3_600, len(persons))
-    plan(d, rng, persons, at, pick(rng, _ZALO_CLASSES, len(persons)))
+    plan(d, rng, persons, at, about=pick(rng, _ZALO_CLASSES, len(persons)))
 
 
 def _after_orders(d: Delivery, settled: Frame, rng: np.random.Generator) -> None:
@@ -133,7 +142,7 @@ def _after_orders(d: Delivery, settled: Frame, rng: np.random.Generator) -> None
     talked = where(arrived, fate < 3)
     fate = fate[fate < 3]
     at = d.start + rng.integers(9 * 3_600, 22 * 3_600, rows(talked))
-    plan(d, rng, talked["person"], at, np.array([COMPLAINT, QUESTION, CARE])[fate],
+    plan(d, rng, talked["person"], at, about=np.array([COMPLAINT, QUESTION, CARE])[fate],
          initiated=(fate == 2).astype(np.int64), order=talked["order"])  # fmt: skip
 
 
@@ -160,8 +169,8 @@ def _begin(d: Delivery, c: Frame, rng: np.random.Generator) -> Frame:
 def _lead_to_stores(d: Delivery, c: Frame, rng: np.random.Generator) -> None:
     """Some who asked on the web buy in a store, above all who asked what is in stock."""
     n = rows(c)
-    goes = chance(rng, np.where(c["topic"] == IN_STOCK, 0.3, 0.05), n)
-    goes = np.flatnonzero(goes & (c["channel"] == LIVECHAT) & (c["class"] == QUESTION))
+    wants = chance(rng, np.where(c["topic"] == IN_STOCK, 0.3, 0.05), n)
+    goes = np.flatnonzero(wants & (c["channel"] == LIVECHAT) & (c["class"] == QUESTION))
     m = len(goes)
     at = c["opened_at"][goes] + rng.integers(1, 5, m) * DAY_SECONDS + rng.integers(0, 40_000, m)
     d.cause("chat", c["person"][goes], at, in_store=np.ones(m, bool))

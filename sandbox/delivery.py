@@ -98,6 +98,6 @@ class Delivery:
 
 
 def open_hours(at: Ints) -> Ints:
-    """The same day within the stores' hours, 9:00 to 21:00."""
-    within = (at % DAY_SECONDS - 9 * 3_600) % (12 * 3_600) + 9 * 3_600
-    return at // DAY_SECONDS * DAY_SECONDS + within
+    """Then, or half a day later where that is not within the stores' hours, 9:00 to 21:00."""
+    hour = at % DAY_SECONDS // 3_600
+    return np.where((hour < 9) | (hour >= 21), at + DAY_SECONDS // 2, at)

@@ -31,7 +31,8 @@ _FATES = [22, 14, 17, 16, 13, 18]
 # The stage after each stage, by fate.
 _NEXT = np.array([
     [NEVER] * 6, [CONTACTED] + [NEVER] * 5, [CONTACTED, LOST] + [NEVER] * 4,
-    [CONTACTED, QUALIFIED, LOST] + [NEVER] * 3, [CONTACTED, QUALIFIED, PROPOSAL, LOST, NEVER, NEVER],
+    [CONTACTED, QUALIFIED, LOST] + [NEVER] * 3,
+    [CONTACTED, QUALIFIED, PROPOSAL, LOST, NEVER, NEVER],
     [CONTACTED, QUALIFIED, PROPOSAL, WON, NEVER, NEVER],
 ])  # fmt: skip
 _ELSEWHERE = ["hoi_cho", "cua_hang", "facebook_lead"]

@@ -47,18 +47,18 @@ def announce(d: Delivery) -> None:
         standing = np.array([SUMMER, CARD])
         reach = np.full(2, _STANDING_DAYS * DAY_SECONDS)
         _deliver(d, standing, pa.nulls(2, pa.string()), take(_STANDING_NAMES, standing),
-                 d.start - reach, d.start + reach)  # fmt: skip
+                 since=d.start - reach, until=d.start + reach)  # fmt: skip
     campaigns = d.world.frames["campaigns"]
     new = where(campaigns, campaigns["started_at"] >= d.start)
     days = _VALID_DAYS[new["kind"]]
     titles = ["Mã bản tin", "Mã giữ giỏ hàng"]
     _deliver(d, CARD + new["campaign"], campaign_ids(d.world.seed, new["campaign"]),
              take(titles, (new["kind"] == REMINDER).astype(np.int64)),
-             np.full(rows(new), d.start), d.start + days * DAY_SECONDS)  # fmt: skip
+             since=np.full(rows(new), d.start), until=d.start + days * DAY_SECONDS)  # fmt: skip
 
 
 def _deliver(
-    d: Delivery, offers: Ints, campaign: pa.Array, names: pa.Array, since: Ints, until: Ints
+    d: Delivery, offers: Ints, campaign: pa.Array, names: pa.Array, *, since: Ints, until: Ints
 ) -> None:
     d.add(CRM, "offers", pa.table({
         "offer_id": label("UD", offers, 4), "offer_code": codes(offers), "offer_name": names,
@@ -81,7 +81,7 @@ def redeem_online(d: Delivery, orders: Frame, discount: Ints) -> None:
     email = d.typed_email(np.where(known, -1, orders["email"]), orders["style"])
     nobody = pa.nulls(rows(orders), pa.string())
     _redeem(
-        d, orders["person"], orders["coupon"], discount, orders["ordered_at"],
+        d, orders["person"], orders["coupon"], discount=discount, at=orders["ordered_at"],
         user_id=label_where("U", orders["account"], known), member_number=nobody, email=email,
         order_id=label("W", orders["order"]), store_id=nobody,
     )  # fmt: skip
@@ -92,14 +92,14 @@ def redeem_in_store(d: Delivery, receipts: Frame, discount: Ints) -> None:
     n = rows(receipts)
     nobody = pa.nulls(n, pa.string())
     _redeem(
-        d, receipts["person"], np.full(n, CARD), discount, receipts["sold_at"],
+        d, receipts["person"], np.full(n, CARD), discount=discount, at=receipts["sold_at"],
         user_id=nobody, member_number=label("KH", receipts["card"]), email=nobody,
         order_id=label("R", receipts["receipt"]), store_id=store_ids(receipts["store"]),
     )  # fmt: skip
 
 
 def _redeem(
-    d: Delivery, persons: Ints, offers: Ints, discount: Ints, at: Ints, **columns: pa.Array
+    d: Delivery, persons: Ints, offers: Ints, *, discount: Ints, at: Ints, **columns: pa.Array
 ) -> None:
     redemption = label("CR", d.world.issue("redemption", len(persons)), 8)
     d.truth(CRM, "coupon_redemptions", redemption, persons)

@@ -68,7 +68,7 @@ def _to_the_silent(d: Delivery, rng: np.random.Generator) -> None:
     d.cause("call", persons[bought], later, in_store=in_store)
     annoyed = np.flatnonzero(answered & ~works & chance(rng, _ANNOYS, n))
     complained = open_hours(at[annoyed] + rng.integers(3_600, 2 * DAY_SECONDS, len(annoyed)))
-    conversations.plan(d, rng, persons[annoyed], complained, conversations.COMPLAINT)
+    conversations.plan(d, rng, persons[annoyed], complained, about=conversations.COMPLAINT)
 
 
 def _withdraw(d: Delivery, persons: Ints, at: Ints) -> None:

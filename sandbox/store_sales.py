@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from sandbox import accounts, offers
 from sandbox.canaries import CANARY_COUNT
-from sandbox.catalogue import WANTED, product_ids, wanted_row, store_ids
+from sandbox.catalogue import WANTED, product_ids, store_ids, wanted_row
 from sandbox.delivery import TILLS, Delivery
 from sandbox.draw import (
     DAY_SECONDS,

@@ -81,9 +81,7 @@ def _items(d: Delivery, v: Frame, ordering: Ints) -> Frame:
     return items
 
 
-def _deliver_lines(
-    d: Delivery, order_no: Ints, items: Frame, coupon: Bools
-) -> tuple[Ints, Ints]:
+def _deliver_lines(d: Delivery, order_no: Ints, items: Frame, coupon: Bools) -> tuple[Ints, Ints]:
     """Writes order lines; gives the amount and the discount of each order in VND."""
     parent, product, units = unroll(items)
     price = d.world.prices[product]

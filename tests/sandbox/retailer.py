@@ -67,7 +67,7 @@ def events(root: Path) -> list[dict[str, Any]]:
 
 
 def query(root: Path, sql: str) -> list[tuple[Any, ...]]:
-    """SQL over the delivered files: `{shop}`, `{crm}`, `{tills}`, `{mail}`, `{truth}` are folders."""
+    """SQL over the delivered files: {shop}, {crm}, {tills}, {mail}, {truth} are folders."""
     folders = {
         "shop": root / "exports/web_shop",
         "crm": root / "exports/crm",

@@ -148,8 +148,8 @@ def test_the_journal_knows_every_visit_cart_and_order(history: Path) -> None:
 
 
 def test_tastes_move_prices_and_coupons(history: Path) -> None:
-    found = dict(
-        (value, (price, coupons))
+    found = {
+        value: (price, coupons)
         for value, price, coupons in query(
             history,
             """select value, avg(unit_price), avg((coupon_code is not null)::int)
@@ -159,7 +159,7 @@ def test_tastes_move_prices_and_coupons(history: Path) -> None:
             join '{truth}/records.parquet' on record_kind = 'orders' and record_id = order_id
             join '{truth}/people.parquet' using (person_id) group by 1""",
         )
-    )
+    }
     assert found["quality"][0] > 1.2 * found["price"][0]
     assert found["price"][1] > 1.5 * found["quality"][1]
 
