@@ -99,6 +99,11 @@ def identifier_rule(identifier_type: str, key: str) -> Any:
     return _VARS["identity"]["identifiers"][identifier_type][key]
 
 
+def issuing_namespace(_: str) -> str:
+    """A column."""
+    return "namespace"
+
+
 def same_person(left: str, right: str) -> str:
     """A condition on both."""
     return f"({left}.folded_name = {right}.folded_name)"
