@@ -95,7 +95,7 @@ ENTITIES: Mapping[str, Mapping[str, str]] = {
     "sessions": _columns(
         "session_id user_id anonymous_id started_at:t ended_at:t event_count:i page_view_count:i "
         "product_view_count:i traffic_source medium campaign landing_path device_type "
-        "visitor_type has_order:b updated_at:t"
+        "visitor_type has_order:b features:j updated_at:t"
     ),
 }
 

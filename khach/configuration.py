@@ -101,6 +101,7 @@ def write_dbt_vars(
         "thresholds": settings.thresholds.model_dump(),
         "trusted_sources": trusted_sources(env),
         "margin_rate": float(settings.margin_rate),
+        "discount_rate": float(settings.discount_rate),
         "config_dir": str(env.config),
         "is_replay": env.lake_home is not None,
     }

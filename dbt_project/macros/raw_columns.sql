@@ -65,7 +65,7 @@
         'sessions': 'session_id v, user_id v, anonymous_id v, started_at t, ended_at t,'
             ~ ' event_count l, page_view_count l, product_view_count l, traffic_source v, medium v,'
             ~ ' campaign v, landing_path v, device_type v, visitor_type v, has_order b,'
-            ~ ' updated_at t, ROW',
+            ~ ' features j, updated_at t, ROW',
         'segment.events': 'message_id v, type v, event v, anonymous_id v, user_id v,'
             ~ ' previous_id v, occurred_at t, sent_at t, received_at t, properties j, traits j,'
             ~ ' context j, _file v, _row l',

@@ -45,7 +45,9 @@ totals as (
         sum(case when kind = 'search' then 1 else 0 end) as search_count,
         sum(case when event = 'Product Added' then 1 else 0 end) as cart_add_count,
         max(case when kind = 'order' then 1 else 0 end) = 1 as has_order,
-        max(case when kind = 'sign_up' then 1 else 0 end) = 1 as has_sign_up
+        max(case when kind = 'sign_up' then 1 else 0 end) = 1 as has_sign_up,
+        sum(case when event = 'Checkout Started' then 1 else 0 end) as checkout_count,
+        min(case when kind = 'order' then occurred_at end) as first_order_at
     from ranked
     group by session_id
 )
@@ -58,7 +60,8 @@ select
     arrivals.campaign,
     arrivals.landing_path,
     arrivals.device_type,
-    cast(null as varchar) as visitor_type
+    cast(null as varchar) as visitor_type,
+    cast(null as varchar) as features
 from totals
 inner join arrivals on totals.session_id = arrivals.session_id
 {%- if has_entity('sessions') %}
@@ -79,13 +82,16 @@ select
     0,
     coalesce(delivered.has_order, false),
     false,
+    0,
+    cast(null as timestamp),
     {{ business_date('delivered.started_at') }},
     coalesce(delivered.traffic_source, 'unknown'),
     delivered.medium,
     delivered.campaign,
     delivered.landing_path,
     delivered.device_type,
-    delivered.visitor_type
+    delivered.visitor_type,
+    delivered.features
 from {{ entity_rows('sessions') }} as delivered
 left join {{ ref('identity_map') }} as by_user
     on by_user.identifier_type = 'user_id'

@@ -87,8 +87,8 @@ select
     coalesce(joined.rfm_segment, 'no_orders') as rfm_segment,
     {{ money("coalesce(joined.net_revenue_amount, 0) * cast('" ~ var('margin_rate')
         ~ "' as decimal(9, 6))") }} as historic_clv_amount,
-    cast(null as decimal(18, 4)) as predicted_clv_12m_amount,
-    cast(null as double) as p_alive,
+    {{ money('customer_values.predicted_clv_12m_amount') }} as predicted_clv_12m_amount,
+    customer_values.p_alive,
     contact_facts.referred_by_customer_id,
     contact_facts.last_delivered_at,
     cast(contact_facts.open_conversation_count as integer) as open_conversation_count,
@@ -97,6 +97,8 @@ select
 from joined
 left join {{ ref('customer_contact_facts') }} as contact_facts
     on joined.customer_id = contact_facts.customer_id
+left join {{ ref('customer_values') }} as customer_values
+    on joined.customer_id = customer_values.customer_id
 left join {{ ref('customer_cart_facts') }} as cart_facts
     on joined.customer_id = cart_facts.customer_id
 left join {{ ref('customer_households') }} as households

@@ -12,7 +12,9 @@ select
     sessions.campaign,
     {{ or_unknown('sessions.visitor_type') }} as visitor_type,
     sessions.has_order,
-    cast(null as double) as purchase_intent
+    session_intents.purchase_intent
 from {{ ref('int_sessions') }} as sessions
 left join {{ ref('known_customers') }} as known_customers
     on sessions.customer_id = known_customers.customer_id
+left join {{ ref('session_intents') }} as session_intents
+    on sessions.session_id = session_intents.session_id

@@ -1,14 +1,44 @@
--- Parameters that were fitted to this business's own data. Only the lifecycle gaps so far.
-{% set fits = {'p40_days': 'p40_days', 'p80_days': 'p80_days'} %}
-{% for parameter, column in fits.items() -%}
+-- Parameters that were fitted to this business's own data, and how well each model did on data that
+-- was held out, or why the data did not allow it.
+{% set gaps = {'p40_days': 'p40_days', 'p80_days': 'p80_days'} -%}
+{% set figures = {'coverage_80': 'coverage_80', 'error_share': 'error_share'} -%}
+with fits as (
+    {% for parameter, column in gaps.items() -%}
+    select
+        'lifecycle_gaps' as model,
+        '{{ parameter }}' as parameter,
+        cast({{ column }} as double) as value,
+        cast(null as double) as holdout_metric,
+        {{ column }} is null as is_refused,
+        case when {{ column }} is null then 'nobody has ordered on two days' end as reason
+    from {{ ref('lifecycle_thresholds') }}
+    union all
+    {% endfor -%}
+    select model, parameter, value, holdout_metric, is_refused, reason
+    from {{ ref('customer_value_fits') }}
+    union all
+    select model, parameter, value, holdout_metric, is_refused, reason
+    from {{ ref('session_intents') }}
+    where session_id is null
+    {% for figure, column in figures.items() -%}
+    union all
+    select distinct
+        'sales_forecast',
+        slice || ' ' || slice_value || ' ' || measure || ': {{ figure }}',
+        {{ column }},
+        coverage_80,
+        reason is not null,
+        reason
+    from {{ ref('sales_series') }}
+    {% endfor -%}
+)
+
 select
-    'lifecycle_gaps' as model,
+    model,
     {{ as_of_at() }} as fitted_at,
-    '{{ parameter }}' as parameter,
-    cast({{ column }} as double) as value,
-    cast(null as double) as holdout_metric,
-    {{ column }} is null as is_refused,
-    case when {{ column }} is null then 'nobody has ordered on two days' end as reason
-from {{ ref('lifecycle_thresholds') }}
-{{ 'union all' if not loop.last }}
-{% endfor %}
+    parameter,
+    value,
+    holdout_metric,
+    is_refused,
+    reason
+from fits
