@@ -12,9 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import digamma, gammaln, hyp2f1
 
-from prediction.likelihood import Floats, NoMaximum, maximise
-
-NOTICEABLE = 1.92  # of the log-likelihood: half of chi-squared at 95 %, one degree of freedom
+from prediction.likelihood import NOTICEABLE, Floats, NoMaximum, maximise
 
 
 @dataclass(frozen=True)
@@ -89,9 +87,9 @@ class BgNbd:
 def fit(histories: Histories) -> BgNbd:
     """The parameters of greatest likelihood; Refused where there are none.
 
-    Where the search finds no maximum and letting customers leave explains nothing (the likelihood-ratio
-    test at 95 %), nobody has been seen to leave: a = 0, the NBD model, everybody is active, and b,
-    which then says nothing, is given as 1.
+    Where the search finds no maximum and letting customers leave explains nothing noticeable,
+    nobody has been seen to leave: a = 0, the NBD model, everybody is active, and b, which then says
+    nothing, is given as 1.
     """
     likelihood = Likelihood(histories)
     mean_age = float(np.average(histories.age, weights=histories.count))

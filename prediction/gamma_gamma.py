@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import digamma, gammaln
 
 from prediction.fits import Refused
-from prediction.likelihood import Floats, maximise
+from prediction.likelihood import HIGHEST, NOTICEABLE, Floats, NoMaximum, maximise
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,21 @@ class GammaGamma:
 
 
 def fit(x: Floats, z: Floats) -> GammaGamma:
-    """The parameters of greatest likelihood, from buyers with x > 0 and z > 0, in their order."""
+    """The parameters of greatest likelihood, from buyers with x > 0 and z > 0, in their order.
+
+    Where customers do not noticeably differ in what they spend, q and v have no end: q is then
+    taken at the end of the range, and everybody is expected to spend the same.
+    """
     scale = float(np.mean(z))
     likelihood = Likelihood(x, z / scale)
-    p, q, v = (float(value) for value in maximise(likelihood, np.array([2.0, 3.0, 1.0])))
+    start = np.array([2.0, 3.0, 1.0])
+    try:
+        p, q, v = (float(value) for value in maximise(likelihood, start))
+    except NoMaximum as refusal:
+        p, v = (float(value) for value in maximise(likelihood.alike, np.array([2.0, HIGHEST / 2])))
+        q = HIGHEST
+        if (refusal.value - likelihood(np.array([p, q, v]))[0]) * len(x) > NOTICEABLE:
+            raise
     if q <= 1:
         raise Refused("values spread so widely that the model's mean value is infinite (q <= 1)")
     total = likelihood(np.array([p, q, v]))[0] * len(x) - len(x) * np.log(scale)
@@ -67,3 +78,9 @@ class Likelihood:
             ]
         )
         return float(value), gradient
+
+    def alike(self, parameters: Floats) -> tuple[float, Floats]:
+        """The same of (p, v), with q at the end of its range."""
+        p, v = parameters
+        value, gradient = self(np.array([p, HIGHEST, v]))
+        return value, gradient[[0, 2]]

@@ -10,6 +10,8 @@ from prediction.fits import Refused
 Floats = NDArray[np.float64]
 # A parameter at the end of this range has run away: the likelihood has no maximum inside.
 LOWEST, HIGHEST = 1e-5, 1e5
+# Gain of log-likelihood that a parameter must bring: half of chi-squared at 95 %, one degree.
+NOTICEABLE = 1.92
 ENOUGH = 1e-7  # of the mean log-likelihood's slope; Newton's steps end far below it
 NEWTON_STEPS, DIFFERENCE = 6, 1e-5
 

@@ -139,7 +139,8 @@ def _series(days: pa.Table) -> Iterator[tuple[str, str, date, str, Floats]]:
     kinds, values = ordered["slice"].to_pylist(), ordered["slice_value"].to_pylist()
     keys = list(zip(kinds, values, strict=True))
     starts = [at for at, key in enumerate(keys) if at == 0 or key != keys[at - 1]]
-    for start, end in zip(starts, [*starts[1:], len(keys)], strict=True):
+    ends = [*starts[1:], len(keys)][: len(starts)]
+    for start, end in zip(starts, ends, strict=True):
         part = ordered.slice(start, end - start)
         for measure in MEASURES:
             series = part[measure].cast(pa.float64()).to_numpy(zero_copy_only=False)
