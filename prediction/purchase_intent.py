@@ -107,8 +107,12 @@ def _matrix(sessions: pa.Table, trained: slice) -> tuple[Floats, list[bool]]:
     columns, is_word = [], []
     for _, column in sorted(named.items()):
         words = pa.types.is_string(column.type)
-        columns.append(_numbered(column, trained) if words else _numbers(column))
-        is_word.append(words)
+        numbers = _numbered(column, trained) if words else _numbers(column)
+        if not np.isnan(numbers[trained]).all():  # never told: nothing can be learned from it
+            columns.append(numbers)
+            is_word.append(words)
+    if not columns:
+        raise Refused("nothing is known of the sessions before their orders")
     return np.column_stack(columns), is_word
 
 

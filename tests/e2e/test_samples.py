@@ -179,6 +179,12 @@ def test_online_shoppers_equal_their_reference_figures(tmp_path: Path) -> None:
             "select visitor_type, count(*), count(*) filter (has_order) from sessions "
             "group by rollup (visitor_type) order by 2 desc"
         ).fetchall()
+        intent = marts.execute(
+            "select (select value from model_fits where model = 'purchase_intent' "
+            "and parameter = 'holdout_auc'), count(*), count(purchase_intent) from sessions"
+        ).fetchone()
+    assert intent[0] >= 0.87  # type: ignore[index]
+    assert intent[1:] == (12330, 12330)  # type: ignore[index]
     assert found[0] == (None, 12330, 1908)
     rates = {kind: (count, round(100 * ordered / count, 4)) for kind, count, ordered in found[1:]}
     assert rates == {"returning": (10551, 13.9323), "new": (1694, 24.9115), "other": (85, 18.8235)}

@@ -119,7 +119,14 @@ def test_what_a_source_measured_itself_takes_part() -> None:
     assert "numbers here and words there" in reason(score(mixed))
 
 
+def test_what_is_never_told_is_left_out() -> None:
+    unknown = {"visits": pa.nulls(1500, pa.float64()), "device": pa.nulls(1500, pa.string())}
+    assert score(sessions(1500, **unknown)).equals(score(sessions(1500)))
+
+
 def test_refusals_say_why() -> None:
+    nothing = sessions(600).select(["session_id", "started_at", "has_order", "features"])
+    assert "nothing is known" in reason(score(nothing))
     assert "too few sessions: 499 of the 500 needed" in reason(score(sessions(499)))
     assert "hardly better than chance" in reason(score(sessions(3000, told=0.0, seed=4)))
     none = sessions(1000)
