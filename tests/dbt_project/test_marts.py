@@ -126,7 +126,9 @@ def test_stage_and_thresholds_are_those_of_the_dictionary(marts: TinyLake) -> No
     found = dict(marts.rows("select email, lifecycle_stage from customers"))
     assert found == {f"p{p}@hoa.example": stage(p, judged_on) for p in range(60)}
     assert len(set(found.values())) >= 5
-    fits = dict(marts.rows("select parameter, value from model_fits"))
+    fits = dict(
+        marts.rows("select parameter, value from model_fits where model = 'lifecycle_gaps'")
+    )
     assert fits == {"p40_days": pytest.approx(P40), "p80_days": pytest.approx(P80)}
 
 

@@ -1,7 +1,7 @@
 -- Parameters that were fitted to this business's own data, and how well each model did on data that
 -- was held out, or why the data did not allow it.
 {% set gaps = {'p40_days': 'p40_days', 'p80_days': 'p80_days'} -%}
-{% set figures = {'coverage_80': 'coverage_80', 'error_share': 'error_share'} -%}
+{% set figures = ['coverage_80', 'error_share'] -%}
 with fits as (
     {% for parameter, column in gaps.items() -%}
     select
@@ -20,17 +20,22 @@ with fits as (
     select model, parameter, value, holdout_metric, is_refused, reason
     from {{ ref('session_intents') }}
     where session_id is null
-    {% for figure, column in figures.items() -%}
+    {% for figure in figures -%}
     union all
-    select distinct
+    select
         'sales_forecast',
         slice || ' ' || slice_value || ' ' || measure || ': {{ figure }}',
-        {{ column }},
-        coverage_80,
-        reason is not null,
-        reason
+        max({{ figure }}),
+        max(coverage_80),
+        max(reason) is not null,
+        max(reason)
     from {{ ref('sales_series') }}
+    group by slice, slice_value, measure
     {% endfor -%}
+    union all
+    select 'lead_win_rate', stage, win_rate, cast(null as double), win_rate is null, reason
+    from {{ ref('lead_win_rates') }}
+    where decided_count > 0
 )
 
 select

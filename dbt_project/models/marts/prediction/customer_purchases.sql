@@ -65,8 +65,9 @@ select
         as calibration_repeat_day_count,
     {{ days_between('first_on', 'calibration_last_ordered_on') }} / cast(7 as double)
         as calibration_recency_weeks,
-    case when first_on <= cut_on then {{ days_between('first_on', 'cut_on') }} / cast(7 as double) end
-        as calibration_age_weeks,
+    case
+        when first_on <= cut_on then {{ days_between('first_on', 'cut_on') }} / cast(7 as double)
+    end as calibration_age_weeks,
     cast(calibration_repeat_total as double) / nullif(calibration_repeat_day_count, 0)
         as calibration_repeat_amount,
     holdout_days / cast(7 as double) as holdout_weeks,

@@ -52,8 +52,10 @@ select
             else coalesce({{ seconds_between('sessions.started_at', 'before_order.ended_at') }}, 0)
         end as double
     ) as duration_seconds,
-    cast(case when sessions.anonymous_id is not null then sessions.earlier_session_count end as double)
-        as earlier_session_count,
+    cast(
+        case when sessions.anonymous_id is not null then sessions.earlier_session_count end
+        as double
+    ) as earlier_session_count,
     cast({{ business_hour('sessions.started_at') }} as double) as started_hour,
     cast({{ iso_dow('sessions.started_on') }} as double) as started_weekday,
     sessions.source,
