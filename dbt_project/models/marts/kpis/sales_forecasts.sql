@@ -3,14 +3,13 @@
 {% set figures = ['expected', 'lower_80', 'upper_80', 'coverage_80'] -%}
 with days as (
     select
-        forecast_on,
-        slice,
-        slice_value,
         {%- for figure in figures %}
         max(case when measure = 'gross_amount' then {{ figure }} end) as amount_{{ figure }},
-        max(case when measure = 'order_count' then {{ figure }} end) as orders_{{ figure }}
-        {{- "," if not loop.last }}
+        max(case when measure = 'order_count' then {{ figure }} end) as orders_{{ figure }},
         {%- endfor %}
+        forecast_on,
+        slice,
+        slice_value
     from {{ ref('sales_series') }}
     where forecast_on is not null
     group by forecast_on, slice, slice_value
