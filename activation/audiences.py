@@ -9,7 +9,8 @@ from activation.audience_file import Audience, Sync
 from activation.channels import CHANNELS, UNBUILT
 from activation.channels.base import IDENTIFIERS, VARIABLE
 from activation.contract import mart_columns
-from activation.rules import Rule, RuleError, compile_rule, evaluate_example
+from activation.rules import NOT_COLUMNS, Rule, RuleError, compile_rule, evaluate_example
+from activation.segments import unknown_segment
 from khach.config_files import ConfigFile, parse, read_yaml, suggest
 from khach.environment import Environment
 from khach.errors import ConfigError
@@ -80,7 +81,7 @@ def load_audiences(env: Environment) -> Book:
             raise file.error(f"audience {audience.name!r} stands in two files", ("name",))
         _check_syncs(file, audience, columns)
         if audience.where is not None:
-            book.rules[audience.name] = _compile(file, audience.where, columns)
+            book.rules[audience.name] = _compile(env, file, audience.where, columns)
         else:
             _check_model(env, file, str(audience.model))
         files[audience.name] = file
@@ -176,11 +177,15 @@ def _check_remote(file: ConfigFile, place: tuple[str | int, ...], sync: Sync) ->
             )
 
 
-def _compile(file: ConfigFile, where: str, columns: Mapping[str, str]) -> Rule:
+def _compile(env: Environment, file: ConfigFile, where: str, columns: Mapping[str, str]) -> Rule:
     try:
-        return compile_rule(where, columns)
+        rule = compile_rule(where, columns)
     except RuleError as problem:
         raise file.error(str(problem), ("where",), fix=problem.fix) from None
+    for segment in rule.segments:
+        if fix := unknown_segment(env, segment):
+            raise file.error(f"there is no segment {segment!r}", ("where",), fix=fix)
+    return rule
 
 
 def _check_model(env: Environment, file: ConfigFile, model: str) -> None:
@@ -206,6 +211,10 @@ def _check_together(book: Book, files: dict[str, ConfigFile]) -> None:
             seen.add(sync.id)
 
 
+def _all_in(value: Any, known: tuple[str, ...]) -> bool:
+    return isinstance(value, list) and all(one in known for one in value)
+
+
 def _check_example(
     file: ConfigFile,
     rule: Rule | None,
@@ -219,12 +228,17 @@ def _check_example(
     if not isinstance(example.get("in"), bool):
         raise file.error("an example says `in: true` or `in: false`", place)
     for key, value in example.items():
-        if key not in columns and key not in ("in", "as_of"):
+        if key not in columns and key not in NOT_COLUMNS:
             raise file.error(
                 f"unknown column {key!r}", (*place, key), fix=suggest(key, list(columns))
             )
         if key == "as_of" and not isinstance(value, date | datetime):
             raise file.error("as_of is a date", (*place, key))
+        if key == "segments" and not _all_in(value, rule.segments):
+            raise file.error(
+                "segments is a list of segments that the rule asks for", (*place, key),
+                fix=f"[{', '.join(rule.segments)}]",
+            )  # fmt: skip
     try:
         is_in = evaluate_example(rule, columns, example)
     except RuleError as problem:

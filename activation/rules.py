@@ -17,6 +17,8 @@ from sqlglot.errors import SqlglotError
 
 from khach.config_files import suggest
 
+# What an example says besides values of columns: `segments` lists those the customer is in.
+NOT_COLUMNS = ("in", "as_of", "segments")
 _SEGMENT_ID = re.compile(r"[a-z0-9_]+")
 _ALLOWED = (
     exp.Column, exp.Identifier, exp.Literal, exp.Boolean, exp.Null, exp.Var, exp.Paren,
@@ -73,12 +75,14 @@ def compile_rule(where: str, columns: Mapping[str, str]) -> Rule:
 
 
 def evaluate_example(rule: Rule, columns: Mapping[str, str], example: Mapping[str, Any]) -> bool:
-    """Whether a customer with these values, all others NULL, is in; runs in memory.
+    """Whether a customer with these values and segments, all others NULL, is in; runs in memory.
 
     Raises RuleError when a value does not fit its column.
     """
     with _empty_marts(columns) as connection:
-        values = {key: value for key, value in example.items() if key not in ("in", "as_of")}
+        values = {"customer_id": "example"} | {
+            key: value for key, value in example.items() if key not in NOT_COLUMNS
+        }
         names = ", ".join(values)
         marks = ", ".join("?" * len(values))
         try:
@@ -87,6 +91,11 @@ def evaluate_example(rule: Rule, columns: Mapping[str, str], example: Mapping[st
             )
         except duckdb.Error as problem:
             raise RuleError(_first_line(problem)) from None
+        for segment in example.get("segments", ()):
+            connection.execute(
+                "insert into segment_membership values (?, ?, null)",
+                [segment, values["customer_id"]],
+            )
         if rule.uses_as_of:
             if example.get("as_of") is None:
                 raise RuleError(

@@ -27,6 +27,7 @@ def check_configuration(env: Environment) -> list[KhachError]:
 def _checks(env: Environment) -> Iterator[Callable[[Environment], Any]]:
     from activation.audiences import check_audiences
     from activation.policy import load_policy
+    from activation.segments import check_segments
     from ingestion.config import load_sources
     from khach.identity_settings import load_identity_settings
 
@@ -38,7 +39,10 @@ def _checks(env: Environment) -> Iterator[Callable[[Environment], Any]]:
     # A retailer who only measures needs no policy; whoever has an audience must have one.
     if (env.config / "policy.yml").exists() or (env.config / "audiences").is_dir():
         yield load_policy
-    yield check_audiences
+    yield check_segments
+    # Audiences ask for segments: while those are wrong, only they are told of.
+    if not _mistakes(env, check_segments):
+        yield check_audiences
 
 
 def _mistakes(env: Environment, check: Callable[[Environment], Any]) -> list[KhachError]:

@@ -17,16 +17,49 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+Count = Annotated[int, Field(ge=1)]
+Score = Annotated[int, Field(ge=1, le=5)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
 class Thresholds(Section):
-    """Numbers that define words such as loyal, session and abandoned."""
+    """Numbers that define words such as loyal, session and abandoned.
+
+    The rules of segments name them (docs/segments.md); macros/settings.sql has the same defaults.
+    """
 
     loyal_order_days: Annotated[int, Field(ge=2)] = 3
-    session_minutes: Annotated[int, Field(ge=1)] = 30
-    abandoned_cart_minutes: Annotated[int, Field(ge=1)] = 60
-    cart_recovery_days: Annotated[int, Field(ge=1)] = 7
-    journey_gap_days: Annotated[int, Field(ge=1)] = 30
+    session_minutes: Count = 30
+    abandoned_cart_minutes: Count = 60
+    cart_recovery_days: Count = 7
+    journey_gap_days: Count = 30
     affinity_most_products: Annotated[int, Field(ge=2)] = 50
-    affinity_least_pairs: Annotated[int, Field(ge=1)] = 3
+    affinity_least_pairs: Count = 3
+    high_spend_score: Score = 5
+    low_spend_score: Score = 1
+    repeat_browser_days: Count = 30
+    repeat_browser_sessions: Count = 3
+    cart_abandoner_days: Count = 3
+    store_visit_days: Count = 30
+    won_back_days: Count = 30
+    discount_hunter_orders: Count = 2
+    discount_hunter_share: Share = 0.5
+    preference_orders: Count = 2
+    preference_share: Share = 0.5
+    email_window_days: Count = 90
+    email_judged_count: Count = 3
+    email_engaged_share: Share = 0.5
+    email_fatigued_share: Share = 0.1
+    trait_units: Count = 3
+    new_product_days: Count = 30
+    trend_seeker_share: Share = 0.5
+    quality_price_rank: Share = 0.75
+    quality_seeker_share: Share = 0.5
+    quality_return_share: Share = 0.1
+    price_sensitive_share: Share = 0.5
+    social_touch_count: Count = 1
+    smallest_ward_segment: Count = 5
+    smallest_answer_segment: Count = 5
 
 
 class Settings(Section):

@@ -1,5 +1,6 @@
--- Nobody is in two segments of a family or in none, now or in the history's last word; and the
--- stage on the customer's row is the one its lifecycle intervals end with.
+{%- set kinds = exclusive_kinds().keys() %}
+-- Nobody is in two segments of an exclusive kind or in none, now or in the history's last word; and
+-- the stage on the customer's row is the one its lifecycle intervals end with.
 with current_membership as (
     select customer_id, segment_kind, segment_id
     from {{ ref('segment_membership') }}
@@ -17,17 +18,22 @@ disagreeing as (
     where assigned.segment_id is distinct from held.segment_id
 ),
 
+kind_counts as (
+    select customer_id, count(*) as kind_count
+    from {{ ref('segment_assignments') }}
+    where segment_kind in (
+            {% for kind in kinds -%}
+            '{{ kind }}'{{ ',' if not loop.last }}
+            {% endfor %}
+        )
+    group by customer_id
+),
+
 incomplete as (
     select customers.customer_id, 'any' as segment_kind, 'not in each family' as problem
     from {{ ref('customers') }} as customers
-    left join {{ ref('segment_assignments') }} as assigned
-        on customers.customer_id = assigned.customer_id
-    group by customers.customer_id
-    having count(assigned.segment_id)
-        <> (
-            select count(distinct definitions.segment_kind)
-            from {{ ref('segment_definitions') }} as definitions
-        )
+    left join kind_counts on customers.customer_id = kind_counts.customer_id
+    where coalesce(kind_counts.kind_count, 0) <> {{ kinds | length }}
 ),
 
 misstaged as (

@@ -79,6 +79,7 @@ rx_like = gender_word = salutation = salutation_name = age_band = age_on = quint
     is_test_customer
 ) = _value
 json_item = json_sum = shopify_key = _value
+json_pairs = listed = segment_slug = quoted = _value
 staged_as = spoken_as = _constant
 raw_only_account = _query
 seconds_between = plus_minutes = days_after = days_between = source_key = _call
@@ -86,12 +87,34 @@ lifecycle_stage = recovery_ends_at = _call
 told_name = as_of_at = as_of_on = run_value = last_observed_on = _constant
 threshold = most_names_compared = _number
 latest_rows = not_yet_filled = last_links = table_account = kpi_rows = _query
-vocabulary = entity_rows = web_event_rows = _relation
+moved_since_the_first_day = _query
+vocabulary = entity_rows = web_event_rows = segment_definitions = _relation
 has_entity = is_staged = bool
 had_happened = order_had_happened = _constant
 happened_at = str
 is_replay = bool
 dbt = SimpleNamespace(dateadd=_call, datediff=_call, date_trunc=_call, concat=_call)
+
+
+def thresholds() -> dict[str, Any]:
+    """One."""
+    return {"loyal_order_days": 3}
+
+
+def segment_flags() -> list[dict[str, str]]:
+    """One."""
+    return [{"segment_id": "stub", "kind": "psychographic", "rule": "stub > 1"}]
+
+
+def evidence_terms(_: Any) -> dict[str, Any]:
+    """One."""
+    term = {"segment_id": "stub", "measure": "stub", "comparison": ">", "limit": "1"}
+    return {"rows": [term], "columns": ["stub"]}
+
+
+def exclusive_kinds() -> dict[str, dict[str, str]]:
+    """One of each sort."""
+    return {"gender": {"column": "gender"}, "ward": {"column": "ward", "open": "geographic"}}
 
 
 def identifier_rule(identifier_type: str, key: str) -> Any:

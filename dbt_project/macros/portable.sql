@@ -200,3 +200,21 @@
     ({{ shorter }} like '% %'
         and list_has_all(string_split({{ longer }}, ' '), string_split({{ shorter }}, ' ')))
 {%- endmacro %}
+
+
+{% macro json_pairs(expression) -%}
+    {{ return(adapter.dispatch('json_pairs')(expression)) }}
+{%- endmacro %}
+{# One row for each key of a JSON object: a struct of `key` and `value`, texts; none for no object. #}
+{% macro duckdb__json_pairs(expression) -%}
+    unnest(map_entries(try_cast(try_cast({{ expression }} as json) as map(varchar, varchar))))
+{%- endmacro %}
+
+
+{% macro listed(expression) -%}
+    {{ return(adapter.dispatch('listed')(expression)) }}
+{%- endmacro %}
+{# The texts of a group in alphabetical order, with commas between. #}
+{% macro duckdb__listed(expression) -%}
+    string_agg({{ expression }}, ', ' order by {{ expression }})
+{%- endmacro %}

@@ -9,8 +9,9 @@
     {{ return(env_var('KHACH_DBT_' ~ name | upper, var(name)) if execute else var(name)) }}
 {%- endmacro %}
 
-{% macro threshold(name) -%}
-    {%- set defaults = {
+{# Every threshold of settings.yml by name; the defaults are those of khach/settings.py. #}
+{% macro thresholds() -%}
+    {%- set values = {
         'loyal_order_days': 3,
         'session_minutes': 30,
         'abandoned_cart_minutes': 60,
@@ -18,8 +19,38 @@
         'journey_gap_days': 30,
         'affinity_most_products': 50,
         'affinity_least_pairs': 3,
+        'high_spend_score': 5,
+        'low_spend_score': 1,
+        'repeat_browser_days': 30,
+        'repeat_browser_sessions': 3,
+        'cart_abandoner_days': 3,
+        'store_visit_days': 30,
+        'won_back_days': 30,
+        'discount_hunter_orders': 2,
+        'discount_hunter_share': 0.5,
+        'preference_orders': 2,
+        'preference_share': 0.5,
+        'email_window_days': 90,
+        'email_judged_count': 3,
+        'email_engaged_share': 0.5,
+        'email_fatigued_share': 0.1,
+        'trait_units': 3,
+        'new_product_days': 30,
+        'trend_seeker_share': 0.5,
+        'quality_price_rank': 0.75,
+        'quality_seeker_share': 0.5,
+        'quality_return_share': 0.1,
+        'price_sensitive_share': 0.5,
+        'social_touch_count': 1,
+        'smallest_ward_segment': 5,
+        'smallest_answer_segment': 5,
     } -%}
-    {{ return((var('thresholds') or {}).get(name, defaults[name])) }}
+    {%- do values.update(var('thresholds') or {}) -%}
+    {{ return(values) }}
+{%- endmacro %}
+
+{% macro threshold(name) -%}
+    {{ return(thresholds()[name]) }}
 {%- endmacro %}
 
 
@@ -29,20 +60,27 @@
 #}
 {% macro vocabulary(name, columns) -%}
     {%- set seed = ref(name) -%}
-    {%- set file = var('config_dir') ~ '/' ~ name ~ '.csv' -%}
-    {%- set edited = execute and var('config_dir')
-        and run_query("select 1 from glob('" ~ file | replace("'", "''") ~ "')").rows | length -%}
+    {%- set file = config_csv(name) -%}
     (
         select
             {%- for column, type in columns.items() %}
             cast({{ column }} as {{ type }}) as {{ column }}{{ "," if not loop.last }}
             {%- endfor %}
-        from {% if edited -%}
-            read_csv('{{ file | replace("'", "''") }}', header = true, all_varchar = true)
+        from {% if file -%}
+            read_csv('{{ file }}', header = true, all_varchar = true)
         {%- else -%}
             {{ seed }}
         {%- endif %}
     )
+{%- endmacro %}
+
+
+{# The retailer's `<config_dir>/<name>.csv`, fit for a literal; nothing when it is not there. #}
+{% macro config_csv(name) -%}
+    {%- set file = (var('config_dir') ~ '/' ~ name ~ '.csv') | replace("'", "''") -%}
+    {%- set is_there = execute and var('config_dir')
+        and run_query("select 1 from glob('" ~ file ~ "')").rows | length -%}
+    {{ return(file if is_there else none) }}
 {%- endmacro %}
 
 

@@ -165,6 +165,10 @@ def write_marts(marts: duckdb.DuckDBPyConnection, persons: Iterable[Person]) -> 
         "create table segment_membership (segment_id varchar, customer_id varchar, "
         "valid_from timestamp, valid_to timestamp)"
     )
+    marts.execute("create table segments as select 'province_ha_noi' as segment_id")
+    marts.execute(
+        "insert into segment_membership values ('occupation_cook', 'gone', ?, ?)", [AS_OF, AS_OF]
+    )
     for number, person in enumerate(persons):
         _write_person(marts, person)
         if number == 0:
@@ -201,9 +205,19 @@ def _write_person(marts: duckdb.DuckDBPyConnection, person: Person) -> None:
 
 
 def write_contract(project: Path) -> None:
-    """The dbt contract of `customers`, as the product's own project declares it."""
+    """The dbt contracts of `customers` and `customer_behaviours`, and the segment `vip`."""
     folder = project / "dbt_project" / "models" / "marts"
     folder.mkdir(parents=True)
-    columns = [{"name": name, "data_type": kind} for name, kind in CUSTOMERS.items()]
-    content = {"models": [{"name": "customers", "columns": columns}]}
+    behaviours = {"customer_id": "varchar", "referral_count": "integer"}
+    contracts = {"customers": CUSTOMERS, "customer_behaviours": behaviours}
+    content = {
+        "models": [
+            {"name": model, "columns": [{"name": n, "data_type": k} for n, k in columns.items()]}
+            for model, columns in contracts.items()
+        ]
+    }
     (folder / "customers.yml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    seeds = project / "dbt_project" / "seeds"
+    seeds.mkdir()
+    seed = "segment_id,segment_kind\nvip,\ngender_female,gender\n"
+    (seeds / "segment_definitions.csv").write_text(seed, encoding="utf-8")

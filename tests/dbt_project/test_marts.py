@@ -1,6 +1,7 @@
 """The marts against the story's truth, which is told in plain Python and not in SQL."""
 
 import json
+import random
 import re
 import statistics
 from collections import Counter, defaultdict
@@ -15,6 +16,7 @@ import pytest
 from shop_story import AS_OF, LAST_DAY, SOURCES, Story, make_story
 from tiny_lake import TinyLake
 
+from activation.rules import compile_rule
 from ingestion import compaction
 from khach.environment import PROJECT, Environment
 
@@ -384,6 +386,48 @@ def test_each_part_of_an_entity_accounts_for_its_rows(marts: TinyLake) -> None:
     assert total == [(landed,)]
 
 
+def test_the_rule_of_a_segment_is_what_runs(marts: TinyLake) -> None:
+    """Members of every segment are those for whom the text of its rule is true."""
+    rules = dict(marts.rows("select segment_id, rule from segments"))
+    judged = marts.rows(
+        " union all ".join(
+            f"select '{name}', customer_id from intermediate.segment_inputs where {rule}"
+            for name, rule in rules.items()
+        )
+    )
+    members = marts.rows(
+        "select segment_id, customer_id from segment_membership where valid_to is null"
+    )
+    assert sorted(judged) == sorted(members)
+    exclusive = marts.rows(
+        "select segment_kind, count(*), count(distinct customer_id) from segment_membership "
+        "join segments using (segment_id, segment_kind) "
+        "where is_exclusive and valid_to is null group by all order by all"
+    )
+    assert {kind for kind, *_ in exclusive} >= {"lifecycle", "rfm", "province", "ward", "store"}
+    assert {tuple(counts) for _, *counts in exclusive} == {(60, 60)}
+    sizes = Counter(name for name, _ in members)
+    seen = {"first_time_buyer", "won_back", "referrer", "relationship_social", "lapsed",
+            "relationship_structural", "visited_store_without_purchase"}  # fmt: skip
+    assert {name: sizes[name] for name in seen if not 0 < sizes[name] < 60} == {}
+
+
+def test_segments_combine_as_the_page_says(marts: TinyLake) -> None:
+    page = (PROJECT / "docs" / "segments.md").read_text(encoding="utf-8")
+    query = re.findall(r"```sql\n(.*?)```", page, flags=re.DOTALL)[0]
+    changed = query.replace("cart_abandoner", "lapsed")
+    expected = marts.rows(
+        "select customer_id from customers where generation = 'gen_z' and province = 'Hà Nội' "
+        "and lifecycle_stage in ('lapsed', 'one_and_done') order by 1"
+    )
+    assert changed != query
+    assert expected
+    assert sorted(marts.rows(changed)) == expected
+    where = re.findall(r"^where: (.+)$", page, flags=re.MULTILINE)[0]
+    rule = compile_rule(where.replace("cart_abandoner", "lapsed"), {"customer_id": "varchar"})
+    assert sorted(marts.rows(f"select customer_id from customers where {rule.sql}")) == expected
+
+
 # The contract --------------------------------------------------------------------------------
 
 
@@ -460,13 +504,20 @@ def test_the_order_of_delivered_rows_changes_nothing(
 ) -> None:
     turned = make_story()
     for rows in turned.rows.values():
-        rows.reverse()
+        random.Random(len(rows)).shuffle(rows)
     twin = build(tmp_path, monkeypatch, turned)
     for query in (
         "select * from kpi_values order by all",
         "select * exclude (customer_id) from customers order by email",
         "select * exclude (customer_id) from orders order by order_id",
         "select * exclude (customer_id) from carts order by cart_id",
+        "select email, segment_id, valid_from from segment_membership join customers "
+        "using (customer_id) order by all",
+        "select email, evidence.* exclude (customer_id) from segment_evidence as evidence "
+        "join customers using (customer_id) order by all",
+        "select email, behaviours.* exclude (customer_id) from customer_behaviours as behaviours "
+        "join customers using (customer_id) order by email",
+        "select * from segments order by segment_id",
     ):
         assert twin.rows(query) == marts.rows(query)
 
@@ -489,9 +540,15 @@ def test_a_compacted_lake_is_accounted_for_alike(
 
 def test_the_next_day_appends_changes_and_a_repeated_run_nothing(marts: TinyLake) -> None:
     before = marts.rows("select * from state.main.segment_history order by all")
-    again = TinyLake(marts.env, marts.project, marts.sources, as_of=str(AS_OF + timedelta(days=1)))
-    chain = ("-s", "lifecycle_thresholds", "lifecycle_intervals", "customers",
-             "segment_assignments", "segment_history", "segment_transitions")  # fmt: skip
+    spenders = "select customer_id from segment_transitions where segment_kind = 'high_spender' "
+    first = marts.rows(spenders + "order by all")
+    again = TinyLake(
+        marts.env, marts.project, marts.sources, as_of=str(AS_OF + timedelta(days=1)),
+        variables={"thresholds": {"high_spend_score": 4}},
+    )  # fmt: skip
+    chain = ("-s", "lifecycle_thresholds", "lifecycle_intervals", "customers", "segment_inputs",
+             "segment_flags", "segment_assignments", "segment_history",
+             "segment_transitions")  # fmt: skip
     assert not again.failures("run", *chain)
     after = marts.rows("select * from state.main.segment_history order by all")
     assert set(before) <= set(after)
@@ -500,7 +557,8 @@ def test_the_next_day_appends_changes_and_a_repeated_run_nothing(marts: TinyLake
 
     moved = marts.rows(
         "select email, from_segment_id, to_segment_id from segment_transitions join customers "
-        "using (customer_id) where changed_on = date '2026-04-02' order by all"
+        "using (customer_id) where changed_on = date '2026-04-02' and segment_kind = 'lifecycle' "
+        "order by all"
     )
     judged = LAST_DAY + timedelta(days=1), LAST_DAY + timedelta(days=2)
     stages = {p: tuple(stage(p, day) for day in judged) for p in range(60)}
@@ -509,3 +567,11 @@ def test_the_next_day_appends_changes_and_a_repeated_run_nothing(marts: TinyLake
         for p, (old, new) in stages.items()
         if old != new
     )
+    # A threshold that moved moves the segment: whoever enters it enters on that day.
+    entered = marts.rows(
+        spenders + "and changed_on = date '2026-04-02' and from_segment_id is null "
+        "and to_segment_id = 'high_spender' order by all"
+    )
+    assert entered == marts.rows("select customer_id from customers where m_score = 4 order by all")
+    assert first == marts.rows("select customer_id from customers where m_score = 5 order by all")
+    assert entered

@@ -14,6 +14,10 @@ SMALL_SIDE = {
     "customers",
     "identity_ledger",
     "lifecycle_intervals",
+    # The history's first day.
+    "segment_history",
+    "segment_membership",
+    "segment_transitions",
 }
 
 

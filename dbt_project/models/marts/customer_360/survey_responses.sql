@@ -20,6 +20,7 @@ select
     responses.scale_max,
     responses.satisfied_score,
     responses.comment,
+    responses.answers,
     responses.answered_at
 from {{ entity_rows('survey_responses') }} as responses
 left join {{ ref('int_record_customers') }} as record_customers

@@ -1,17 +1,32 @@
--- Which segment of each kind every customer is in now; exactly one per kind.
+-- The segments every customer is in now: exactly one of each exclusive kind, any number of flags
+-- and stated answers (each a kind of its own).
 {{ config(schema='intermediate') }}
-{% set kinds = {
-    'lifecycle': "'lifecycle_' || lifecycle_stage",
-    'rfm': "'rfm_' || rfm_segment",
-    'generation': "'generation_' || generation",
-    'gender': "'gender_' || gender",
-    'province': "'province_' || replace(lower(coalesce(province, 'unknown')), ' ', '_')",
-} %}
-{% for kind, segment_id in kinds.items() -%}
-select
-    '{{ kind }}' as segment_kind,
-    customer_id,
-    {{ segment_id }} as segment_id
-from {{ ref('customers') }}
-{{ 'union all' if not loop.last }}
-{% endfor %}
+{%- set kinds = exclusive_kinds() %}
+
+with words as (
+    select
+        {% for kind, about in kinds.items() -%}
+        {{ or_unknown(about['column']) }} as {{ kind }}_word,
+        {% endfor -%}
+        customer_id
+    from {{ ref('segment_inputs') }}
+)
+
+{% for kind, about in kinds.items() -%}
+{% if 'open' in about -%}
+select '{{ kind }}' as segment_kind, words.customer_id, held.segment_id
+from words
+inner join {{ ref('segment_values') }} as held
+    on held.segment_kind = '{{ kind }}' and words.{{ kind }}_word = held.word
+{% else -%}
+select '{{ kind }}' as segment_kind, customer_id, '{{ kind }}_' || {{ kind }}_word as segment_id
+from words
+{% endif -%}
+union all
+{% endfor -%}
+select segment_id as segment_kind, customer_id, segment_id
+from {{ ref('segment_flags') }}
+union all
+select segment_kind, customer_id, segment_id
+from {{ ref('segment_evidence') }}
+where origin = 'declared'

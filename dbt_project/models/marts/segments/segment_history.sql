@@ -10,18 +10,36 @@
     on_schema_change='append_new_columns',
 ) }}
 
-with latest as (
+{% if is_incremental() -%}
+with moved as (
+    {{ moved_since_the_first_day(this) }}
+),
+
+{% else -%}
+with {% endif -%}
+latest as (
     {% if is_incremental() -%}
+    select
+        history.segment_kind, history.customer_id, history.to_segment_id, history.changed_on,
+        history.sequence_number
+    from {{ this }} as history
+    left join moved
+        on history.segment_kind = moved.segment_kind and history.customer_id = moved.customer_id
+    where moved.customer_id is null
+    union all
     select segment_kind, customer_id, to_segment_id, changed_on, sequence_number
     from (
         select
-            *,
+            history.*,
             row_number() over (
-                partition by segment_kind, customer_id
-                order by changed_on desc, sequence_number desc
+                partition by history.segment_kind, history.customer_id
+                order by history.changed_on desc, history.sequence_number desc
             ) as recency_rank
-        from {{ this }}
-    ) as history
+        from {{ this }} as history
+        inner join moved
+            on history.segment_kind = moved.segment_kind
+            and history.customer_id = moved.customer_id
+    ) as moves
     where recency_rank = 1
     {%- else -%}
     select

@@ -1,24 +1,84 @@
--- Declared segments, and one per province that a customer lives in.
-with provinces as (
+-- Declared segments, one per word that customers have in an open kind, one per stated answer.
+with declared as (
+    select * from {{ segment_definitions(ref('segment_definitions')) }} as definitions
+),
+
+-- A segment's rule says which words it is.
+found as (
     select
-        'province_' || replace(lower(province), ' ', '_') as segment_id,
-        max(province) as province
-    from {{ ref('customers') }}
-    where province <> 'unknown'
-    group by 1
+        segment_kind,
+        segment_id,
+        min(word) as word,
+        max(kind) as kind,
+        case
+            when segment_id = segment_kind || '_unknown'
+                then 'coalesce(' || max(column_name) || ', ''unknown'')'
+            else max(column_name)
+        end || ' in (' || {{ listed(quoted('word')) }} || ')' as rule
+    from {{ ref('segment_values') }}
+    group by segment_kind, segment_id
+),
+
+labels as (
+    select 'channel' as segment_kind, channel as word, channel as label_en, label_vi
+    from {{ ref('channels') }}
+    union all
+    select 'store', store_id, store_name as label_en, store_name as label_vi
+    from {{ ref('stores') }}
+),
+
+named as (
+    select
+        found.*,
+        coalesce(labels.label_en, found.word) as segment_name,
+        coalesce(labels.label_vi, found.word) as label_vi
+    from found
+    left join labels
+        on found.segment_kind = labels.segment_kind and found.word = labels.word
+),
+
+answers as (
+    select
+        segment_kind,
+        segment_id,
+        min(measure) || ': ' || min(stated_answer) as segment_name
+    from {{ ref('segment_evidence') }}
+    where origin = 'declared'
+    group by segment_kind, segment_id
 )
 
 select
-    segment_id, segment_kind, segment_name, label_vi, kind, description, rule, owner
-from {{ ref('segment_definitions') }}
+    coalesce(declared.segment_id, named.segment_id) as segment_id,
+    coalesce(declared.segment_kind, named.segment_kind) as segment_kind,
+    coalesce(declared.segment_name, named.segment_name) as segment_name,
+    coalesce(declared.label_vi, named.label_vi) as label_vi,
+    coalesce(declared.kind, named.kind) as kind,
+    coalesce(declared.description, case named.segment_kind
+        when 'marital_status' then 'Marital status as stated: '
+        when 'occupation' then 'Occupation as stated: '
+        when 'income_band' then 'Income as stated: '
+        when 'country' then 'Golden address lies in the country '
+        when 'province' then 'Golden address lies in the province '
+        when 'ward' then 'Golden address lies in the ward '
+        when 'store' then 'Buys mostly in the store '
+        when 'category' then 'Buys mostly of the category '
+        when 'channel' then 'Orders most often on the channel '
+    end || named.segment_name) as description,
+    coalesce(named.rule, declared.rule) as rule,
+    coalesce(declared.owner, 'crm') as owner,
+    coalesce(declared.is_exclusive, true) as is_exclusive
+from declared
+full outer join named on declared.segment_id = named.segment_id
 union all
 select
     segment_id,
-    'province' as segment_kind,
-    province as segment_name,
-    province as label_vi,
-    'geographic' as kind,
-    'Customers whose golden address lies in ' || province as description,
-    'province = ''' || replace(province, '''', '''''') || '''' as rule,
-    'crm' as owner
-from provinces
+    segment_kind,
+    segment_name,
+    segment_name as label_vi,
+    'psychographic' as kind,
+    'Answered a survey so, the last time asked: ' || segment_name as description,
+    'customer_id in (select customer_id from segment_evidence where segment_id = '''
+    || segment_id || ''')' as rule,
+    'crm' as owner,
+    false as is_exclusive
+from answers
