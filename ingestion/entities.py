@@ -48,7 +48,7 @@ ENTITIES: Mapping[str, Mapping[str, str]] = {
         "campaign_id channel campaign_name audience started_at:t cost:n currency"
     ),
     "experiments": _columns(
-        f"experiment_id campaign_id {REFERENCES} experiment_group assigned_at:t"
+        f"experiment_id campaign_id {REFERENCES} experiment_group holdout_share:n assigned_at:t"
     ),
     "survey_responses": _columns(
         f"response_id {REFERENCES} survey kind channel order_id score:n scale_min:n scale_max:n "

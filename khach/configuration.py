@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import yaml
 
 from khach import clock
+from khach.config_files import read_yaml
 from khach.environment import Environment
 from khach.errors import KhachError
 from khach.identity_settings import load_identity_settings
@@ -104,6 +105,9 @@ def write_dbt_vars(
         "identity": load_identity_settings(env).model_dump(mode="json", exclude={"survivorship"}),
         "thresholds": settings.thresholds.model_dump(),
         "trusted_sources": trusted_sources(env),
+        "attribution": settings.attribution.model_dump(mode="json"),
+        "measurement": settings.measurement.model_dump(mode="json"),
+        "holdout_shares": _holdout_shares(env),
         "margin_rate": float(settings.margin_rate),
         "discount_rate": float(settings.discount_rate),
         "config_dir": str(env.config),
@@ -111,6 +115,18 @@ def write_dbt_vars(
     }
     write_atomically(env.dbt_vars, yaml.safe_dump(content, allow_unicode=True, sort_keys=False))
     return content
+
+
+def _holdout_shares(env: Environment) -> dict[str, float]:
+    """The share each audience file means to hold out: what an observed split is judged by."""
+    files = sorted((env.config / "audiences").glob("*.yml"))
+    told = [read_yaml(path).data for path in files]
+    return {
+        str(data["name"]): float(data["holdout"])
+        for data in told
+        if isinstance(data, dict) and "name" in data
+        and isinstance(data.get("holdout"), int | float)
+    }  # fmt: skip
 
 
 def record_versions(env: Environment) -> Mapping[str, str]:

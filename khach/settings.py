@@ -62,6 +62,21 @@ class Thresholds(Section):
     smallest_answer_segment: Count = 5
 
 
+class Attribution(Section):
+    """Which touches before an order share its credit."""
+
+    window_days: Annotated[int, Field(ge=1, le=365)] = 30
+    include: tuple[Literal["sends", "opens"], ...] = ()
+
+
+class Measurement(Section):
+    """How long after a message, or a draw into an experiment, an order counts."""
+
+    campaign_window_days: Annotated[int, Field(ge=1, le=365)] = 7
+    lift_window_days: Annotated[tuple[Annotated[int, Field(ge=1, le=365)], ...],
+                                Field(min_length=1)] = (3, 7)  # fmt: skip
+
+
 class Settings(Section):
     """settings.yml, with the defaults of a retailer in Viet Nam."""
 
@@ -74,6 +89,8 @@ class Settings(Section):
     discount_rate: Annotated[Decimal, Field(ge=0, le=1)] = Decimal("0.1")
     unit_costs: dict[str, Decimal] = Field(default_factory=dict)
     thresholds: Thresholds = Thresholds()
+    attribution: Attribution = Attribution()
+    measurement: Measurement = Measurement()
 
     @field_validator("business_time_zone")
     @classmethod

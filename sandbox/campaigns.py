@@ -1,9 +1,10 @@
 """E-mail campaigns with random holdouts: who was assigned, what was sent, what people did.
 
-Newsletters go out every twelfth day; one cart reminder a month writes daily to those who left a
-cart the day before. A campaign acts only on treated people: it adds orders (newsletter) or
-recoveries (reminder) that would not have happened, with the probabilities below. That is the
-truth which `truth/effects.parquet` tells and measurement must find.
+Newsletters go out every twelfth day, a thank-you letter every fifteenth from the third week on; one
+cart reminder a month writes daily to those who left a cart the day before. A campaign acts only on
+treated people: it adds orders (newsletter) or recoveries (reminder) that would not have happened,
+with the probabilities in `effects`; a thank-you letter adds nothing. That is the truth which
+`truth/effects.parquet` tells and measurement must find.
 """
 
 from __future__ import annotations
@@ -16,17 +17,17 @@ from sandbox.accounts import CLEANED, SUBSCRIBED, leave_list
 from sandbox.canaries import CANARY_COUNT
 from sandbox.delivery import EMAIL, SHOP, Delivery
 from sandbox.draw import DAY_SECONDS, Ints, campaign_ids, chance, moments, nulled, take
-from sandbox.effects import REMINDER, uplift
+from sandbox.effects import REMINDER, THANKS, uplift
 from sandbox.frames import Frame, append, split_due, where
 from sandbox.sizes import MAILING_LIST
 from sandbox.world import BROWSE, BUY, NEVER, RECOVER
 
 LIST_NAME = "Sải: bản tin"
-AUDIENCES = ["toàn bộ", "gen Z", "gen Y", "bỏ quên giỏ hàng"]
-TITLES = ["Bản tin", "Bộ sưu tập gen Z", "Chạy bộ cuối tuần", "Nhắc giỏ hàng"]
+AUDIENCES = ["toàn bộ", "gen Z", "gen Y", "bỏ quên giỏ hàng", "toàn bộ"]
+TITLES = ["Bản tin", "Bộ sưu tập gen Z", "Chạy bộ cuối tuần", "Nhắc giỏ hàng", "Thư cảm ơn"]
 SUBJECTS = ["Mẫu mới tuần này tại Sải", "Phối đồ cùng Sải", "Đôi chạy bộ nào hợp bạn?",
-            "Giỏ hàng của bạn vẫn còn đây"]  # fmt: skip
-HOLDOUT = [0.15, 0.15, 0.15, 0.30]
+            "Giỏ hàng của bạn vẫn còn đây", "Cảm ơn bạn đã đi cùng Sải"]  # fmt: skip
+HOLDOUT = [0.15, 0.15, 0.15, 0.30, 0.50]
 _OPENS = np.array([0.24, 0.36, 0.38, 0.30])
 _CLICKS = np.array([0.06, 0.07, 0.05, 0.03])
 _SEND_HOUR = 9
@@ -39,6 +40,8 @@ def run(d: Delivery) -> None:
     """Today's campaigns, then the opens, clicks, bounces and refusals that fall on today."""
     if d.day % 12 == 3:
         _start(d, kind=[0, 1, 0, 2][d.day // 12 % 4])
+    if d.day % 15 == 5 and d.day > 14:
+        _start(d, kind=THANKS)
     if d.day % 30 == 1:
         _start(d, kind=REMINDER)
     campaigns = d.world.frames["campaigns"]
@@ -62,7 +65,7 @@ def _start(d: Delivery, kind: int) -> None:
     emails = np.flatnonzero(mail["status"] == SUBSCRIBED)
     _, first = np.unique(mail["person"][emails], return_index=True)
     emails = emails[np.sort(first)]  # one address per person, so that groups stay apart
-    if kind:
+    if kind in (1, 2):
         emails = emails[generation[mail["person"][emails]] == kind - 1]
     _assign(d, campaign, kind, emails=emails, persons=mail["person"][emails], cart=None)
 
@@ -107,6 +110,7 @@ def _assign(
         "campaign_id": identifier,
         "email": take(w.emails, emails),
         "grp": pa.array(np.where(treated, "treated", "holdout")),
+        "holdout_share": pa.array(np.full(n, HOLDOUT[kind])),
         "assigned_at": moments(np.full(n, at - 1_800)),
     }))  # fmt: skip
     hard, soft = chance(rng, 0.004, n) & ~worked, chance(rng, 0.006, n) & ~worked

@@ -7,12 +7,14 @@ import pyarrow as pa
 
 from sandbox import names
 from sandbox.draw import campaign_ids, take
+from sandbox.visits import NATURAL_RECOVERY
 from sandbox.world import World
 
-REMINDER = 3  # kinds 0 to 2 are newsletters
+REMINDER, THANKS = 3, 4  # kinds 0 to 2 are newsletters; a thank-you letter moves nobody
 # Extra orders (newsletters) or recovered carts (reminder) per treated person, by generation.
 UPLIFT = np.array([[0.040, 0.030, 0.015, 0.010], [0.060, 0.030, 0.015, 0.010],
-                   [0.030, 0.050, 0.015, 0.010], [0.20, 0.14, 0.10, 0.05]])  # fmt: skip
+                   [0.030, 0.050, 0.015, 0.010], [0.20, 0.14, 0.10, 0.05],
+                   [0.0, 0.0, 0.0, 0.0]])  # fmt: skip
 _STRENGTH = [1.0, 0.6, 1.4]
 
 
@@ -26,7 +28,9 @@ def effects(world: World) -> pa.Table:
 
     `uplift` is the extra orders (metric `orders`) or recovered carts (`cart_recoveries`) per
     treated person; for reminders it applies to carts that would not have come back by themselves.
-    `caused_count` is how many the campaign really caused.
+    `effect` is what treated and held-out people differ by on average: the uplift, for reminders
+    times the share of such carts. `caused_count` is how many the campaign really caused. All of it
+    happens within three days (an order) or seven (a recovery) of the send.
     """
     assigned, campaigns = world.frames["assigned"], world.frames["campaigns"]
     kinds = dict(zip(campaigns["campaign"].tolist(), campaigns["kind"].tolist(), strict=True))
@@ -38,11 +42,13 @@ def effects(world: World) -> pa.Table:
     caused = np.bincount(place, weights=assigned["caused"], minlength=len(found)).astype(int)
     number, gen = found // 4, found % 4
     kind = np.array([kinds[int(c)] for c in number], np.int64)
-    true = [uplift(int(k), int(c))[g] for k, c, g in zip(kind, number, gen, strict=True)]
+    true = np.array([uplift(int(k), int(c))[g] for k, c, g in zip(kind, number, gen, strict=True)])
+    alone = np.where(kind == REMINDER, NATURAL_RECOVERY[gen], 0.0)
     return pa.table({
         "campaign_id": campaign_ids(world.seed, number),
         "segment": take(names.GENERATIONS, gen),
         "metric": take(["orders", "cart_recoveries"], (kind == REMINDER).astype(np.int64)),
         "uplift": pa.array(true, pa.float64()),
+        "effect": pa.array(true * (1 - alone), pa.float64()),
         "treated_count": treated, "holdout_count": everybody - treated, "caused_count": caused,
     })  # fmt: skip

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 _TYPES = {
     "text": pa.string(), "time": pa.timestamp("s"), "date": pa.date32(), "int": pa.int64(),
-    "bool": pa.bool_(), "texts": pa.list_(pa.string()),
+    "bool": pa.bool_(), "float": pa.float64(), "texts": pa.list_(pa.string()),
 }  # fmt: skip
 
 
@@ -36,7 +36,7 @@ SHOP_TABLES = {
     ),
     "campaigns": _schema("campaign_id channel name audience started_at:time cost:int"),
 }
-EXPERIMENTS = _schema("campaign_id email grp assigned_at:time")
+EXPERIMENTS = _schema("campaign_id email grp holdout_share:float assigned_at:time")
 SURVEY_RESPONSES = _schema(
     "response_id user_id email survey kind score:int scale_max:int answers answered_at:time"
 )

@@ -36,7 +36,7 @@ _HOUR_WEIGHTS = np.array([
 _MOBILE_SHARE = np.array([0.86, 0.68, 0.55, 0.45])
 _CART_SHARE = np.array([0.25, 0.23, 0.19, 0.13])
 _ORDER_SHARE = np.array([0.36, 0.46, 0.44, 0.38])
-_NATURAL_RECOVERY = np.array([0.09, 0.12, 0.10, 0.06])
+NATURAL_RECOVERY = np.array([0.09, 0.12, 0.10, 0.06])
 
 
 def plan(d: Delivery) -> Frame:
@@ -91,7 +91,9 @@ def _intent(d: Delivery, v: Frame, rng: np.random.Generator) -> None:
     p, n, person = d.world.p, rows(v), v["person"]
     generation = p["generation"][person]
     recovers, buys = v["why"] == RECOVER, v["why"] == BUY
-    cart = buys | chance(rng, _CART_SHARE[generation], n) & ~recovers
+    # Whom a mail brings without moving only looks: what a campaign causes is its uplift alone.
+    looks = (v["campaign"] >= 0) & (v["why"] == BROWSE)
+    cart = buys | chance(rng, _CART_SHARE[generation], n) & ~recovers & ~looks
     v["views"] = np.minimum(1 + rng.poisson(2.1, n), MAX_VIEWS)
     v["views"][recovers] = 1
     v["views"][chance(rng, 0.18, n) & ~cart & ~recovers] = 0  # left from the first page
@@ -149,7 +151,7 @@ def _carts(d: Delivery, v: Frame, rng: np.random.Generator) -> None:
     left = new[v["order"][new] == 0]
     known = v["user"][left] >= 0
     generation = w.p["generation"][person[left]]
-    natural = chance(rng, _NATURAL_RECOVERY[generation], len(left))
+    natural = chance(rng, NATURAL_RECOVERY[generation], len(left))
     w.frames["carts"] = append(
         w.frames["carts"], cart=v["cart"][left], person=person[left],
         email=np.where(known, w.p["account_email"][person[left]], NEVER), at=v["at"][left] + 600,

@@ -35,7 +35,7 @@
         'campaigns': 'campaign_id v, channel v, campaign_name v, audience v, started_at t,'
             ~ ' cost n, currency v, ROW',
         'experiments': 'experiment_id v, campaign_id v, REF, experiment_group v,'
-            ~ ' assigned_at t, ROW',
+            ~ ' holdout_share n, assigned_at t, ROW',
         'survey_responses': 'response_id v, REF, survey v, kind v, channel v, order_id v, score n,'
             ~ ' scale_min n, scale_max n, satisfied_score n, comment v, answers j, answered_at t,'
             ~ ' updated_at t, ROW',

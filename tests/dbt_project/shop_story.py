@@ -10,10 +10,14 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+import pytest
 from crm_story import DESK, tell_crm
 from tiny_lake import MAIL, SHOP, TILLS, WEB, TinyLake
+
+from khach.environment import PROJECT, Environment
 
 FIRST = datetime.fromisoformat("2025-11-01 00:00:00")
 AS_OF = datetime.fromisoformat("2026-03-31 17:00:00")
@@ -212,3 +216,18 @@ def _cart(story: Story, draw: random.Random, number: int) -> None:
         comes_back = at + timedelta(days=2 + draw.randrange(8))
         if comes_back < AS_OF:
             _place(story, draw, person, comes_back, cart)
+
+
+def build(home: Path, patch: pytest.MonkeyPatch, story: Story) -> TinyLake:
+    """The whole project built over a story below `home`."""
+    (home / "config").mkdir()
+    patch.setenv("KHACH_HOME", str(home))
+    env = Environment("dev", home, home / "config", home)
+    lake = TinyLake(env, PROJECT / "dbt_project", SOURCES, as_of=str(AS_OF))
+    story.land(lake)
+    story.land_deleted(lake)
+    lake.build()
+    return lake
+
+
+STORY = make_story()

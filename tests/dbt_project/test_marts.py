@@ -13,35 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shop_story import AS_OF, LAST_DAY, SOURCES, Story, make_story
+from shop_story import AS_OF, LAST_DAY, STORY, build, make_story
 from tiny_lake import TinyLake
 
 from activation.rules import compile_rule
 from ingestion import compaction
-from khach.environment import PROJECT, Environment
+from khach.environment import PROJECT
 
-STORY = make_story()
 DAYS = STORY.order_days()
 ACTIVE = {"first_time", "repeat", "loyal", "at_risk"}
 GONE = {"lapsed", "one_and_done"}
-
-
-@pytest.fixture(scope="module")
-def marts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TinyLake]:
-    """The whole project built once over the story; building it also runs the data tests."""
-    with pytest.MonkeyPatch.context() as patch:
-        yield build(tmp_path_factory.mktemp("marts"), patch, STORY)
-
-
-def build(home: Path, patch: pytest.MonkeyPatch, story: Story) -> TinyLake:
-    (home / "config").mkdir()
-    patch.setenv("KHACH_HOME", str(home))
-    env = Environment("dev", home, home / "config", home)
-    lake = TinyLake(env, PROJECT / "dbt_project", SOURCES, as_of=str(AS_OF))
-    story.land(lake)
-    story.land_deleted(lake)
-    lake.build()
-    return lake
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ with drawn as (
         known_customers.customer_id,
         experiments.experiment_group,
         experiments.assigned_at,
+        cast(experiments.holdout_share as decimal(18, 4)) as holdout_share,
         experiments.source,
         row_number() over (
             partition by experiments.campaign_id, known_customers.customer_id
@@ -27,6 +28,7 @@ select
     customer_id,
     experiment_group as {{ adapter.quote('group') }},
     assigned_at,
+    holdout_share,
     source
 from drawn
 where draw_rank = 1

@@ -1,1 +1,102 @@
-{{ not_yet_filled() }}
+-- What a campaign, or membership of an audience, changed: treated against held out, everyone
+-- assigned counts (docs/kpis.md). People whose window is not over yet are not counted yet, on either
+-- side. The check of the split: chi-squared with one degree of freedom, p < 0.001 above 10.828.
+{% set windows = var('measurement').lift_window_days -%}
+{% set metrics = [] -%}
+{% for days in windows -%}
+{% do metrics.append({'name': 'order', 'days': days, 'at': 'first_order_at'}) -%}
+{% endfor -%}
+{% do metrics.append({'name': 'cart_recovery', 'days': threshold('cart_recovery_days'),
+    'at': 'cart_recovered_at'}) -%}
+with segmented as (
+    {{ with_segments(ref('experiment_people')) }}
+),
+
+counted as (
+    select
+        drawn_for,
+        max(campaign_id) as campaign_id,
+        max(audience) as audience,
+        segment_kind,
+        segment_id,
+        max(case when is_about_carts then 1 else 0 end) as is_about_carts
+        {%- for metric in metrics %}
+        {%- for group in ['treated', 'holdout'] %}
+        {%- set is_counted = "assigned_group = '" ~ group ~ "' and "
+            ~ is_window_over('assigned_at', metric.days) %},
+        count(case when {{ is_counted }} then 1 end)
+            as {{ group }}_{{ metric.name }}_{{ metric.days }},
+        count(
+            case
+                when {{ is_counted }}
+                    and {{ metric.at }} <= {{ window_ends_at('assigned_at', metric.days) }} then 1
+            end
+        ) as {{ group }}_converted_{{ metric.name }}_{{ metric.days }}
+        {%- endfor %}
+        {%- endfor %}
+    from segmented
+    group by drawn_for, segment_kind, segment_id
+),
+
+measured as (
+    {% for metric in metrics -%}
+    {% set suffix = metric.name ~ '_' ~ metric.days -%}
+    select
+        drawn_for, audience, campaign_id, segment_kind, segment_id,
+        '{{ metric.name }}' as metric,
+        {{ metric.days }} as window_days,
+        treated_{{ suffix }} as treated_count,
+        treated_converted_{{ suffix }} as treated_converted,
+        holdout_{{ suffix }} as holdout_count,
+        holdout_converted_{{ suffix }} as holdout_converted,
+        treated_converted_{{ suffix }} / nullif(cast(treated_{{ suffix }} as double), 0) as ct,
+        holdout_converted_{{ suffix }} / nullif(cast(holdout_{{ suffix }} as double), 0) as ch
+    from counted
+    {{ "where is_about_carts = 1" if metric.name == 'cart_recovery' }}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
+judged as (
+    select
+        measured.*,
+        splits.intended_share,
+        splits.split_source,
+        ct - ch as lift_abs,
+        1.96 * sqrt(ct * (1 - ct) / treated_count + ch * (1 - ch) / holdout_count) as half_width,
+        -- Null where no share is known, or nobody, or everybody, was meant to be held out.
+        power(holdout_count - (treated_count + holdout_count) * splits.intended_share, 2)
+        / nullif(
+            (treated_count + holdout_count) * splits.intended_share * (1 - splits.intended_share),
+            0
+        ) <= 10.828 as is_split_as_meant
+    from measured
+    left join {{ ref('experiment_splits') }} as splits on measured.drawn_for = splits.drawn_for
+)
+
+select
+    judged.audience,
+    judged.campaign_id,
+    judged.segment_kind,
+    judged.segment_id,
+    judged.metric,
+    judged.window_days,
+    cast(judged.treated_count as integer) as treated_count,
+    cast(judged.treated_converted as integer) as treated_converted,
+    cast(judged.holdout_count as integer) as holdout_count,
+    cast(judged.holdout_converted as integer) as holdout_converted,
+    judged.lift_abs,
+    judged.lift_abs - judged.half_width as lower_95,
+    judged.lift_abs + judged.half_width as upper_95,
+    judged.lift_abs / nullif(judged.ch, 0) as lift_rel,
+    judged.treated_count * judged.lift_abs as incremental_conversions,
+    cast(judged.intended_share as double) as intended_share,
+    judged.split_source,
+    -- A split that is off for all is off for every segment.
+    judged.is_split_as_meant and whole.is_split_as_meant as is_trustworthy
+from judged
+inner join judged as whole
+    on judged.drawn_for = whole.drawn_for
+    and judged.metric = whole.metric
+    and judged.window_days = whole.window_days
+    and whole.segment_kind = 'all'

@@ -1,1 +1,70 @@
-{{ not_yet_filled() }}
+-- Credit of a completed order per model and touch within `attribution.window_days` before it.
+-- Credit and revenue are differences of rounded running sums, so that they add up exactly.
+{% set days = var('attribution').window_days -%}
+{# Two decimals of 18 digits overflow when multiplied. #}
+{% set amount = 'cast(gross_amount as decimal(19, 4))' -%}
+with completed as (
+    select order_id, customer_id, ordered_at, ordered_on, gross_amount
+    from {{ ref('orders') }}
+    where is_completed
+),
+
+paths as (
+    select
+        completed.order_id,
+        completed.ordered_on,
+        completed.gross_amount,
+        touches.interaction_id,
+        touches.touchpoint,
+        touches.campaign_id,
+        row_number() over (
+            partition by completed.order_id
+            order by touches.touched_at asc, touches.interaction_id asc
+        ) as touch_number,
+        count(*) over (partition by completed.order_id) as touch_count
+    from completed
+    inner join {{ ref('attribution_touches') }} as touches
+        on completed.customer_id = touches.customer_id
+        and touches.touched_at <= completed.ordered_at
+        and touches.touched_at >= {{ plus_minutes('completed.ordered_at', -1440 * days) }}
+),
+
+touched as (
+    select * from paths
+    union all
+    -- Nothing seen before it: the order is its own witness.
+    select
+        completed.order_id, completed.ordered_on, completed.gross_amount, null, 'direct', null,
+        1, 1
+    from completed
+    left join (select order_id from paths where touch_number = 1) as found
+        on completed.order_id = found.order_id
+    where found.order_id is null
+),
+
+shared as (
+    {% for model in attribution_models() -%}
+    select
+        touched.*,
+        '{{ model }}' as model,
+        {{ share_of_first('(touch_number - 1)', model) }} as share_before,
+        {{ share_of_first('touch_number', model) }} as share_with
+    from touched
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+)
+
+select
+    order_id,
+    interaction_id,
+    model,
+    cast(share_with - share_before as decimal(18, 12)) as credit,
+    {{ money(money(amount ~ ' * share_with') ~ ' - ' ~ money(amount ~ ' * share_before')) }}
+        as credited_amount,
+    touchpoint,
+    campaign_id,
+    ordered_on,
+    cast(touch_number as integer) as touch_number,
+    cast(touch_count as integer) as touch_count
+from shared
+where share_with <> share_before

@@ -34,7 +34,18 @@ select
     traffic_source,
     {{ loop.index }} as step_number,
     '{{ step }}' as step,
-    cast(count(case when deepest_step >= {{ loop.index }} then 1 end) as integer) as session_count
+    cast(count(case when deepest_step >= {{ loop.index }} then 1 end) as integer) as session_count,
+    {% if loop.last -%}
+    cast(null as integer) as dropped_count,
+    cast(null as decimal(28, 8)) as drop_off_rate
+    {%- else -%}
+    {%- set dropped = 'count(case when deepest_step = ' ~ loop.index ~ ' then 1 end)' -%}
+    cast({{ dropped }} as integer) as dropped_count,
+    cast(
+        {{ dropped }} * 1.0
+        / nullif(count(case when deepest_step >= {{ loop.index }} then 1 end), 0) as decimal(28, 8)
+    ) as drop_off_rate
+    {%- endif %}
 from days
 group by period_start, traffic_source
 {{ 'union all' if not loop.last }}

@@ -1,0 +1,84 @@
+{# Attribution, campaigns and experiments: what several models of the measurement share. #}
+
+{% macro attribution_models() -%}
+{{ return(['first_touch', 'last_touch', 'linear', 'position_based']) }}
+{%- endmacro %}
+
+{# The share of an order's credit that the first `number` of its `touch_count` touches have
+   together: 0 for none, 1 for all. #}
+{% macro share_of_first(number, model) -%}
+{%- set shares = {
+    'first_touch': 'case when ' ~ number ~ ' > 0 then 1 else 0 end',
+    'last_touch': 'case when ' ~ number ~ ' = touch_count then 1 else 0 end',
+    'linear': number ~ ' * 1.0 / touch_count',
+    'position_based': 'case when ' ~ number ~ ' = 0 then 0 when ' ~ number ~ ' = touch_count then 1'
+        ~ ' when touch_count = 2 then 0.5'
+        ~ ' else 0.4 + 0.2 * (' ~ number ~ ' - 1) / (touch_count - 2) end',
+} -%}
+cast({{ shares[model] }} as decimal(18, 12))
+{%- endmacro %}
+
+{# The end of a window of so many days that opens at a timestamp. #}
+{% macro window_ends_at(opens_at, days) -%}
+{{ plus_minutes(opens_at, days * 1440) }}
+{%- endmacro %}
+
+{# Whether a window of so many days has passed for what happened at a timestamp. #}
+{% macro is_window_over(opens_at, days) -%}
+({{ window_ends_at(opens_at, days) }} <= {{ as_of_at() }})
+{%- endmacro %}
+
+{# Whether a campaign reminds of carts: its audience, or its name, speaks of them. #}
+{% macro speaks_of_carts(words) -%}
+{{ rx_like("lower(" ~ words ~ ")", 'cart|giỏ') }}
+{%- endmacro %}
+
+{#
+  The rows of a relation once under `all` and once under each segment that the customer was in
+  when the day began on which it happened (the column `on_date`, a business day), so that what happened cannot have moved anybody into
+  the segment. What people are (demographic, geographic) is taken as known today, lifecycle from
+  the order days, every other kind from the recorded memberships, which begin with the first run.
+#}
+{% macro with_segments(relation) -%}
+select
+    happened.*,
+    'all' as segment_kind,
+    cast(null as varchar) as segment_id
+from {{ relation }} as happened
+union all
+select
+    happened.*,
+    assigned.segment_kind,
+    assigned.segment_id
+from {{ relation }} as happened
+inner join {{ ref('segment_assignments') }} as assigned
+    on happened.customer_id = assigned.customer_id
+inner join {{ ref('segments') }} as segments
+    on assigned.segment_id = segments.segment_id
+    and segments.kind in ('demographic', 'geographic')
+union all
+select
+    happened.*,
+    'lifecycle' as segment_kind,
+    'lifecycle_' || coalesce(stages.stage, 'lead') as segment_id
+from {{ relation }} as happened
+left join {{ ref('lifecycle_intervals') }} as stages
+    on happened.customer_id = stages.customer_id
+    and happened.on_date > stages.valid_from
+    and happened.on_date <= coalesce(stages.valid_to, cast('9999-12-31' as date))
+where happened.customer_id is not null
+union all
+select
+    happened.*,
+    membership.segment_kind,
+    membership.segment_id
+from {{ relation }} as happened
+inner join {{ ref('segment_membership') }} as membership
+    on happened.customer_id = membership.customer_id
+    and happened.on_date >= membership.valid_from
+    and happened.on_date < coalesce(membership.valid_to, cast('9999-12-31' as date))
+inner join {{ ref('segments') }} as segments
+    on membership.segment_id = segments.segment_id
+    and segments.kind not in ('demographic', 'geographic')
+    and membership.segment_kind <> 'lifecycle'
+{%- endmacro %}

@@ -1,0 +1,238 @@
+"""Attribution and lifts against plain Python: the models' own SQL over invented rows."""
+
+import math
+import random
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from scipy.stats import chi2
+from tiny_lake import TinyLake
+
+pytestmark = pytest.mark.xdist_group("test_marts")  # on the worker that has built the marts
+NOON = datetime.fromisoformat("2026-03-15 12:00:00")
+
+
+@pytest.fixture(scope="module")
+def measuring(marts: TinyLake) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An empty warehouse in memory with the inputs of attribution and lifts."""
+    with duckdb.connect() as connection:
+        connection.execute(
+            """
+            set timezone = 'UTC';
+            attach ':memory:' as warehouse;
+            create schema warehouse.intermediate;
+            create table warehouse.main.orders (
+                order_id varchar, customer_id varchar, ordered_at timestamp, ordered_on date,
+                gross_amount decimal(18, 4), is_completed boolean
+            );
+            create table warehouse.intermediate.attribution_touches (
+                interaction_id varchar, customer_id varchar, touched_at timestamp,
+                touchpoint varchar, campaign_id varchar
+            );
+            create table warehouse.intermediate.experiment_people (
+                drawn_for varchar, campaign_id varchar, audience varchar, customer_id varchar,
+                assigned_group varchar, assigned_at timestamp, is_about_carts boolean,
+                on_date date, first_order_at timestamp, cart_recovered_at timestamp
+            );
+            create table warehouse.intermediate.experiment_splits (
+                drawn_for varchar, intended_share double, split_source varchar
+            );
+            create table warehouse.main.segments (segment_id varchar, kind varchar);
+            create table warehouse.intermediate.segment_assignments (
+                segment_kind varchar, customer_id varchar, segment_id varchar
+            );
+            create table warehouse.intermediate.lifecycle_intervals (
+                customer_id varchar, stage varchar, valid_from date, valid_to date
+            );
+            create table warehouse.main.segment_membership (
+                segment_kind varchar, customer_id varchar, segment_id varchar, valid_from date,
+                valid_to date
+            );
+            """
+        )
+        for name in ("attribution", "lifts"):
+            [path] = marts.env.dbt_target.glob(f"compiled/**/{name}.sql")
+            connection.execute(f"create view {name} as {path.read_text(encoding='utf-8')}")
+        yield connection
+
+
+# A person, and seconds before (or after) noon: around the window's edge, and ties.
+TOUCHES = st.lists(
+    st.tuples(
+        st.sampled_from(("C1", "C2", None)),
+        st.sampled_from((0, 1, -1, 60, 86_400, 29 * 86_400, 30 * 86_400, 30 * 86_400 + 1)),
+    ),
+    max_size=14,
+)
+ORDERS = st.lists(
+    st.tuples(
+        st.sampled_from(("C1", "C2", "C3", None)),
+        st.decimals(min_value=-99, max_value=10**12, places=4),
+        st.sampled_from((0, 1, 86_400)),
+        st.booleans(),
+    ),
+    max_size=4,
+)
+
+
+def share(model: str, place: int, count: int) -> Fraction:
+    """The credit of touch `place` (from 1) of `count`, as docs/kpis.md says it."""
+    if model == "linear" or count == 1:
+        return Fraction(1, count)
+    is_first, is_last = place == 1, place == count
+    if model in ("first_touch", "last_touch"):
+        return Fraction(is_first if model == "first_touch" else is_last)
+    if count == 2:
+        return Fraction(1, 2)
+    return Fraction(2, 5) if is_first or is_last else Fraction(1, 5 * (count - 2))
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(ORDERS, TOUCHES, st.randoms(use_true_random=False))
+def test_credit_is_the_dictionarys_and_adds_up_exactly(
+    measuring: duckdb.DuckDBPyConnection,
+    told_orders: list[tuple[str | None, Decimal, int, bool]],
+    told_touches: list[tuple[str | None, int]],
+    shuffler: random.Random,
+) -> None:
+    orders = [
+        (f"O{n}", person, NOON + timedelta(seconds=late), amount, is_completed)
+        for n, (person, amount, late, is_completed) in enumerate(told_orders)
+    ]
+    touches = [
+        (f"T{n:02d}", person, NOON - timedelta(seconds=before))
+        for n, (person, before) in enumerate(told_touches)
+    ]
+    expected: dict[tuple[str, str, str | None], Fraction] = {}
+    for key, person, at, _, is_completed in orders:
+        ages = ((at - touched, touched, touch) for touch, whose, touched in touches
+                if whose is not None and whose == person)  # fmt: skip
+        path = sorted((touched, touch) for age, touched, touch in ages
+                      if timedelta(0) <= age <= timedelta(days=30))  # fmt: skip
+        for model in ("first_touch", "last_touch", "linear", "position_based"):
+            for place, (_, touch) in enumerate(path or [(at, None)], start=1):
+                credit = share(model, place, max(len(path), 1))
+                if is_completed and credit:
+                    expected[key, model, touch] = credit
+
+    measuring.execute("delete from warehouse.main.orders")
+    measuring.execute("delete from warehouse.intermediate.attribution_touches")
+    for order in shuffler.sample(orders, len(orders)):
+        measuring.execute(
+            "insert into warehouse.main.orders by name select $1 as order_id, $2 as customer_id, "
+            "$3 as ordered_at, $3::date as ordered_on, $4 as gross_amount, $5 as is_completed",
+            list(order),
+        )
+    for touch in shuffler.sample(touches, len(touches)):
+        measuring.execute(
+            "insert into warehouse.intermediate.attribution_touches values (?, ?, ?, 'web', null)",
+            list(touch),
+        )
+    found = measuring.execute(
+        "select order_id, model, interaction_id, credit, credited_amount from attribution"
+    ).fetchall()
+
+    assert len(found) == len(expected)
+    amounts = {order[0]: order[3] for order in orders}
+    credits, credited = defaultdict(Decimal), defaultdict(Decimal)
+    for key, model, touch, credit, amount in found:
+        exact = expected[key, model, touch]
+        assert abs(Fraction(credit) - exact) <= Fraction(1, 10**12)
+        assert abs(Fraction(amount) - exact * Fraction(amounts[key])) <= Fraction(2, 10**4) + abs(
+            Fraction(amounts[key])
+        ) / Fraction(10**12)
+        credits[key, model] += credit
+        credited[key, model] += amount
+    assert all(total == 1 for total in credits.values())
+    assert all(total == amounts[key] for (key, _), total in credited.items())
+    assert {key for key, _ in credits} == {order[0] for order in orders if order[4]}
+
+
+GROUP = st.tuples(st.integers(0, 400), st.floats(0, 1))  # people, and the share who converted
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(GROUP, GROUP, st.sampled_from((0.1, 0.15, 0.5, None)))
+def test_lift_has_the_dictionarys_interval_and_a_split_that_is_off_is_told(
+    measuring: duckdb.DuckDBPyConnection,
+    treated_group: tuple[int, float],
+    holdout_group: tuple[int, float],
+    meant: float | None,
+) -> None:
+    treated, held = treated_group[0], holdout_group[0]
+    converted, held_converted = (int(n * share) for n, share in (treated_group, holdout_group))
+    measuring.execute("delete from warehouse.intermediate.experiment_people")
+    measuring.execute("delete from warehouse.intermediate.experiment_splits")
+    measuring.execute(
+        "insert into warehouse.intermediate.experiment_splits values ('campaign:x', ?, null)",
+        [meant],
+    )
+    for group, count, bought in (
+        ("treated", treated, converted),
+        ("holdout", held, held_converted),
+    ):
+        measuring.execute(
+            "insert into warehouse.intermediate.experiment_people select 'campaign:x', 'x', null, "
+            "$1 || n, $1, $2, false, $2::date, if(n < $3, $2 + interval 3 days, null), null "
+            "from range($4) as people (n)",
+            [group, NOON, bought, count],
+        )
+    found = measuring.execute(
+        "select treated_count, treated_converted, holdout_count, holdout_converted, lift_abs, "
+        "lower_95, upper_95, is_trustworthy from lifts where segment_kind = 'all' "
+        "and window_days = 3"
+    ).fetchall()
+
+    if not treated + held:
+        assert found == []
+        return
+    [row] = found
+    assert row[:4] == (treated, converted, held, held_converted)
+    if not treated or not held:
+        assert row[4:7] == (None, None, None)
+    else:
+        ct, ch = converted / treated, held_converted / held
+        error = math.sqrt(ct * (1 - ct) / treated + ch * (1 - ch) / held)
+        assert row[4] == pytest.approx(ct - ch, abs=1e-12)
+        assert row[5:7] == pytest.approx(
+            (ct - ch - 1.96 * error, ct - ch + 1.96 * error), abs=1e-12
+        )
+    if meant is None:
+        assert row[7] is None
+        return
+    n = treated + held
+    statistic = (held - n * meant) ** 2 / (n * meant * (1 - meant))
+    assert row[7] == (chi2.sf(statistic, 1) >= 0.001)
+
+
+def test_the_desks_campaigns_and_offers_are_judged_by_what_happened(marts: TinyLake) -> None:
+    """The story's desk (crm_story): one mail opened and refused, one call answered, three codes."""
+    assert marts.rows(
+        "select campaign_id, sent_count, delivered_count, opened_count, clicked_count, "
+        "unsubscribed_count from campaign_performance "
+        "where segment_kind = 'all' and campaign_id in ('spring', 'ring-1') order by 1"
+    ) == [("ring-1", 1, 1, 0, 0, 0), ("spring", 1, 1, 1, 0, 1)]
+    # Every customer has a generation, a gender, a province and a stage, so each kind has one row.
+    assert marts.rows(
+        "select segment_kind, count(*), sum(sent_count) from campaign_performance "
+        "where campaign_id = 'spring' group by 1 order by 1"
+    ) == [(kind, 1, 1) for kind in ("all", "gender", "generation", "lifecycle", "province")]
+    assert dict(
+        marts.rows(
+            "select offer_id, redemption_count from offer_performance where segment_kind = 'all'"
+        )
+    ) == {"7": 2, "8": 0, "LOST": 1}
+    whole, parts = marts.rows(
+        "select sum(case when segment_kind = 'all' then attributed_revenue_amount end), "
+        "sum(case when segment_kind = 'all' then revenue_amount end) from campaign_performance "
+        "union all select sum(credited_amount), null from attribution "
+        "where model = 'last_touch' and campaign_id is not null"
+    )
+    assert whole[0] == (parts[0] or 0)
