@@ -88,9 +88,10 @@ raw_only_account = _query
 seconds_between = plus_minutes = days_after = days_between = source_key = _call
 lifecycle_stage = recovery_ends_at = _call
 share_of_first = window_ends_at = is_window_over = _call
+people_counted = people_converted = _constant
 told_name = as_of_at = as_of_on = run_value = last_observed_on = _constant
 threshold = most_names_compared = _number
-latest_rows = not_yet_filled = last_links = table_account = kpi_rows = with_segments = _query
+latest_rows = not_yet_filled = last_links = table_account = kpi_rows = _query
 moved_since_the_first_day = _query
 vocabulary = entity_rows = web_event_rows = segment_definitions = _relation
 has_entity = is_staged = bool
@@ -139,6 +140,16 @@ def same_person(left: str, right: str) -> str:
 def attribution_models() -> list[str]:
     """Two of them: sqlfluff sees a union."""
     return ["first_touch", "linear"]
+
+
+def lift_metrics() -> list[dict[str, Any]]:
+    """One."""
+    return [{"name": "order", "days": 3, "at": "stub"}]
+
+
+def with_segments(relation: str) -> str:
+    """A query that reads the relation."""
+    return f"select * from {relation}"
 
 
 def raw_columns(_: str) -> dict[str, str]:

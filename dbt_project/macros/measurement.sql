@@ -35,11 +35,14 @@ cast({{ shares[model] }} as decimal(18, 12))
 
 {#
   The rows of a relation once under `all` and once under each segment that the customer was in
-  when the day began on which it happened (the column `on_date`, a business day), so that what happened cannot have moved anybody into
-  the segment. What people are (demographic, geographic) is taken as known today, lifecycle from
-  the order days, every other kind from the recorded memberships, which begin with the first run.
+  when the day began on which it happened (the column `on_date`, a business day), so that what
+  happened cannot have moved anybody into the segment. What people are and where they live is taken
+  as known today, lifecycle from the order days, every other kind from the recorded memberships,
+  which begin with the first run. A ward is too small to measure anything in.
 #}
 {% macro with_segments(relation) -%}
+{%- set is_stated = "(segments.kind in ('demographic', 'geographic') "
+    ~ "and segments.segment_kind <> 'store')" -%}
 select
     happened.*,
     'all' as segment_kind,
@@ -55,7 +58,8 @@ inner join {{ ref('segment_assignments') }} as assigned
     on happened.customer_id = assigned.customer_id
 inner join {{ ref('segments') }} as segments
     on assigned.segment_id = segments.segment_id
-    and segments.kind in ('demographic', 'geographic')
+    and {{ is_stated }}
+    and segments.segment_kind <> 'ward'
 union all
 select
     happened.*,
@@ -79,6 +83,31 @@ inner join {{ ref('segment_membership') }} as membership
     and happened.on_date < coalesce(membership.valid_to, cast('9999-12-31' as date))
 inner join {{ ref('segments') }} as segments
     on membership.segment_id = segments.segment_id
-    and segments.kind not in ('demographic', 'geographic')
-    and membership.segment_kind <> 'lifecycle'
+    and not {{ is_stated }}
+    and segments.segment_kind <> 'lifecycle'
+{%- endmacro %}
+
+{# What lifts are measured by: name, window in days, and the column of `experiment_people` that says
+   when a person converted. #}
+{% macro lift_metrics() -%}
+{%- set metrics = [] -%}
+{%- for days in var('measurement').lift_window_days -%}
+{%- do metrics.append({'name': 'order', 'days': days, 'at': 'first_order_at'}) -%}
+{%- endfor -%}
+{%- do metrics.append({'name': 'cart_recovery', 'days': threshold('cart_recovery_days'),
+    'at': 'cart_recovered_at'}) -%}
+{{ return(metrics) }}
+{%- endmacro %}
+
+{# People of a group whose window is over. #}
+{% macro people_counted(metric, group) -%}
+count(case when assigned_group = '{{ group }}'
+    and {{ is_window_over('assigned_at', metric.days) }} then 1 end)
+{%- endmacro %}
+
+{# Of them, who converted within it. #}
+{% macro people_converted(metric, group) -%}
+count(case when assigned_group = '{{ group }}'
+    and {{ is_window_over('assigned_at', metric.days) }}
+    and {{ metric.at }} <= {{ window_ends_at('assigned_at', metric.days) }} then 1 end)
 {%- endmacro %}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from khach.config_files import parse, read_yaml, suggest
-from khach.configuration import record_versions
+from khach.configuration import record_versions, write_dbt_vars
 from khach.environment import Environment, load_environment
 from khach.errors import ConfigError
 from khach.settings import Settings, load_settings
@@ -30,6 +30,18 @@ def test_defaults_fill_what_the_file_leaves_out(env: Environment) -> None:
     assert found.thresholds.loyal_order_days == Settings().thresholds.loyal_order_days
 
 
+def test_models_learn_what_share_each_audience_file_holds_out(env: Environment) -> None:
+    (env.config / "settings.yml").write_text(GOOD + "measurement: {lift_window_days: [5]}\n")
+    (env.config / "sources.yml").write_text("sources: {}\n")
+    (env.config / "audiences").mkdir()
+    for name, share in (("vip", "holdout: 0.2\n"), ("all", "")):
+        (env.config / "audiences" / f"{name}.yml").write_text(f"name: {name}\n{share}")
+    written = write_dbt_vars(env)
+    assert written["holdout_shares"] == {"vip": 0.2}
+    assert written["measurement"]["lift_window_days"] == [5]
+    assert written["attribution"] == {"window_days": 30, "include": []}
+
+
 @pytest.mark.parametrize(
     ("text", "line", "key", "hint"),
     [
@@ -38,6 +50,8 @@ def test_defaults_fill_what_the_file_leaves_out(env: Environment) -> None:
         ("business_time_zone: Hanoi\n", 1, "business_time_zone", "IANA"),
         ("\n\nmargin_rate: 1.5\n", 3, "margin_rate", "less than or equal"),
         ("as_of: soon\n", 1, "as_of", ""),
+        ("attribution: {include: [clicks]}\n", 1, "attribution.include", "sends"),
+        ("measurement:\n  lift_window_days: [0]\n", 2, "measurement.lift_window_days", "greater"),
         ("as_of: now\nas_of: latest\n", 2, "as_of", "twice"),
     ],
 )

@@ -1,13 +1,7 @@
 -- What a campaign, or membership of an audience, changed: treated against held out, everyone
--- assigned counts (docs/kpis.md). People whose window is not over yet are not counted yet, on either
+-- assigned counts (docs/kpis.md). People whose window is not over are not counted yet, on neither
 -- side. The check of the split: chi-squared with one degree of freedom, p < 0.001 above 10.828.
-{% set windows = var('measurement').lift_window_days -%}
-{% set metrics = [] -%}
-{% for days in windows -%}
-{% do metrics.append({'name': 'order', 'days': days, 'at': 'first_order_at'}) -%}
-{% endfor -%}
-{% do metrics.append({'name': 'cart_recovery', 'days': threshold('cart_recovery_days'),
-    'at': 'cart_recovered_at'}) -%}
+{% set metrics = lift_metrics() -%}
 with segmented as (
     {{ with_segments(ref('experiment_people')) }}
 ),
@@ -19,21 +13,14 @@ counted as (
         max(audience) as audience,
         segment_kind,
         segment_id,
-        max(case when is_about_carts then 1 else 0 end) as is_about_carts
         {%- for metric in metrics %}
-        {%- for group in ['treated', 'holdout'] %}
-        {%- set is_counted = "assigned_group = '" ~ group ~ "' and "
-            ~ is_window_over('assigned_at', metric.days) %},
-        count(case when {{ is_counted }} then 1 end)
-            as {{ group }}_{{ metric.name }}_{{ metric.days }},
-        count(
-            case
-                when {{ is_counted }}
-                    and {{ metric.at }} <= {{ window_ends_at('assigned_at', metric.days) }} then 1
-            end
-        ) as {{ group }}_converted_{{ metric.name }}_{{ metric.days }}
+        {%- set suffix = metric.name ~ '_' ~ metric.days %}
+        {{ people_counted(metric, 'treated') }} as treated_{{ suffix }},
+        {{ people_converted(metric, 'treated') }} as treated_converted_{{ suffix }},
+        {{ people_counted(metric, 'holdout') }} as holdout_{{ suffix }},
+        {{ people_converted(metric, 'holdout') }} as holdout_converted_{{ suffix }},
         {%- endfor %}
-        {%- endfor %}
+        max(case when is_about_carts then 1 else 0 end) as is_about_carts
     from segmented
     group by drawn_for, segment_kind, segment_id
 ),
@@ -57,21 +44,26 @@ measured as (
     {% endfor %}
 ),
 
-judged as (
+planned as (
     select
         measured.*,
         splits.intended_share,
         splits.split_source,
+        measured.treated_count + measured.holdout_count as people_count
+    from measured
+    left join {{ ref('experiment_splits') }} as splits on measured.drawn_for = splits.drawn_for
+),
+
+judged as (
+    select
+        *,
         ct - ch as lift_abs,
         1.96 * sqrt(ct * (1 - ct) / treated_count + ch * (1 - ch) / holdout_count) as half_width,
         -- Null where no share is known, or nobody, or everybody, was meant to be held out.
-        power(holdout_count - (treated_count + holdout_count) * splits.intended_share, 2)
-        / nullif(
-            (treated_count + holdout_count) * splits.intended_share * (1 - splits.intended_share),
-            0
-        ) <= 10.828 as is_split_as_meant
-    from measured
-    left join {{ ref('experiment_splits') }} as splits on measured.drawn_for = splits.drawn_for
+        power(holdout_count - people_count * intended_share, 2)
+        / nullif(people_count * intended_share * (1 - intended_share), 0) <= 10.828
+            as is_split_as_meant
+    from planned
 )
 
 select

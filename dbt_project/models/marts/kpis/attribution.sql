@@ -25,8 +25,13 @@ paths as (
     from completed
     inner join {{ ref('attribution_touches') }} as touches
         on completed.customer_id = touches.customer_id
-        and touches.touched_at <= completed.ordered_at
-        and touches.touched_at >= {{ plus_minutes('completed.ordered_at', -1440 * days) }}
+        and completed.ordered_at >= touches.touched_at
+        and {{ plus_minutes('completed.ordered_at', -1440 * days) }} <= touches.touched_at
+),
+
+first_touches as (
+    select order_id from paths
+    where touch_number = 1
 ),
 
 touched as (
@@ -37,9 +42,8 @@ touched as (
         completed.order_id, completed.ordered_on, completed.gross_amount, null, 'direct', null,
         1, 1
     from completed
-    left join (select order_id from paths where touch_number = 1) as found
-        on completed.order_id = found.order_id
-    where found.order_id is null
+    left join first_touches on completed.order_id = first_touches.order_id
+    where first_touches.order_id is null
 ),
 
 shared as (

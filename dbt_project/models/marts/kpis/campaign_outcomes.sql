@@ -25,8 +25,8 @@ select
     customer_id,
     {{ business_date('sent_at') }} as on_date,
     case when {{ is_window_over('sent_at', days) }} then 0 else 1 end as is_window_open
-    {%- for measure in measures %},
-    cast({{ known.recipients.get(measure, '0') }} as decimal(18, 4)) as {{ measure }}
+    {%- for measure in measures -%}
+    , cast({{ known.recipients.get(measure, '0') }} as decimal(18, 4)) as {{ measure }}
     {%- endfor %}
 from {{ ref('campaign_recipients') }}
 union all
@@ -35,8 +35,8 @@ select
     orders.customer_id,
     orders.ordered_on,
     0
-    {%- for measure in measures %},
-    cast({{ known.credits.get(measure, '0') }} as decimal(18, 4))
+    {%- for measure in measures -%}
+    , cast({{ known.credits.get(measure, '0') }} as decimal(18, 4))
     {%- endfor %}
 from {{ ref('attribution') }} as attribution
 inner join {{ ref('orders') }} as orders on attribution.order_id = orders.order_id
@@ -47,8 +47,8 @@ select
     redemptions.customer_id,
     {{ business_date('redemptions.redeemed_at') }},
     0
-    {%- for measure in measures %},
-    cast({{ known.redemptions.get(measure, '0') }} as decimal(18, 4))
+    {%- for measure in measures -%}
+    , cast({{ known.redemptions.get(measure, '0') }} as decimal(18, 4))
     {%- endfor %}
 from {{ ref('coupon_redemptions') }} as redemptions
 inner join {{ ref('offers') }} as offers on redemptions.offer_id = offers.offer_id

@@ -73,8 +73,10 @@ select
     {{ money('costed.attributed_revenue_amount') }} as attributed_revenue_amount,
     costed.redemption_count,
     costed.cost_amount,
-    cast((costed.attributed_revenue_amount - costed.cost_amount) / nullif(costed.cost_amount, 0)
-        as double) as return_rate,
+    cast(
+        (costed.attributed_revenue_amount - costed.cost_amount)
+        / nullif(costed.cost_amount, 0) as double
+    ) as return_rate,
     lifts.treated_count,
     lifts.holdout_count,
     lifts.lift_abs,

@@ -2,7 +2,7 @@
 -- customer, or the address or touch of somebody unknown. A campaign that writes every day reports
 -- one send time for all; where its recipients were drawn into an experiment, the draw says when.
 {{ config(schema='intermediate') }}
-
+{% set days = var('measurement').campaign_window_days -%}
 with told as (
     select
         campaign_id,
@@ -30,12 +30,11 @@ summed as (
             min(case when kind = 'sent' then occurred_at end),
             min(occurred_at)
         ) as reported_at,
-        {%- for kind, flag in {
-            'delivered': 'is_delivered', 'open': 'is_opened', 'click': 'is_clicked',
-            'unsubscribe': 'is_unsubscribed', 'bounce': 'is_bounced',
-        }.items() %}
-        max(case when kind = '{{ kind }}' then 1 else 0 end) as {{ flag }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        max(case when kind = 'delivered' then 1 else 0 end) as is_delivered,
+        max(case when kind = 'open' then 1 else 0 end) as is_opened,
+        max(case when kind = 'click' then 1 else 0 end) as is_clicked,
+        max(case when kind = 'unsubscribe' then 1 else 0 end) as is_unsubscribed,
+        max(case when kind = 'bounce' then 1 else 0 end) as is_bounced
     from told
     where campaign_id is not null
     group by campaign_id, recipient
@@ -65,8 +64,7 @@ bought as (
     inner join {{ ref('orders') }} as orders
         on timed.customer_id = orders.customer_id
         and timed.sent_at < orders.ordered_at
-        and {{ window_ends_at('timed.sent_at', var('measurement').campaign_window_days) }}
-            >= orders.ordered_at
+        and {{ window_ends_at('timed.sent_at', days) }} >= orders.ordered_at
     where orders.is_completed
     group by timed.campaign_id, timed.recipient
 )

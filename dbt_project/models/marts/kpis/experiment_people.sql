@@ -19,8 +19,8 @@ with audience_draws as (
     left join {{ ref('customer_survivors') }} as survivors
         on holdouts.customer_id = survivors.customer_id
     inner join {{ ref('known_customers') }} as known_customers
-        on coalesce(survivors.current_customer_id, holdouts.customer_id)
-            = known_customers.customer_id
+        on known_customers.customer_id
+        = coalesce(survivors.current_customer_id, holdouts.customer_id)
 ),
 
 people as (

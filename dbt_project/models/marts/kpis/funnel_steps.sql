@@ -27,6 +27,9 @@ days as (
 )
 
 {% for step in steps -%}
+{% set session_count = 'count(case when deepest_step >= ' ~ loop.index ~ ' then 1 end)' -%}
+{% set dropped_count = 'null' if loop.last
+    else 'count(case when deepest_step = ' ~ loop.index ~ ' then 1 end)' -%}
 select
     'web' as funnel,
     'day' as grain,
@@ -34,18 +37,10 @@ select
     traffic_source,
     {{ loop.index }} as step_number,
     '{{ step }}' as step,
-    cast(count(case when deepest_step >= {{ loop.index }} then 1 end) as integer) as session_count,
-    {% if loop.last -%}
-    cast(null as integer) as dropped_count,
-    cast(null as decimal(28, 8)) as drop_off_rate
-    {%- else -%}
-    {%- set dropped = 'count(case when deepest_step = ' ~ loop.index ~ ' then 1 end)' -%}
-    cast({{ dropped }} as integer) as dropped_count,
-    cast(
-        {{ dropped }} * 1.0
-        / nullif(count(case when deepest_step >= {{ loop.index }} then 1 end), 0) as decimal(28, 8)
-    ) as drop_off_rate
-    {%- endif %}
+    cast({{ session_count }} as integer) as session_count,
+    cast({{ dropped_count }} as integer) as dropped_count,
+    cast({{ dropped_count }} * 1.0 / nullif({{ session_count }}, 0) as decimal(28, 8))
+        as drop_off_rate
 from days
 group by period_start, traffic_source
 {{ 'union all' if not loop.last }}

@@ -25,16 +25,20 @@ moves as (
         steps.stage as from_stage,
         steps.channel,
         case
-            when next_stage is not null then next_stage
-            when has_purchase = 1 then 'done'
-            when {{ is_window_over('occurred_at', threshold('journey_gap_days')) }} then 'dropped'
+            when steps.next_stage is not null then steps.next_stage
+            when steps.has_purchase = 1 then 'done'
+            when {{ is_window_over('steps.occurred_at', threshold('journey_gap_days')) }}
+                then 'dropped'
             else 'open'
         end as to_stage,
-        cast({{ seconds_between('occurred_at', 'next_at') }} / 3600.0 as decimal(18, 4)) as hours
+        cast({{ seconds_between('steps.occurred_at', 'steps.next_at') }} / 3600.0 as decimal(18, 4))
+            as hours
     from steps
     left join {{ ref('sessions') }} as sessions
         on steps.thread_id = 'visit:' || sessions.session_id
-    where next_stage is null or next_stage <> stage or next_channel <> channel
+    where steps.next_stage is null
+        or steps.next_stage <> steps.stage
+        or steps.next_channel <> steps.channel
 ),
 
 counted as (

@@ -1,6 +1,12 @@
 -- What an offer sold, as a whole and per segment of those who redeemed it, on the day they did. An
 -- order that used two offers counts with each of them. Every offer has its row under `all`.
-with redeemed as (
+with discounts as (
+    select order_id, sum(discount_amount) as discount_amount
+    from {{ ref('order_lines') }}
+    group by order_id
+),
+
+redeemed as (
     select
         redemptions.offer_id,
         redemptions.customer_id,
@@ -19,11 +25,7 @@ with redeemed as (
     from {{ ref('coupon_redemptions') }} as redemptions
     left join {{ ref('orders') }} as orders
         on redemptions.order_id = orders.order_id and orders.is_completed
-    left join (
-        select order_id, sum(discount_amount) as discount_amount
-        from {{ ref('order_lines') }}
-        group by order_id
-    ) as discounts on orders.order_id = discounts.order_id
+    left join discounts on orders.order_id = discounts.order_id
     left join {{ ref('customer_order_facts') }} as facts
         on orders.customer_id = facts.customer_id
 ),
@@ -57,7 +59,9 @@ select
     {%- endfor %}
     {{ money('coalesce(summed.revenue_amount, 0)') }} as revenue_amount,
     {{ money('coalesce(summed.discount_amount, 0)') }} as discount_amount,
-    cast((summed.revenue_amount - summed.discount_amount) / nullif(summed.discount_amount, 0)
-        as double) as return_rate
+    cast(
+        (summed.revenue_amount - summed.discount_amount)
+        / nullif(summed.discount_amount, 0) as double
+    ) as return_rate
 from {{ ref('offers') }} as offers
 left join summed on offers.offer_id = summed.offer_id
