@@ -37,6 +37,8 @@ _MOBILE_SHARE = np.array([0.86, 0.68, 0.55, 0.45])
 _CART_SHARE = np.array([0.25, 0.23, 0.19, 0.13])
 _ORDER_SHARE = np.array([0.36, 0.46, 0.44, 0.38])
 NATURAL_RECOVERY = np.array([0.09, 0.12, 0.10, 0.06])
+# Orders that a visit leads to by itself, now or when its cart is remembered.
+ORDERS_PER_VISIT = _CART_SHARE * (_ORDER_SHARE + (1 - _ORDER_SHARE) * NATURAL_RECOVERY)
 
 
 def plan(d: Delivery) -> Frame:

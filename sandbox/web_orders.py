@@ -25,6 +25,9 @@ from sandbox.world import NEVER, RECOVER
 
 METHODS = ["cod", "bank_transfer", "momo", "zalopay", "card"]
 _METHOD_WEIGHTS = [[26, 16, 38, 12, 8], [34, 26, 20, 8, 12], [46, 30, 8, 4, 12], [60, 28, 3, 2, 7]]
+_CANCELS = [0.03, 0.07]  # paid at once, cash on delivery
+_COD_SHARE = np.array([row[0] / sum(row) for row in _METHOD_WEIGHTS])
+KEPT_SHARE = 1 - _CANCELS[0] - (_CANCELS[1] - _CANCELS[0]) * _COD_SHARE  # of orders, by generation
 PENDING, PAID, COMPLETED, CANCELLED, RETURNED = range(5)
 STATUS = ["pending", "paid", "completed", "cancelled", "returned"]
 
@@ -139,7 +142,7 @@ def _deliver_payments(d: Delivery, orders: Frame) -> None:
 
 
 def _plan_fate(d: Delivery, orders: Frame, rng: np.random.Generator) -> None:
-    cancels = chance(rng, np.where(orders["method"] == 0, 0.07, 0.03), rows(orders))
+    cancels = chance(rng, np.take(_CANCELS, orders["method"] == 0), rows(orders))
     days = np.where(cancels, 1, rng.integers(2, 5, rows(orders)))
     next_step = orders | {
         "status": np.where(cancels, CANCELLED, COMPLETED),
