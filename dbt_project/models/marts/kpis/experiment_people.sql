@@ -21,6 +21,8 @@ with audience_draws as (
     inner join {{ ref('known_customers') }} as known_customers
         on known_customers.customer_id
         = coalesce(survivors.current_customer_id, holdouts.customer_id)
+    -- A run draws at the end of what it observed, after its models: they are the next run's.
+    where holdouts.assigned_at < {{ as_of_at() }}
 ),
 
 people as (
