@@ -137,9 +137,9 @@ def same_person(left: str, right: str) -> str:
     return f"({left}.folded_name = {right}.folded_name)"
 
 
-def attribution_models() -> list[str]:
+def attribution_models() -> dict[str, str]:
     """Two of them: sqlfluff sees a union."""
-    return ["first_touch", "linear"]
+    return {"first_touch": "touch_number = 1", "linear": "touch_number > 0"}
 
 
 def lift_metrics() -> list[dict[str, Any]]:

@@ -1,7 +1,13 @@
 {# Attribution, campaigns and experiments: what several models of the measurement share. #}
 
+{# The models of attribution, each with the touches that get credit. #}
 {% macro attribution_models() -%}
-{{ return(['first_touch', 'last_touch', 'linear', 'position_based']) }}
+{{ return({
+    'first_touch': 'touch_number = 1',
+    'last_touch': 'touch_number = touch_count',
+    'linear': 'touch_number > 0',
+    'position_based': 'touch_number > 0',
+}) }}
 {%- endmacro %}
 
 {# The share of an order's credit that the first `number` of its `touch_count` touches have

@@ -1,7 +1,8 @@
 """What measurement must reach on the simulated retailer, against what its campaigns truly do.
 
 The truth speaks of orders within three days of a newsletter and of carts recovered within seven of
-a reminder, per campaign and generation: so do the lifts compared here.
+a reminder, per campaign and generation: so do the lifts compared here, where there are people
+enough (30 on each side) for an interval of that kind.
 """
 
 from statistics import median
@@ -17,7 +18,7 @@ inner join lifts
     and lifts.segment_id = 'generation_' || effects.segment
     and lifts.metric = if(effects.metric = 'orders', 'order', 'cart_recovery')
     and lifts.window_days = if(effects.metric = 'orders', 3, 7)
-where lifts.lift_abs is not null
+where lifts.lower_95 is not null and least(lifts.treated_count, lifts.holdout_count) >= 30
 """
 
 

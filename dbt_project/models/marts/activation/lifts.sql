@@ -58,7 +58,10 @@ judged as (
     select
         *,
         ct - ch as lift_abs,
-        1.96 * sqrt(ct * (1 - ct) / treated_count + ch * (1 - ch) / holdout_count) as half_width,
+        -- Nobody, or everybody, converted on both sides: that is no certainty, but no interval.
+        1.96 * nullif(
+            sqrt(ct * (1 - ct) / treated_count + ch * (1 - ch) / holdout_count), 0
+        ) as half_width,
         -- Null where no share is known, or nobody, or everybody, was meant to be held out.
         power(holdout_count - people_count * intended_share, 2)
         / nullif(people_count * intended_share * (1 - intended_share), 0) <= 10.828

@@ -47,13 +47,14 @@ touched as (
 ),
 
 shared as (
-    {% for model in attribution_models() -%}
+    {% for model, is_credited in attribution_models().items() -%}
     select
         touched.*,
         '{{ model }}' as model,
         {{ share_of_first('(touch_number - 1)', model) }} as share_before,
         {{ share_of_first('touch_number', model) }} as share_with
     from touched
+    where {{ is_credited }}
     {{ 'union all' if not loop.last }}
     {% endfor %}
 )
@@ -71,4 +72,3 @@ select
     cast(touch_number as integer) as touch_number,
     cast(touch_count as integer) as touch_count
 from shared
-where share_with <> share_before
