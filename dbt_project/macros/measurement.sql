@@ -24,6 +24,16 @@
 cast({{ shares[model] }} as decimal(18, 12))
 {%- endmacro %}
 
+{# A share of gross_amount, rounded. Two decimals of 18 digits overflow when multiplied, and a cast
+   alone rounds a wide decimal three times slower. #}
+{% macro share_of_amount(share) -%}
+case
+    when {{ share }} = 0 then 0
+    when {{ share }} = 1 then gross_amount
+    else {{ money('round(cast(gross_amount as decimal(19, 4)) * ' ~ share ~ ', 4)') }}
+end
+{%- endmacro %}
+
 {# The end of a window of so many days that opens at a timestamp. #}
 {% macro window_ends_at(opens_at, days) -%}
 {{ plus_minutes(opens_at, days * 1440) }}

@@ -1,8 +1,6 @@
 -- Credit of a completed order per model and touch within `attribution.window_days` before it.
 -- Credit and revenue are differences of rounded running sums, so that they add up exactly.
 {% set days = var('attribution').window_days -%}
-{# Two decimals of 18 digits overflow when multiplied. #}
-{% set amount = 'cast(gross_amount as decimal(19, 4))' -%}
 with completed as (
     select order_id, customer_id, ordered_at, ordered_on, gross_amount
     from {{ ref('orders') }}
@@ -64,7 +62,7 @@ select
     interaction_id,
     model,
     cast(share_with - share_before as decimal(18, 12)) as credit,
-    {{ money(money(amount ~ ' * share_with') ~ ' - ' ~ money(amount ~ ' * share_before')) }}
+    {{ money(share_of_amount('share_with') ~ ' - ' ~ share_of_amount('share_before')) }}
         as credited_amount,
     touchpoint,
     campaign_id,
