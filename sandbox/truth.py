@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 from sandbox import names
 from sandbox.canaries import listing
 from sandbox.draw import label, take
-from sandbox.effects import effects
 from sandbox.files import write_json, write_whole
+from sandbox.true_effects import effects
 from sandbox.world import World
 
 
