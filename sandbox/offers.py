@@ -21,7 +21,7 @@ from sandbox.draw import (
     nulled,
     take,
 )
-from sandbox.effects import REMINDER
+from sandbox.effects import REMINDER, THANKS
 from sandbox.frames import Frame, rows, where
 
 NONE, SUMMER, CARD = 0, 1, 2
@@ -42,14 +42,15 @@ def codes(offers: Ints) -> pa.Array:
 
 
 def announce(d: Delivery) -> None:
-    """The standing offers on the first day, then each campaign's own as it starts."""
+    """The standing offers on day 0, then each campaign's own as it starts; none to thank."""
     if d.day == 0:
         standing = np.array([SUMMER, CARD])
         reach = np.full(2, _STANDING_DAYS * DAY_SECONDS)
         _deliver(d, standing, pa.nulls(2, pa.string()), take(_STANDING_NAMES, standing),
                  since=d.start - reach, until=d.start + reach)  # fmt: skip
     campaigns = d.world.frames["campaigns"]
-    new = where(campaigns, campaigns["started_at"] >= d.start)
+    is_new = (campaigns["started_at"] >= d.start) & (campaigns["kind"] != THANKS)
+    new = where(campaigns, is_new)
     days = _VALID_DAYS[new["kind"]]
     titles = ["Mã bản tin", "Mã giữ giỏ hàng"]
     _deliver(d, CARD + new["campaign"], campaign_ids(d.world.seed, new["campaign"]),
