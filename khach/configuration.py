@@ -110,6 +110,7 @@ def write_dbt_vars(
         "holdout_shares": _holdout_shares(env),
         "margin_rate": float(settings.margin_rate),
         "discount_rate": float(settings.discount_rate),
+        "unit_costs": {kind: float(cost) for kind, cost in settings.unit_costs.items()},
         "config_dir": str(env.config),
         "is_replay": env.lake_home is not None,
     }

@@ -1,51 +1,48 @@
 {#
   The one maker of grains and slices. An entity model (one row per order, cart, ...) has `on_date`,
-  `customer_id`, one column per slice, and what its KPIs aggregate. Its YAML carries under `meta`
-  `slices: [...]` and `kpi: [{name, numerator, denominator, ...}]`:
+  `customer_number`, one column per slice, and what its KPIs aggregate. Its YAML carries under
+  `meta` `slices: [...]` and `kpi: [{name, formula, numerator, denominator, ...}]`:
 
   numerator, denominator  aggregates over the entity rows of one period and slice value, which may
-                          use `period_start`; without a denominator the KPI is a count or a sum
+                          use `period_start` and `period_end`; without a denominator the KPI is a
+                          count or a sum
   is_additive             whether slice values and days add up to the whole
   window_days             null until the period's last day plus so many days is over
   denominator_at_start    the denominator sums changes: the KPI needs what stood before the period
+  is_stock                both parts sum changes: the KPI is what stands at the period's end
   lift                    instead of the two: {group, converted}, columns of an experiment; the
                           difference of the converted shares of treated and holdout, with interval
+  keeps_null              null, not 0, where there is nothing to add up
+  not_by                  slices of the model that have no meaning for this KPI
 
+  `where` under `meta`, {slice: condition, others: condition}, says which rows count in a slice.
   Every slice has its `unknown` row in every period; with `is_dense` so has every other value.
+  An entity that lies on no day of the calendar is in no period.
 #}
 {% macro kpi_rows(group) %}
 {%- set meta = graph.nodes['model.khach.' ~ group].config.meta if execute
     else {'slices': [], 'kpi': []} -%}
 {%- set parts = ['numerator', 'denominator', 'lower', 'upper'] -%}
-with grained as (
-    {% for grain in ['day', 'week', 'month'] -%}
-    select
-        '{{ grain }}' as grain,
-        cast({{ dbt.date_trunc(grain, 'on_date') }} as date) as period_start,
-        entities.*
-    from {{ ref(group) }} as entities
-    where entities.on_date <= {{ last_observed_on() }}
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
-),
-
-aggregated as (
+{#- One scan per slice: a scan reads but the columns that it needs, and nothing is kept of it. -#}
+with aggregated as (
     {% for slice in meta.slices -%}
     select
-        grained.grain,
-        grained.period_start,
+        calendar.grain,
+        calendar.period_start,
         '{{ slice }}' as slice,
         {{ kpi_slice_value(slice) }} as slice_value
         {%- for kpi in meta.kpi %}{% for part in parts if part in kpi or 'lift' in kpi %},
         cast({{ kpi[part] if part in kpi else lift_part(kpi.lift, part) }} as decimal(28, 8))
         as {{ kpi.name }}_{{ part }}
         {%- endfor %}{% endfor %}
-    from grained
+    from {{ ref(group) }} as entities
+    inner join {{ ref('calendar') }} as calendar on entities.on_date = calendar.on_date
     {% if slice == 'segment' -%}
-    left join {{ ref('segment_assignments') }} as assigned
-        on grained.customer_id = assigned.customer_id
-        and assigned.segment_kind in ('lifecycle', 'rfm')
+    left join {{ ref('kpi_customer_segments') }} as assigned
+        on entities.customer_number = assigned.customer_number
     {% endif -%}
+    {% set conditions = meta.get('where') or {} -%}
+    where {{ conditions.get(slice, conditions.get('others', 'true')) }}
     group by 1, 2, 3, 4
     {{ 'union all' if not loop.last }}
     {% endfor %}
@@ -92,32 +89,43 @@ filled as (
         on aggregated.grain = periods.grain and aggregated.period_start = periods.period_start
 ),
 
-{% for kpi in meta.kpi -%}
-{{ kpi.name }} as (
+joined as (
     select
-        '{{ kpi.name }}' as kpi,
+        filled.period_end,
         filled.grain,
         filled.period_start,
         filled.slice,
-        filled.slice_value,
-        {{ when_window_passed(kpi, 'numerator') }} as numerator,
-        {{ kpi_denominator(kpi) }} as denominator,
-        {% for part in ['lower', 'upper'] -%}
-        {{ when_window_passed(kpi, part) if 'lift' in kpi else 'cast(null as decimal(28, 8))' }}
-        as {{ part }}_95,
-        {% endfor -%}
-        {{ 'true' if kpi.get('is_additive') else 'false' }}
-        and filled.slice <> 'segment' as is_additive
+        filled.slice_value
+        {%- for kpi in meta.kpi %}{% for part in parts if part in kpi or 'lift' in kpi %},
+        aggregated.{{ kpi.name }}_{{ part }}
+        {%- endfor %}{% endfor %}
     from filled
     left join aggregated
         on filled.grain = aggregated.grain
         and filled.period_start = aggregated.period_start
         and filled.slice = aggregated.slice
         and filled.slice_value = aggregated.slice_value
-){{ ',' if not loop.last }}
-{% endfor %}
+)
+
 {% for kpi in meta.kpi -%}
-select * from {{ kpi.name }}
+select
+    '{{ kpi.name }}' as kpi,
+    grain,
+    period_start,
+    slice,
+    slice_value,
+    {{ when_window_passed(kpi, kpi_part(kpi, 'numerator')) }} as numerator,
+    {{ kpi_part(kpi, 'denominator') if 'denominator' in kpi or 'lift' in kpi
+        else 'cast(null as decimal(28, 8))' }} as denominator,
+    {% for part in ['lower', 'upper'] -%}
+    {{ when_window_passed(kpi, kpi.name ~ '_' ~ part) if 'lift' in kpi
+        else 'cast(null as decimal(28, 8))' }} as {{ part }}_95,
+    {% endfor -%}
+    {{ 'true' if kpi.get('is_additive') else 'false' }} and slice <> 'segment' as is_additive
+from joined
+{% if kpi.get('not_by') -%}
+where slice not in ('{{ kpi.not_by | join("', '") }}')
+{% endif -%}
 {{ 'union all' if not loop.last }}
 {% endfor %}
 {% endmacro %}
@@ -127,24 +135,42 @@ select * from {{ kpi.name }}
 {% macro kpi_slice_value(slice) -%}
 {%- if slice == 'all' -%} 'all'
 {%- elif slice == 'segment' -%} {{ or_unknown('assigned.segment_id') }}
-{%- else -%} {{ or_unknown('grained.' ~ slice) }}
+{%- else -%} {{ or_unknown('entities.' ~ slice) }}
+{%- endif -%}
+{%- endmacro %}
+
+
+{# A part of a KPI in a period: 0 where nothing happened (but no lift), summed up for a stock. #}
+{% macro kpi_part(kpi, part) -%}
+{%- set column = kpi.name ~ '_' ~ part -%}
+{%- if kpi.get('is_stock') or (part == 'denominator' and kpi.get('denominator_at_start')) -%}
+coalesce(
+        sum(coalesce({{ column }}, 0)) over (
+            partition by grain, slice, slice_value
+            order by period_start asc
+            rows between unbounded preceding
+            and {{ 'current row' if kpi.get('is_stock') else '1 preceding' }}
+        ), 0
+    )
+{%- elif part == 'numerator' and ('lift' in kpi or kpi.get('keeps_null')) -%}
+{{ column }}
+{%- else -%}
+coalesce({{ column }}, 0)
 {%- endif -%}
 {%- endmacro %}
 
 
 {# Null until the window has passed: nobody can tell a KPI from half its time. #}
-{% macro when_window_passed(kpi, part) -%}
-{%- set value = kpi.name ~ '_' ~ part if 'lift' in kpi
-    else 'coalesce(' ~ kpi.name ~ '_' ~ part ~ ', 0)' -%}
+{% macro when_window_passed(kpi, value) -%}
 {%- set days = kpi.get('window_days') -%}
 {%- if days is none -%}
 {{ value }}
 {%- else -%}
 case
-            when {{ days_after('filled.period_end',
-                threshold(days) if days is string else days) }} < {{ as_of_on() }}
-            then {{ value }}
-        end
+        when {{ days_after('period_end', threshold(days) if days is string else days) }}
+            < {{ as_of_on() }}
+        then {{ value }}
+    end
 {%- endif -%}
 {%- endmacro %}
 
@@ -169,18 +195,21 @@ case
 {%- endmacro %}
 
 
-{% macro kpi_denominator(kpi) -%}
-{%- if 'denominator' not in kpi and 'lift' not in kpi -%}
-cast(null as decimal(28, 8))
-{%- elif kpi.get('denominator_at_start') -%}
-coalesce(
-            sum(coalesce({{ kpi.name }}_denominator, 0)) over (
-                partition by filled.grain, filled.slice, filled.slice_value
-                order by filled.period_start asc
-                rows between unbounded preceding and 1 preceding
-            ), 0
-        )
-{%- else -%}
-coalesce({{ kpi.name }}_denominator, 0)
-{%- endif -%}
+{# The slices of the customer that an entity belongs to; `customers` is kpi_customers. #}
+{% macro customer_slices() -%}
+customers.customer_number,
+    customers.generation,
+    customers.age_band,
+    customers.gender,
+    case when customers.customer_number is null then 'unknown' else 'known' end as contact
+{%- endmacro %}
+
+
+{# Whether an interaction is a call by which the business wants to sell. #}
+{% macro is_sales_call(touch) -%}
+{{ touch }}.kind = 'call' and {{ touch }}.direction = 'outbound'
+    and (
+        {{ touch }}.purpose = 'sales'
+        or ({{ touch }}.purpose is null and {{ touch }}.content_class = 'promotion')
+    )
 {%- endmacro %}

@@ -40,3 +40,17 @@ where false
 
 {# The key as the source gave it: ours is `<source>:<its key>`. #}
 {% macro source_key(column) -%} substr({{ column }}, length(source) + 2) {%- endmacro %}
+
+
+{# What a touch by the business costs, by its kind, else its channel (settings.yml, unit_costs). #}
+{% macro unit_cost(touch) -%}
+{%- set costs = var('unit_costs') or {} -%}
+cast(
+        case
+            when {{ touch }}.direction <> 'outbound' then null
+            {%- for column in ['kind', 'channel'] %}{% for word, cost in costs.items() %}
+            when {{ touch }}.{{ column }} = '{{ word }}' then {{ cost }}
+            {%- endfor %}{% endfor %}
+        end as decimal(18, 4)
+    )
+{%- endmacro %}

@@ -28,7 +28,8 @@ told as (
         conversations.order_id,
         conversations.content_class,
         conversations.first_answered_at is not null as is_answered,
-        cast(null as varchar) as outcome
+        cast(null as varchar) as outcome,
+        cast(null as varchar) as purpose
     from {{ ref('int_conversations') }} as conversations
     left join message_counts
         on conversations.source = message_counts.source
@@ -46,12 +47,12 @@ told as (
             'channel': "'phone'", 'content_class': 'told.content_class',
             'order': 'coalesce(told.order_id, conversations.order_id)',
             'duration': 'told.duration_seconds', 'answered': 'told.is_answered',
-            'outcome': 'lower(told.outcome)',
+            'outcome': 'lower(told.outcome)', 'purpose': 'lower(told.purpose)',
         },
         'appointments': {
             'prefix': 'appointment', 'key': 'appointment_id', 'kind': 'appointment',
             'at': 'coalesce(told.starts_at, told.booked_at)', 'channel': 'told.channel',
-            'outcome': 'lower(told.status)',
+            'outcome': 'lower(told.status)', 'purpose': 'lower(told.purpose)',
         },
         'referrals': {
             'prefix': 'referral', 'key': 'referral_id', 'kind': 'referral',
@@ -77,7 +78,8 @@ told as (
         {{ word.get('order', 'null') }},
         {{ word.get('content_class', 'null') }},
         cast({{ word.get('answered', 'null') }} as boolean),
-        {{ word.get('outcome', 'null') }}
+        {{ word.get('outcome', 'null') }},
+        {{ word.get('purpose', 'null') }}
     from {{ entity_rows(entity) }} as told
     {%- if is_talk %}
 left join {{ ref('int_conversations') }} as conversations
@@ -115,7 +117,8 @@ select
     shop_orders.order_id,
     told.content_class,
     told.is_answered,
-    told.outcome
+    told.outcome,
+    told.purpose
 from told
 left join {{ ref('channels') }} as channels on lower(told.channel) = channels.channel
 left join shop_orders on told.order_id = shop_orders.source_order_id

@@ -6,20 +6,20 @@ with touches as (
         cast(null as varchar) as campaign_id, cast(null as varchar) as order_id,
         cast(null as varchar) as content_class, cast(null as integer) as duration_seconds,
         cast(null as varchar) as conversation_id, cast(null as boolean) as is_answered,
-        cast(null as varchar) as outcome
+        cast(null as varchar) as outcome, cast(null as varchar) as purpose
     from {{ ref('int_web_events') }}
     where kind in ('view', 'search', 'cart')
     union all
     select
         'visit:' || session_id, source, customer_id,
         'web', 'inbound', 'visit', 'customer', started_at, null, null, null,
-        null, null, null, null
+        null, null, null, null, null
     from {{ ref('int_sessions') }}
     union all
     select
         'order:' || order_id, source, customer_id,
         channel, 'inbound', 'order', 'customer', ordered_at, null, order_id, 'transaction',
-        null, null, null, null
+        null, null, null, null, null
     from {{ ref('int_orders') }}
     union all
     select
@@ -28,20 +28,20 @@ with touches as (
         case kind when 'sent' then 'message' else kind end,
         case when kind = 'sent' then 'business' else 'customer' end,
         occurred_at, campaign_id, null, 'promotion', null, null, null,
-        null
+        null, null
     from {{ ref('int_email_events') }}
     where kind in ('sent', 'open', 'click')
     union all
     select
         'survey:' || response_id, source, customer_id,
         channel, 'inbound', 'survey', 'customer', answered_at, null, order_id, 'feedback',
-        null, null, null, null
+        null, null, null, null, null
     from {{ ref('survey_responses') }}
     union all
     select
         'refund:' || refunds.refund_id, refunds.source, orders.customer_id,
         orders.channel, 'inbound', 'return', 'customer', refunds.refunded_at, null,
-        refunds.order_id, 'care', null, null, null, null
+        refunds.order_id, 'care', null, null, null, null, null
     from {{ ref('refunds') }} as refunds
     inner join {{ ref('int_orders') }} as orders on refunds.order_id = orders.order_id
     union all
@@ -49,7 +49,7 @@ with touches as (
         touch_id, source, customer_id, channel, direction, kind,
         case direction when 'outbound' then 'business' else 'customer' end,
         occurred_at, campaign_id, order_id, content_class,
-        duration_seconds, conversation_id, is_answered, outcome
+        duration_seconds, conversation_id, is_answered, outcome, purpose
     from {{ ref('int_crm_touches') }}
 )
 
@@ -67,9 +67,10 @@ select
     touches.campaign_id,
     touches.order_id,
     touches.content_class,
-    cast(null as decimal(18, 4)) as cost_amount,
+    {{ unit_cost('touches') }} as cost_amount,
     touches.is_answered,
-    touches.outcome
+    touches.outcome,
+    touches.purpose
 from touches
 left join {{ ref('known_customers') }} as known_customers
     on touches.customer_id = known_customers.customer_id

@@ -4,7 +4,13 @@
 
 select
     identity_map.customer_id,
-    min(nodes.first_seen_at) as first_seen_at
+    min(nodes.first_seen_at) as first_seen_at,
+    min(
+        case
+            when identity_map.identifier_type not in ('anonymous_id', 'device_id')
+                then nodes.first_seen_at
+        end
+    ) as identified_at
 from {{ ref('identity_map') }} as identity_map
 left join {{ ref('identity_nodes') }} as nodes
     on identity_map.identifier_type = nodes.identifier_type

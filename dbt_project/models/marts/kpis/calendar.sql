@@ -1,14 +1,11 @@
 -- Days of the observed period with the week and month each lies in. The first day is the first
--- order, cart or session; the last is the day the observed period ends in, maybe not yet complete.
+-- touch on any channel; the last is the day the observed period ends in, maybe not yet complete.
 {{ config(schema='intermediate') }}
 {% set bounds_query %}
 select
-    least(
-        (select min(ordered_on) from {{ ref('orders') }}),
-        (select min({{ business_date('last_activity_at') }}) from {{ ref('carts') }}),
-        (select min({{ business_date('started_at') }}) from {{ ref('sessions') }})
-    ),
+    {{ business_date("min(occurred_at)") }},
     {{ days_after(last_observed_on(), 1) }}
+from {{ ref('interactions') }}
 {% endset %}
 {% set is_building = execute and flags.WHICH in ['run', 'build'] %}
 {% set bounds = run_query(bounds_query).rows[0] if is_building else [none, none] %}

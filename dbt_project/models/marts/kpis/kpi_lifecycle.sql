@@ -62,9 +62,11 @@ entities as (
 
 select
     entities.*,
+    customers.customer_number,
     customers.generation,
     customers.age_band,
     customers.gender,
-    customers.province
+    customers.province,
+    customers.country
 from entities
-inner join {{ ref('customers') }} as customers on entities.customer_id = customers.customer_id
+inner join {{ ref('kpi_customers') }} as customers on entities.customer_id = customers.customer_id

@@ -1,7 +1,9 @@
 {% set groups = [
-    'kpi_sales', 'kpi_sales_categories', 'kpi_loyalty', 'kpi_lifecycle', 'kpi_carts'
+    'kpi_sales', 'kpi_sales_categories', 'kpi_loyalty', 'kpi_lifecycle', 'kpi_carts',
+    'kpi_sign_ups', 'kpi_sessions', 'kpi_emails', 'kpi_service', 'kpi_contacts', 'kpi_surveys',
+    'kpi_reach', 'kpi_customer_value'
 ] %}
--- depends_on: {{ ref('calendar') }}, {{ ref('segment_assignments') }}
+-- depends_on: {{ ref('calendar') }}, {{ ref('kpi_customer_segments') }}
 with kpis as (
     {% for group in groups -%}
     select * from ({{ kpi_rows(group) }}) as {{ group }}

@@ -1,0 +1,13 @@
+-- Entities of the Value KPIs: customers as they stand, on the last day observed.
+{{ config(schema='intermediate') }}
+
+select
+    {{ last_observed_on() }} as on_date,
+    facts.historic_clv_amount,
+    facts.predicted_clv_12m_amount,
+    facts.p_alive,
+    customers.province,
+    customers.country,
+    {{ customer_slices() }}
+from {{ ref('customers') }} as facts
+inner join {{ ref('kpi_customers') }} as customers on facts.customer_id = customers.customer_id

@@ -1,0 +1,153 @@
+-- Entities of the reachable share: changes of who can be reached, so that their sums are who can at
+-- a period's end. Somebody is reached on a channel and for a purpose with a valid identifier of the
+-- channel while the latest word grants it; on a channel, for a purpose, or at all while that holds
+-- for one such pair at least. `level` says which slice a row counts in.
+{{ config(schema='intermediate') }}
+{% set levels = {
+    'customer': "'all'", 'channel': 'channel', 'purpose': 'purpose',
+    'channel_purpose': "channel || ':' || purpose",
+} %}
+
+with first_day as (select min(on_date) as first_on from {{ ref('calendar') }}),
+
+seen as (
+    select
+        customer_id,
+        min(case when identifier_type = 'email' then first_seen_at end) as email_at,
+        min(case when identifier_type = 'phone' then first_seen_at end) as phone_at
+    from {{ ref('customer_identifiers') }}
+    where valid_to is null
+    group by customer_id
+),
+
+people as (
+    select
+        customers.*,
+        greatest(
+            coalesce({{ business_date('customers.identified_at') }}, first_day.first_on),
+            first_day.first_on
+        ) as known_on,
+        {% for kind, column in {'email': 'email', 'phone': 'phone_e164'}.items() -%}
+        case
+            when facts.{{ column }} is not null
+                then coalesce({{ business_date('seen.' ~ kind ~ '_at') }}, first_day.first_on)
+        end as {{ kind }}_on
+        {{- ',' if not loop.last }}
+        {% endfor %}
+    from {{ ref('kpi_customers') }} as customers
+    inner join {{ ref('customers') }} as facts on customers.customer_id = facts.customer_id
+    left join seen on customers.customer_id = seen.customer_id
+    cross join first_day
+),
+
+-- No word counts before the person and the identifier were known.
+words as (
+    select
+        people.customer_number, events.channel, events.purpose, events.is_granted,
+        events.occurred_at, events.source, events.evidence_id,
+        greatest(
+            people.known_on,
+            case events.channel when 'email' then people.email_on else people.phone_on end,
+            coalesce({{ business_date('events.occurred_at') }}, people.known_on)
+        ) as on_date,
+        -- A refusal of unknown time is the latest word.
+        max(case when events.occurred_at is null and not events.is_granted then 1 else 0 end) over (
+            partition by people.customer_number, events.channel, events.purpose
+        ) as is_refused
+    from {{ ref('int_consent_events') }} as events
+    inner join people on events.customer_id = people.customer_id
+    where case
+            when events.channel = 'email' then people.email_on
+            when events.channel in ('sms', 'zalo', 'phone') then people.phone_on
+        end is not null
+),
+
+daily as (
+    select
+        *,
+        row_number() over (
+            partition by customer_number, channel, purpose, on_date
+            order by
+                occurred_at desc nulls last, is_granted asc, source asc, evidence_id asc
+        ) as recency_rank
+    from words
+    where is_refused = 0
+),
+
+changes as (
+    select
+        customer_number, channel, purpose, on_date,
+        case when is_granted then 1 else 0 end
+        - coalesce(lag(case when is_granted then 1 else 0 end) over (
+            partition by customer_number, channel, purpose order by on_date asc
+        ), 0) as change
+    from daily
+    where recency_rank = 1
+),
+
+levelled as (
+    {% for level, value in levels.items() -%}
+    select
+        '{{ level }}' as level, {{ value }} as level_value, customer_number, on_date,
+        sum(change) as change
+    from changes
+    where change <> 0
+    group by {{ '' if level == 'customer' else value ~ ', ' }}customer_number, on_date
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
+running as (
+    select
+        *,
+        sum(change) over (
+            partition by level, level_value, customer_number order by on_date asc
+            rows between unbounded preceding and current row
+        ) as pairs
+    from levelled
+),
+
+moves as (
+    select
+        level, level_value, customer_number, on_date,
+        case when pairs > 0 then 1 else -1 end as reachable_change
+    from running
+    where (pairs > 0 and pairs = change) or (pairs = 0 and change < 0)
+),
+
+-- Of all customers, whatever the channel and purpose.
+arrivals as (
+    select 'customer' as level, 'all' as level_value, customer_number, known_on as on_date,
+        1 as customer_change
+    from people
+    union all
+    select held.level, held.level_value, null, known.known_on, known.customers
+    from (select distinct level, level_value from moves where level <> 'customer') as held
+    cross join (
+        select known_on, count(*) as customers
+        from people
+        group by known_on
+    ) as known
+),
+
+entities as (
+    select level, level_value, customer_number, on_date, reachable_change, 0 as customer_change
+    from moves
+    union all
+    select level, level_value, customer_number, on_date, 0 as reachable_change, customer_change
+    from arrivals
+)
+
+select
+    entities.on_date,
+    entities.level,
+    entities.reachable_change,
+    entities.customer_change,
+    {% for level in levels if level != 'customer' -%}
+    case when entities.level = '{{ level }}' then entities.level_value end as {{ level }},
+    {% endfor -%}
+    customers.province,
+    customers.country,
+    {{ customer_slices() }}
+from entities
+left join people as customers on entities.customer_number = customers.customer_number
