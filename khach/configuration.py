@@ -31,8 +31,10 @@ def _checks(env: Environment) -> Iterator[Callable[[Environment], Any]]:
     from activation.segments import check_segments
     from ingestion.config import load_sources
     from khach.identity_settings import load_identity_settings
+    from khach.targets import check_targets
 
     yield load_settings
+    yield check_targets
     yield load_sources
     # The order of trust names sources: while those are wrong, only they are told of.
     if not _mistakes(env, load_sources):

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from khach.config_files import parse, read_yaml
-from khach.environment import Environment
+from khach.config_files import parse, read_yaml, suggest
+from khach.environment import PROJECT, Environment
 
 
 class Section(BaseModel):
@@ -87,7 +87,7 @@ class Settings(Section):
     minimum_age: Annotated[int, Field(ge=0, le=120)] = 16
     margin_rate: Annotated[Decimal, Field(ge=0, le=1)] = Decimal("0.4")
     discount_rate: Annotated[Decimal, Field(ge=0, le=1)] = Decimal("0.1")
-    unit_costs: dict[str, Decimal] = Field(default_factory=dict)
+    unit_costs: dict[str, Annotated[Decimal, Field(ge=0, le=10**9)]] = Field(default_factory=dict)
     thresholds: Thresholds = Thresholds()
     attribution: Attribution = Attribution()
     measurement: Measurement = Measurement()
@@ -99,6 +99,21 @@ class Settings(Section):
             ZoneInfo(value)
         except (KeyError, ValueError, OSError):
             raise ValueError(f"{value!r} is no IANA time zone, e.g. Asia/Ho_Chi_Minh") from None
+        return value
+
+    @field_validator("unit_costs")
+    @classmethod
+    def _known_touches(cls, value: dict[str, Decimal]) -> dict[str, Decimal]:
+        known = [
+            line.split(",")[0]
+            for seed in ("channels", "interaction_kinds")
+            for line in (PROJECT / f"dbt_project/seeds/{seed}.csv").read_text("utf-8").splitlines()[1:]
+        ]
+        for word in value:
+            if word not in known:
+                raise ValueError(
+                    f"{word!r} is no channel and no kind of touch, {suggest(word, known)}"
+                )
         return value
 
 

@@ -87,7 +87,10 @@ KPI_VALUES = Suite(
     table="kpi_values",
     key="kpi, grain, period_start, slice, slice_value",
     rules=(
-        _unit_interval("value", "regexp_matches(kpi, '(^|_)(rate|share)(_|$)')"),
+        # Of one order there may be several complaints.
+        _unit_interval(
+            "value", "regexp_matches(kpi, '(^|_)(rate|share)(_|$)') and kpi <> 'complaint_rate'"
+        ),
         share("value_despite_denominator_zero", "value is not null and denominator = 0"),
         share("interval_without_value", "value < lower_95 or value > upper_95"),
     ),

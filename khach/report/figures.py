@@ -160,6 +160,16 @@ class Figures:
             last=self._last_day,
         )
 
+    def targets(self) -> list[Record]:
+        """The newest targets whose period has begun, each with what was reached so far."""
+        return self._rows(
+            "kpi_target_progress",
+            "select kpi, grain, period_start, slice, slice_value, target, actual, share_reached, "
+            "is_over from kpi_target_progress where period_start <= coalesce($last, period_start) "
+            "order by period_start desc, grain, kpi, slice, slice_value limit 40",
+            last=self._last_day,
+        )
+
     def unattributed(self) -> Record:
         """Completed orders that belong to no known customer, beside all of them."""
         rows = self._rows(

@@ -72,6 +72,7 @@ def _content(env: Environment, settings: Settings, facts: Mapping[str, Any]) -> 
             "people": figures.people(),
             "unattributed": figures.unattributed(),
             "month": figures.last_month(),
+            "targets": figures.targets(),
             **_plots(figures, settings.reporting_currency),
         }
 

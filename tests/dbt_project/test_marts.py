@@ -464,8 +464,8 @@ def test_the_kpis_are_those_of_the_dictionary(marts: TinyLake) -> None:
     sections = re.split(r"^## ", text, flags=re.MULTILINE)
     promised = set()
     for section in sections:
-        if section.startswith(("Sales", "Loyalty", "Carts")):
-            for cell in re.findall(r"^\| ([a-z_0-9, /]+) \|", section, flags=re.MULTILINE):
+        if section.startswith(("Sales", "Loyalty", "Carts", "Acquisition", "Engagement", "Value")):
+            for cell in re.findall(r"^\| ([a-z_0-9, /]+)(?: \(.*\))? \|", section, re.MULTILINE):
                 names = re.split(r",\s*|\s*/\s*", cell)
                 promised |= {
                     names[0].replace("_30d", name) if name.startswith("_") else name

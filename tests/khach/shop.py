@@ -54,6 +54,12 @@ MARTS = {
                             from periods)
             union all from (select *, 'repeat_purchase_rate', orders * 0.3, orders from periods)
         )""",
+    "kpi_target_progress": """
+        from (values
+            ('orders', 'month', date '2026-06-01', 'channel', 'web', 400.0, 390.0, 0.975, true),
+            ('open_rate', 'month', date '2026-06-01', 'all', 'all', 0.5, null, null, true)
+        ) as t(kpi, grain, period_start, slice, slice_value, target, actual, share_reached,
+               is_over)""",
     "segments": """
         from (values
             ('lifecycle_lead', 'lifecycle', 'Lead'), ('lifecycle_loyal', 'lifecycle', 'Loyal'),

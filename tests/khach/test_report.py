@@ -60,7 +60,8 @@ def test_the_page_is_well_formed_and_points_to_nothing_outside(page: str) -> Non
 def test_the_page_shows_customers_segments_funnel_kpis_plans_rows_and_gates(page: str) -> None:
     for expected in ("1,000", "Gross revenue", "Champions", "Lifecycle", "product view",
                      "cart abandoners", "2 acknowledged", "web_shop", "1 of 2 checks passed",
-                     "30 June 2026", "Average order value", "repeat purchase rate"):  # fmt: skip
+                     "30 June 2026", "Average order value", "repeat purchase rate",
+                     "month of 2026-06-01", "97.5%"):  # fmt: skip
         assert expected in page, expected
     assert page.count("<svg") >= 5
     assert 'class="wrong"' in page

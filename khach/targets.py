@@ -1,0 +1,94 @@
+"""targets.csv: what the business wants its KPIs to reach, checked before anything runs."""
+
+import csv
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TypeVar
+
+from khach.config_files import suggest
+from khach.environment import Environment
+from khach.errors import ConfigError
+from khach.kpi_catalogue import GRAINS, slices_by_kpi
+
+COLUMNS = ("kpi", "grain", "period_start", "slice", "slice_value", "target")
+_LARGEST = Decimal(10) ** 20  # the marts hold decimal(28,8)
+Row = Mapping[str, str]
+Value = TypeVar("Value")
+
+
+def check_targets(env: Environment) -> None:
+    """Raise every mistake of targets.csv, each with its line and column."""
+    path = env.config / "targets.csv"
+    if not path.exists():
+        return
+    mistakes = list(_mistakes(path))
+    if mistakes:
+        raise ExceptionGroup("targets.csv", mistakes)
+
+
+def _mistakes(path: Path) -> Iterator[ConfigError]:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        yield ConfigError("targets.csv is not UTF-8 text", file=path)
+        return
+    rows = csv.reader(lines)
+    header = next(rows, [])
+    if sorted(header) != sorted(COLUMNS):
+        wanted = ",".join(COLUMNS)
+        yield ConfigError("targets.csv has another header", file=path, line=1, fix=wanted)
+        return
+    slices, seen = slices_by_kpi(), dict[tuple[str, ...], int]()
+    for cells in rows:
+        line = rows.line_num
+        if not cells:
+            continue
+        if len(cells) != len(header):
+            message = f"{len(cells)} values for {len(header)} columns"
+            yield ConfigError(message, file=path, line=line, fix=",".join(header))
+            continue
+        row = dict(zip(header, cells, strict=True))
+        for column, message, fix in _row_mistakes(row, slices):
+            yield ConfigError(message, file=path, line=line, key=column, fix=fix)
+        place = tuple(row[column] for column in COLUMNS[:-1])
+        if place in seen:
+            message = f"the target of line {seen[place]} stands here again"
+            yield ConfigError(message, file=path, line=line, fix="keep one of the two")
+        seen.setdefault(place, line)
+
+
+def _row_mistakes(
+    row: Row, slices: Mapping[str, Sequence[str]]
+) -> Iterator[tuple[str, str, str | None]]:
+    """Column, message and fix of each mistake in a row."""
+    kpi, grain, name = row["kpi"], row["grain"], row["slice"]
+    if kpi not in slices:
+        yield "kpi", f"unknown KPI {kpi!r}", suggest(kpi, sorted(slices))
+    elif name not in slices[kpi]:
+        fix = suggest(name, slices[kpi])
+        yield "slice", f"{kpi} is not published by {name!r}", fix
+    if grain not in GRAINS:
+        yield "grain", f"unknown grain {grain!r}", suggest(grain, GRAINS)
+    start = _parsed(date.fromisoformat, row["period_start"])
+    if start is None:
+        yield "period_start", "no date such as 2026-06-01", None
+    elif grain == "week" and start.weekday() != 0:
+        monday = date.fromordinal(start.toordinal() - start.weekday())
+        yield "period_start", "a week begins on Monday", f"{monday}"
+    elif grain == "month" and start.day != 1:
+        yield "period_start", "a month begins on its first day", f"{start.replace(day=1)}"
+    if not row["slice_value"] or (name == "all") != (row["slice_value"] == "all"):
+        fix = "all" if name == "all" else f"a value of {name}, or slice all"
+        yield "slice_value", "slice and slice_value do not fit together", fix
+    target = _parsed(Decimal, row["target"])
+    if target is None or not target.is_finite() or abs(target) >= _LARGEST:
+        yield "target", "no number such as 1200000 or 0.35", None
+
+
+def _parsed(parse: Callable[[str], Value], text: str) -> Value | None:
+    try:
+        return parse(text)
+    except (ValueError, InvalidOperation):
+        return None
