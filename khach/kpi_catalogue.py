@@ -58,8 +58,8 @@ def page() -> str:
     lines = [
         "# KPI catalogue: what is counted, on which day, by which slices",
         "",
-        f"Made of `{DEFINITIONS.relative_to(PROJECT)}` by `python -m khach.kpi_catalogue`; what the "
-        "KPIs mean is in [kpis](kpis.md).",
+        f"Made of `{DEFINITIONS.relative_to(PROJECT)}` by `python -m khach.kpi_catalogue`; what "
+        "the KPIs mean is in [kpis](kpis.md).",
         "",
         *_READING,
     ]
@@ -76,26 +76,27 @@ def page() -> str:
     return "\n".join(lines) + "\n"
 
 
-_READING = (
-    "How to read a slice:",
-    "- The day of an entity decides the period, for numerator and denominator alike: a recipient who "
-    "opens an e-mail a week later is opened in the week it was sent.",
-    "- channel, store, province and country are the entity's own where it has them (an order's, a "
-    "conversation's), else the customer's. generation, age_band, gender and segment are the "
-    "customer's as known today; segment holds the kinds lifecycle and rfm, and a customer is in one "
-    "of each.",
-    "- traffic_source and campaign of an order or cart are those of its web session; of a sign-up, "
-    "those of the customer's first touch (a visit, any other touch, or a lead).",
-    "- contact says whether the entity's customer is known. channel_purpose is `<channel>:<purpose>`.",
-    "- A slice of the repurchase KPIs chooses customers by an order of that slice in the period; "
-    "their order days are those on all channels.",
-    "- Every slice has its row `unknown`, in every period; `all` is the whole.",
-    "- Contacts are what the business begins: an answer to a customer is none. A sales call is an "
-    "outbound call of purpose `sales`, or of no purpose and content class `promotion`.",
-    "- A refusal counts as a block where it takes back what had been granted.",
-    "- Sign-ups and what else lies before the first touch ever observed are in no period.",
-    "- The Value KPIs are sums over customers as they stand, published for the periods in progress.",
-)
+_READING = """\
+How to read a slice:
+- The day of an entity decides the period, for numerator and denominator alike: who opens an e-mail
+  a week later counts as opened in the week it was sent.
+- channel, store, province and country are the entity's own where it has them (an order's, a
+  conversation's), else the customer's. generation, age_band, gender and segment are the customer's
+  as known today; segment holds the kinds lifecycle and rfm, and a customer is in one of each.
+- traffic_source and campaign of an order or cart are those of its web session (a cart's campaign is
+  its reminder's); of a sign-up, those of the customer's first touch: a visit, any other touch of
+  the customer's, or a lead.
+- contact says whether the entity's customer is known; channel_purpose is `<channel>:<purpose>`.
+- A slice of the repurchase KPIs chooses customers by an order of that slice in the period; their
+  order days are those on all channels.
+- Every slice has its row `unknown` in every period; `all` is the whole. The unknown channel or
+  purpose of reachable_share is empty: its denominator is all customers for every known value.
+- Contacts are what the business begins: an answer to a customer is none. A sales call is an
+  outbound call of purpose `sales`, or of no purpose and content class `promotion`.
+- A refusal counts as a block where it takes back what had been granted.
+- Sign-ups and what else lies before the first touch ever observed are in no period.
+- The Value KPIs are sums over customers as they stand, published for the periods in progress.\
+""".splitlines()
 
 
 def _entities(model: Mapping[str, Any]) -> Entities:

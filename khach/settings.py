@@ -104,10 +104,11 @@ class Settings(Section):
     @field_validator("unit_costs")
     @classmethod
     def _known_touches(cls, value: dict[str, Decimal]) -> dict[str, Decimal]:
+        seeds = PROJECT / "dbt_project/seeds"
         known = [
             line.split(",")[0]
-            for seed in ("channels", "interaction_kinds")
-            for line in (PROJECT / f"dbt_project/seeds/{seed}.csv").read_text("utf-8").splitlines()[1:]
+            for name in ("channels.csv", "interaction_kinds.csv")
+            for line in (seeds / name).read_text(encoding="utf-8").splitlines()[1:]
         ]
         for word in value:
             if word not in known:

@@ -58,13 +58,13 @@ out_of_bounds as (
     select kpi || ' out of bounds' as problem
     from {{ ref('kpi_values') }}
     where (
-            (kpi like '%_rate%' or kpi in ('reachable_share', 'new_reach', 'csat'))
-            -- Of one order there may be several complaints.
-            and (value < 0 or (value > 1 and kpi <> 'complaint_rate'))
-        )
-        or (kpi = 'nps' and (value < -100 or value > 100))
-        or (denominator = 0 and value is not null)
-        or (lower_95 > value or upper_95 < value)
+        (kpi like '%_rate%' or kpi in ('reachable_share', 'new_reach', 'csat'))
+        -- Of one order there may be several complaints.
+        and (value < 0 or (value > 1 and kpi <> 'complaint_rate'))
+    )
+    or (kpi = 'nps' and (value < -100 or value > 100))
+    or (denominator = 0 and value is not null)
+    or (lower_95 > value or upper_95 < value)
 ),
 
 without_unknown as (

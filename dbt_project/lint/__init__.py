@@ -67,6 +67,14 @@ def _number(*_: Any) -> int:
     return 1
 
 
+def _slices() -> str:
+    return "customers.customer_number as customer_number"
+
+
+def _condition(relation: str) -> str:
+    return f"({relation}.kind = 'call')"
+
+
 def _constant(*_: Any) -> str:
     return "stub()"
 
@@ -83,6 +91,9 @@ rx_like = gender_word = salutation = salutation_name = age_band = age_on = quint
 ) = _value
 json_item = json_sum = shopify_key = speaks_of_carts = _value
 json_pairs = listed = segment_slug = quoted = _value
+unit_cost = _value
+customer_slices = _slices
+is_sales_call = _condition
 staged_as = spoken_as = _constant
 raw_only_account = _query
 seconds_between = plus_minutes = days_after = days_between = source_key = _call

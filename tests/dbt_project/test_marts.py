@@ -223,6 +223,62 @@ def test_repurchase_is_three_different_numbers(marts: TinyLake) -> None:
     assert None in {row[0] for row in second.values()}
 
 
+@pytest.mark.parametrize("channel", ["web", "store"])
+def test_a_slice_chooses_customers_and_their_order_days_are_those_on_all_channels(
+    marts: TinyLake, channel: str
+) -> None:
+    repeat, returning = (
+        kpis(marts, kpi, "channel") for kpi in ("repeat_purchase_rate", "returning_customer_rate")
+    )
+    firsts = {p: min(o.at for o in STORY.completed if o.person == p) for p in DAYS}
+    has_other = False
+    for start, end in months():
+        inside = [o for o in STORY.completed if start <= o.day <= end and o.person is not None]
+        chosen = {o.person for o in inside if o.channel == channel}
+        days = {p: {o.day for o in inside if o.person == p} for p in chosen}
+        again = {o.person for o in inside if o.person in chosen and o.at > firsts[o.person]}
+        assert repeat[start, channel][:2] == (
+            sum(len(own) >= 2 for own in days.values()), len(chosen)
+        )  # fmt: skip
+        assert returning[start, channel][:2] == (len(again), len(chosen))
+        has_other |= any(o.person in chosen and o.channel != channel for o in inside)
+    assert has_other
+
+
+def test_who_enrolled_was_referred_or_signed_up_counts_once(marts: TinyLake) -> None:
+    """The desk enrols person 3 in March; persons 3 and 9 refer person 6."""
+    march = date(2026, 3, 1)
+    bought = any(day >= march for day in DAYS.get(3, []))
+    rates = kpis(marts, "loyalty_enrolment_rate")
+    assert {month: row[0] for (month, _), row in rates.items() if row[0]} == (
+        {march: 1} if bought else {}
+    )
+    firsts = [days[0].replace(day=1) for days in DAYS.values()]
+    referred = [days[0].replace(day=1) for person, days in DAYS.items() if person == 6]
+    assert {month: row[:2] for (month, _), row in kpis(marts, "referral_rate").items()} == {
+        start: (referred.count(start), firsts.count(start)) for start, _ in months()
+    }
+    signed = sum(row[2] for row in kpis(marts, "sign_ups").values())
+    assert signed == marts.rows("select count(*) from customers")[0][0] == 60
+    assert sum(row[2] for row in kpis(marts, "sign_ups", "channel").values()) == signed
+
+
+def test_segment_slices_are_counted_from_each_kinds_members(marts: TinyLake) -> None:
+    held = dict(marts.rows("select email, 'lifecycle_' || lifecycle_stage from customers"))
+    person = {f"p{p}@hoa.example": p for p in range(60)}
+    found = kpis(marts, "orders", "segment")
+    for start, end in months():
+        orders = Counter(o.person for o in STORY.completed if start <= o.day <= end)
+        by_stage: Counter[str] = Counter()
+        for email, segment in held.items():
+            by_stage[segment] += orders[person[email]]
+        assert {
+            segment: int(row[2]) for (month, segment), row in found.items()
+            if month == start and segment.startswith("lifecycle_")
+        } == {segment: count for segment, count in by_stage.items() if count}  # fmt: skip
+        assert found[start, "unknown"][2] == orders[None]
+
+
 def test_moves_between_stages_count_whoever_stood_there_at_the_start(marts: TinyLake) -> None:
     expected: dict[str, dict[date, tuple[int, int]]] = defaultdict(dict)
     for start, end in months():

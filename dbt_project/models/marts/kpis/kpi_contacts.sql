@@ -2,23 +2,38 @@
 -- conversation that the business began the first is the contact; what answers a customer is none.
 {{ config(schema='intermediate') }}
 
-with outbound as (
+with touched as (
     select
         touches.*,
-        case
-            when conversations.initiated_by = 'customer' then 0
-            when touches.conversation_id is null then 1
-            when row_number() over (
-                partition by touches.conversation_id
-                order by touches.occurred_at asc nulls last, touches.interaction_id asc
-            ) = 1 then 1
-            else 0
-        end as is_contact,
+        coalesce(conversations.initiated_by, '') = 'customer' as is_answer,
+        row_number() over (
+            partition by coalesce(touches.conversation_id, touches.interaction_id)
+            order by touches.occurred_at asc nulls last, touches.interaction_id asc
+        ) as contact_rank,
         {{ is_sales_call('touches') }} as is_sales_call
     from {{ ref('interactions') }} as touches
     left join {{ ref('conversations') }} as conversations
         on touches.conversation_id = conversations.conversation_id
     where touches.direction = 'outbound' and touches.kind in ('message', 'call')
+),
+
+outbound as (
+    select
+        *,
+        case when contact_rank = 1 and not is_answer then 1 else 0 end as is_contact
+    from touched
+),
+
+-- A campaign's recipients are counted once, by the first contact; unknown ones each.
+recipients as (
+    select
+        interaction_id,
+        row_number() over (
+            partition by campaign_id, coalesce(customer_id, interaction_id)
+            order by occurred_at asc nulls last, interaction_id asc
+        ) as recipient_rank
+    from outbound
+    where campaign_id is not null and is_contact = 1
 ),
 
 -- A refusal takes something back only where it had been granted; a list's own mark of a member is
@@ -77,18 +92,7 @@ select
     {{ business_date('outbound.occurred_at') }} as on_date,
     outbound.is_contact,
     case when unwanted.interaction_id is null then 0 else 1 end as is_unwanted,
-    -- A campaign's recipients are counted once, by the first contact.
-    case
-        when outbound.campaign_id is null or outbound.is_contact = 0 then 0
-        when outbound.customer_id is null then 1
-        when row_number() over (
-            partition by outbound.campaign_id, outbound.customer_id
-            order by
-                outbound.is_contact desc, outbound.occurred_at asc nulls last,
-                outbound.interaction_id asc
-        ) = 1 then 1
-        else 0
-    end as is_recipient,
+    case when recipients.recipient_rank = 1 then 1 else 0 end as is_recipient,
     case
         when customers.customer_number is not null
             and coalesce(customers.first_order_at >= outbound.occurred_at, true) then 1
@@ -107,4 +111,5 @@ select
 from outbound
 left join unwanted on outbound.interaction_id = unwanted.interaction_id
 left join converted on outbound.interaction_id = converted.interaction_id
+left join recipients on outbound.interaction_id = recipients.interaction_id
 left join {{ ref('kpi_customers') }} as customers on outbound.customer_id = customers.customer_id

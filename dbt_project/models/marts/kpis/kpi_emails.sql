@@ -6,10 +6,10 @@ with recipients as (
         campaign_id,
         min(customer_id) as customer_id,
         coalesce(min(case when kind = 'sent' then occurred_at end), min(occurred_at)) as sent_at,
-        {% for kind in ['sent', 'delivered', 'bounce', 'open', 'click', 'unsubscribe'] -%}
-        max(case when kind = '{{ kind }}' then 1 else 0 end) as {{ kind }}
-        {{- ',' if not loop.last }}
-        {% endfor %}
+    {% for kind in ['sent', 'delivered', 'bounce', 'open', 'click', 'unsubscribe'] -%}
+    max(case when kind = '{{ kind }}' then 1 else 0 end) as {{ kind }}
+    {{- ',' if not loop.last }}
+    {% endfor %}
     from {{ ref('int_email_events') }}
     group by source, campaign_id, coalesce(member_id, email_event_id)
 )

@@ -27,13 +27,13 @@ people as (
             coalesce({{ business_date('customers.identified_at') }}, first_day.first_on),
             first_day.first_on
         ) as known_on,
-        {% for kind, column in {'email': 'email', 'phone': 'phone_e164'}.items() -%}
-        case
-            when facts.{{ column }} is not null
-                then coalesce({{ business_date('seen.' ~ kind ~ '_at') }}, first_day.first_on)
-        end as {{ kind }}_on
-        {{- ',' if not loop.last }}
-        {% endfor %}
+    {% for kind, column in {'email': 'email', 'phone': 'phone_e164'}.items() -%}
+    case
+        when facts.{{ column }} is not null
+            then coalesce({{ business_date('seen.' ~ kind ~ '_at') }}, first_day.first_on)
+    end as {{ kind }}_on
+    {{- ',' if not loop.last }}
+    {% endfor %}
     from {{ ref('kpi_customers') }} as customers
     inner join {{ ref('customers') }} as facts on customers.customer_id = facts.customer_id
     left join seen on customers.customer_id = seen.customer_id
@@ -115,19 +115,26 @@ moves as (
     where (pairs > 0 and pairs = change) or (pairs = 0 and change < 0)
 ),
 
--- Of all customers, whatever the channel and purpose.
+held as (
+    select distinct level, level_value from moves
+    where level <> 'customer'
+),
+
+known as (
+    select known_on, count(*) as customers from people
+    group by known_on
+),
+
+-- All customers stand below, whatever the channel and purpose.
 arrivals as (
-    select 'customer' as level, 'all' as level_value, customer_number, known_on as on_date,
+    select
+        'customer' as level, 'all' as level_value, customer_number, known_on as on_date,
         1 as customer_change
     from people
     union all
     select held.level, held.level_value, null, known.known_on, known.customers
-    from (select distinct level, level_value from moves where level <> 'customer') as held
-    cross join (
-        select known_on, count(*) as customers
-        from people
-        group by known_on
-    ) as known
+    from held
+    cross join known
 ),
 
 entities as (

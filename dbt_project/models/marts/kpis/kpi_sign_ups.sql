@@ -3,7 +3,8 @@
 {{ config(schema='intermediate') }}
 
 with touches as (
-    select customer_id, session_id as touch_id, started_at as touched_at, 'web' as channel,
+    select
+        customer_id, session_id as touch_id, started_at as touched_at, 'web' as channel,
         traffic_source, campaign
     from {{ ref('sessions') }}
     where customer_id is not null
