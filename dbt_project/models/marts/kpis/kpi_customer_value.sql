@@ -1,11 +1,12 @@
--- Entities of the Value KPIs: customers as they stand, on the last day observed.
+-- Entities of the Value KPIs: customers as they stand, on the last day observed. Probabilities are
+-- decimals here, so that sums over slices add up to the last digit.
 {{ config(schema='intermediate') }}
 
 select
     {{ last_observed_on() }} as on_date,
     facts.historic_clv_amount,
     facts.predicted_clv_12m_amount,
-    facts.p_alive,
+    cast(facts.p_alive as decimal(18, 8)) as p_alive,
     customers.province,
     customers.country,
     {{ customer_slices() }}
