@@ -51,7 +51,8 @@ def record_landed(env: Environment, source: str) -> None:
             for table, numbers in counts.items():
                 state.execute(
                     "insert into load_tables (source, load_id, table_name, rows_offered, "
-                    f"rows_landed, rows_quarantined) values {_row(source, load_id, table, *numbers)}"
+                    "rows_landed, rows_quarantined) values "
+                    + _row(source, load_id, table, *numbers)
                 )
             for _, one in found:
                 for change in read_changes(one.table_name, one.columns) if one.columns else ():

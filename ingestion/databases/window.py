@@ -92,9 +92,7 @@ def days_window(
     return Window(predicate, {}) if database.count(base, predicate) else None
 
 
-def _newest(
-    database: Database, base: str, column: Column, last: str
-) -> tuple[str | None, bool]:
+def _newest(database: Database, base: str, column: Column, last: str) -> tuple[str | None, bool]:
     """The largest cursor ever seen, as text, and whether it is larger than the last one."""
     name, moment = database.quote(column.name), database.moment(last, column)
     known = f"select max(t.{name}) as {name} from {base} as t union all select {moment} as {name}"
