@@ -41,11 +41,11 @@ def check_expression(text: str) -> None:
 
 def expression_columns(text: str) -> list[str]:
     """The columns an expression reads, without the builtins, in the order they stand."""
+    plain = text.strip()
+    if plain.isidentifier():  # sqlglot takes as long to import as a small load does
+        return [plain] if plain.lower() not in (*BUILTINS, *_LITERALS) else []
     from sqlglot import exp
 
-    plain = text.strip()
-    if plain.isidentifier():
-        return [plain] if plain.lower() not in (*BUILTINS, *_LITERALS) else []
     try:
         tree = _parse(text)
     except ValueError:
@@ -63,7 +63,7 @@ def compile_expression(text: str, columns: Mapping[str, str]) -> Compiled:
     """
     known = {name.lower(): name for name in (*columns, *BUILTINS)}
     plain = text.strip()
-    if plain.lower() in known:  # sqlglot takes as long to import as a small load does
+    if plain.lower() in known:
         return Compiled(quote(known[plain.lower()]))
     if plain.lower() in _LITERALS:
         return Compiled(plain.upper())

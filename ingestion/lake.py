@@ -22,7 +22,7 @@ import duckdb
 
 from ingestion.contract import Stopped
 from ingestion.manifest import compacted_tables, load_of, rows_of, table_files
-from ingestion.parquet import copy_to_parquet, duckdb_session
+from ingestion.parquet import constant, copy_to_parquet, duckdb_session, quote
 from ingestion.quarantine import QuarantinedRow
 from ingestion.spec import Delivery, Extract, TableSpec
 from khach.errors import KhachError
@@ -253,7 +253,12 @@ def _set_up_dlt() -> None:
 def import_dlt() -> None:
     """Begin to import dlt, which takes long, while something else than Python is at work."""
     _set_up_dlt()
-    threading.Thread(target=importlib.import_module, args=["dlt"], daemon=True).start()
+
+    def run() -> None:
+        for name in ("dlt", "dlt.sources.helpers.requests", "pyarrow.parquet"):
+            importlib.import_module(name)
+
+    threading.Thread(target=run, daemon=True).start()
 
 
 def _write_rows(
@@ -262,13 +267,15 @@ def _write_rows(
     rows: list[dict[str, Any]],
     path: Path,
 ) -> None:
-    import pyarrow as pa
-
-    columns = {name: [row[name] for row in rows] for name in table.columns}
-    arrow = pa.table({name: pa.array(values or pa.nulls(0)) for name, values in columns.items()})
-    connection.register("rows_of_table", arrow)
+    columns = ", ".join(f"{quote(name)} {type_}" for name, type_ in table.duckdb_columns().items())
+    connection.execute(f"create or replace temp table rows_of_table ({columns})")
+    for start in range(0, len(rows), 1000):
+        values = (
+            ", ".join(constant(row[name]) for name in table.columns)
+            for row in rows[start : start + 1000]
+        )
+        connection.execute(f"insert into rows_of_table values ({'), ('.join(values)})")
     copy_to_parquet(connection, table, "select * from rows_of_table", path)
-    connection.unregister("rows_of_table")
 
 
 def _pipeline(env: Environment, source: str) -> Any:
@@ -287,6 +294,7 @@ def _pipeline(env: Environment, source: str) -> Any:
 
 def _resources(source: str, tables: list[TableSpec], files: Mapping[str, Path]) -> Any:
     import dlt
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     def resource(table: TableSpec) -> Any:
@@ -301,7 +309,8 @@ def _resources(source: str, tables: list[TableSpec], files: Mapping[str, Path]) 
         def rows() -> Iterator[Any]:
             with pq.ParquetFile(path) as content:
                 count = content.metadata.num_rows
-                empty = content.schema_arrow.empty_table()
+                # Its own `empty_table` would import pandas.
+                empty = pa.Table.from_batches([], content.schema_arrow)
             yield dlt.mark.with_file_import(str(path), "parquet", count, hints=empty)
 
         contract: Any = _CONTRACT

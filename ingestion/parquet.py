@@ -6,6 +6,7 @@ import ctypes
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -80,6 +81,16 @@ def quote(name: str) -> str:
 def literal(value: str | Path) -> str:
     """A SQL string literal."""
     return "'" + str(value).replace("'", "''") + "'"
+
+
+def constant(value: str | int | datetime | None) -> str:
+    """SQL of a value. DuckDB imports pandas, if it is there, with the first parameter it is given.
+
+    That takes longer than a run with nothing new.
+    """
+    if value is None:
+        return "null"
+    return str(value) if isinstance(value, int) else literal(str(value))
 
 
 def copy_to_parquet(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import duckdb
 
+from ingestion.casts import is_rounded
 from ingestion.parquet import literal, quote
 from ingestion.spec import DUCKDB_TYPES
 
@@ -139,9 +140,13 @@ def _problem(target: Target, type_: str, time_zone: str) -> str | None:
     bad = f"{value} is null"
     if target.letter in ("t", "d"):  # infinity is no time, nor is what no calendar has
         bad = f"coalesce({value} < date '0001-01-01' or {value} >= date '10000-01-01', true)"
-    if target.letter in ("n", "i") and (type_ == "VARCHAR" or type_.startswith("DECIMAL")):
-        value = f"try_cast({column} as {DUCKDB_TYPES[target.letter]})"
-        bad = f"({bad} or {value} != try_cast({column} as decimal(38, 12)))"
+    if target.letter in ("n", "i"):
+        if type_ == "VARCHAR":
+            bad = f"({bad} or {is_rounded(column, value)})"
+        elif type_.startswith("DECIMAL"):
+            bad = f"({bad} or try_cast({value} as {type_}) is distinct from {column})"
+        elif target.letter == "i" and type_ in ("DOUBLE", "FLOAT"):
+            bad = f"({bad} or {value} != {column})"
     words = _WORDS.get(target.letter, "a number with at most 4 decimals")
     return (
         f"case when {column} is not null and {bad} then {literal(target.name + ': ')} || "

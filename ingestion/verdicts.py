@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ingestion import lake
 from ingestion.contract import read_changes
+from ingestion.parquet import constant
 from ingestion.spec import Delivery
 from khach.errors import KhachError
 from khach.runs import utc_now
@@ -42,23 +43,23 @@ def record_landed(env: Environment, source: str) -> None:
             found = lake.deliveries(env, source, [load_id])
             counts = table_counts(found)
             state.execute("begin")
+            landed_at = committed[load_id].landed_at
             state.execute(
-                "insert into loads (source, load_id, landed_at, verdict) values (?, ?, ?, ?)",
-                [source, load_id, committed[load_id].landed_at, "pending"],
+                "insert into loads (source, load_id, landed_at, verdict) values "
+                + _row(source, load_id, landed_at, "pending")
             )
             for table, numbers in counts.items():
                 state.execute(
                     "insert into load_tables (source, load_id, table_name, rows_offered, "
-                    "rows_landed, rows_quarantined) values (?, ?, ?, ?, ?, ?)",
-                    [source, load_id, table, *numbers],
+                    "rows_landed, rows_quarantined) values "
+                    + _row(source, load_id, table, *numbers)
                 )
             for _, one in found:
                 for change in read_changes(one.table_name, one.columns) if one.columns else ():
+                    place = (change.table, change.column, change.old_type, change.new_type)
                     state.execute(
-                        "insert into schema_changes values (?, ?, ?, ?, ?, ?)",
-                        [source, load_id, change.table, change.column, change.old_type,
-                         change.new_type],
-                    )  # fmt: skip
+                        f"insert into schema_changes values {_row(source, load_id, *place)}"
+                    )
             state.execute("commit")
 
 
@@ -114,14 +115,18 @@ def table_counts(
 
 
 def _known(state: duckdb.DuckDBPyConnection, source: str) -> dict[str, datetime]:
-    rows = state.execute("select load_id, landed_at from loads where source = ?", [source])
-    return dict(rows.fetchall())
+    query = f"select load_id, landed_at from loads where source = {constant(source)}"
+    return dict(state.execute(query).fetchall())
+
+
+def _row(*values: str | int | datetime | None) -> str:
+    return f"({', '.join(map(constant, values))})"
 
 
 def _with_verdict(env: Environment, source: str, verdict: str) -> set[str]:
     with open_state(env) as state:
         rows = state.execute(
-            "select load_id from loads where source = ? and verdict = ?", [source, verdict]
+            f"select load_id from loads where (source, verdict) = {_row(source, verdict)}"
         ).fetchall()
     return {row[0] for row in rows}
 

@@ -76,8 +76,7 @@ def migrate(connection: duckdb.DuckDBPyConnection) -> int:
         connection.execute("begin")
         connection.execute(steps[version].read_text(encoding="utf-8"))
         connection.execute(
-            "insert into schema_versions values (?, now()::timestamp)",
-            [version],
+            f"insert into schema_versions values ({version}, now()::timestamp)",
         )
         connection.execute("commit")
     return max(steps, default=0)

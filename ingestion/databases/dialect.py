@@ -134,6 +134,13 @@ class Database(ABC):
         """Rows for which a predicate over alias `t` holds."""
         return int(self.row(f"select count(*) as n from {base} as t where {predicate}")[0])
 
+    def largest(self, base: str, columns: Sequence[Column], cursor: Column) -> str | None:  # noqa: ARG002
+        """The largest value of a cursor, one of the columns, as text."""
+        field = self.quote(cursor.name)
+        found = f"select max(t.{field}) as {field} from {base} as t"
+        value = self.row(f"select {cursor.as_text(self).read} as v from ({found}) as t")[0]
+        return None if value is None else str(value)
+
     def digest(self, base: str, columns: Sequence[Column], predicate: str) -> str:
         """`<rows>:<sum>`, which changes when a row does; added up by DuckDB."""
         columns = [column.as_text(self) for column in columns]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
 
 from ingestion.databases.dialect import (
@@ -19,6 +20,11 @@ from ingestion.databases.dialect import (
 )
 from ingestion.parquet import literal, load_extension
 from ingestion.parquet import quote as quoted
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import duckdb
 
 _OPTIONS = "-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=3"
 # The server's type to the one that a mapping sees and the one in which it arrives.
@@ -73,6 +79,11 @@ class Postgres(Database):
         "name), 'select') order by 1"
     )
 
+    def __init__(self, duck: duckdb.DuckDBPyConnection, scratch: Path) -> None:
+        super().__init__(duck, scratch)
+        # Rows of a table or query, and how many of them are odd in a column: one snapshot holds.
+        self._looked_at: dict[str, tuple[int, Mapping[str, int]]] = {}
+
     def describe(self, from_: str) -> list[Column]:
         """Names and numeric(p,s) as the extension says them, the rest as PostgreSQL does."""
         base = self.base(from_)
@@ -114,6 +125,19 @@ class Postgres(Database):
         """An interval before it."""
         return f"({moment} - make_interval(mins => {minutes}))"
 
+    def largest(self, base: str, columns: Sequence[Column], cursor: Column) -> str | None:
+        """Told by the same look at all rows as what `scan` has to know of them."""
+        field, odd = self.quote(cursor.name), self._odd(columns)
+        counts = ["count(*)", *(f"count(*) filter (where {test})" for test in odd.values())]
+        named = ", ".join(f"{count} as khach_{i}" for i, count in enumerate(counts))
+        names = ", ".join(f"t.khach_{i}" for i in range(len(counts)))
+        newest, offered, *strange = self.row(
+            f"select {cursor.as_text(self).read} as khach_largest, {names} from "
+            f"(select max(t.{field}) as {field}, {named} from {base} as t) as t"
+        )
+        self._looked_at[base] = (int(offered), dict(zip(odd, map(int, strange), strict=True)))
+        return None if newest is None else str(newest)
+
     def digest(self, base: str, columns: Sequence[Column], predicate: str) -> str:  # noqa: ARG002
         """Added up by the server, over whole rows."""
         total = "coalesce(sum(hashtextextended(t::text, 0)), 0)"
@@ -126,17 +150,31 @@ class Postgres(Database):
         The extension reads NaN as 0 and wraps times beyond its range: where there are such
         values, all come as text.
         """
-        fields = [(f"t.{self.quote(c.name)}", c) for c in columns]
-        odd = [f"{field} = 'NaN'" for field, c in fields if c.arrives.startswith("DECIMAL")]
-        odd += [f"{field} > '9999-12-31'" for field, c in fields if is_time(c)]
-        query = f"select count(*) as n, count(*) filter (where {' or '.join(odd) or 'false'}) as m "
-        offered, strange = self.row(f"{query} from {base} as t where {predicate}")
+        odd = self._odd(columns)
+        if predicate == ALWAYS and base in self._looked_at:
+            offered, counts = self._looked_at[base]
+            strange = sum(counts[name] for name in odd)
+        else:
+            test = " or ".join(odd.values()) or "false"
+            query = f"select count(*) as n, count(*) filter (where {test}) as m from {base} as t"
+            offered, strange = self.row(f"{query} where {predicate}")
         if strange:
             columns = [column.as_text(self) for column in columns]
         if predicate == ALWAYS and (whole := self._whole(base, columns)):
             return Scan(whole, int(offered), columns, row="nextval('khach_rows')")
         rows = self.query(f"select {self.selected(columns)} from {base} as t where {predicate}")
         return Scan(rows, int(offered), columns)
+
+    def _odd(self, columns: Sequence[Column]) -> Mapping[str, str]:
+        """For the columns that may hold such a value, SQL that says that one is."""
+        odd = {}
+        for column in columns:
+            field = f"t.{self.quote(column.name)}"
+            if column.arrives.startswith("DECIMAL"):
+                odd[column.name] = f"{field} = 'NaN'"
+            elif is_time(column):
+                odd[column.name] = f"{field} > '9999-12-31'"
+        return odd
 
     def _whole(self, base: str, columns: Sequence[Column]) -> str | None:
         """A large table as the extension reads it: by pages, over several connections.
@@ -154,6 +192,8 @@ class Postgres(Database):
         if arriving != [column.arrives for column in columns]:
             return None
         self.run("create or replace temp sequence khach_rows")
+        # The pages come in any order: keeping it while the file is written is a sixth of the work.
+        self.run("set preserve_insertion_order = false")
         return whole
 
 

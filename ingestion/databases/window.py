@@ -48,9 +48,11 @@ def read_window(
         digest = database.digest(base, columns, ALWAYS)
         is_new = digest != last_digest and not digest.startswith("0:")
         return Window(ALWAYS, {"max": None, "digest": digest}) if is_new else None
-    newest, is_newer = _newest(database, base, column, last)
     predicate, near = ALWAYS, ALWAYS
-    if last is not None:
+    if last is None:
+        newest = database.largest(base, columns, column)
+    else:
+        newest, is_newer = _newest(database, base, column, last)
         near = _near(database, column, last, overlap_minutes)
         # A row that committed late, or changed without moving its cursor, changes the digest.
         is_changed = database.digest(base, columns, near) != last_digest
@@ -90,18 +92,12 @@ def days_window(
     return Window(predicate, {}) if database.count(base, predicate) else None
 
 
-def _newest(
-    database: Database, base: str, column: Column, last: str | None
-) -> tuple[str | None, bool]:
+def _newest(database: Database, base: str, column: Column, last: str) -> tuple[str | None, bool]:
     """The largest cursor ever seen, as text, and whether it is larger than the last one."""
-    name = database.quote(column.name)
-    found = f"select max(t.{name}) as {name} from {base} as t"
-    is_newer = "1"
-    if last is not None:
-        moment = database.moment(last, column)
-        known = f"{found} union all select {moment} as {name}"
-        found = f"select max(u.{name}) as {name} from ({known}) as u"
-        is_newer = f"case when t.{name} > {moment} then 1 else 0 end"
+    name, moment = database.quote(column.name), database.moment(last, column)
+    known = f"select max(t.{name}) as {name} from {base} as t union all select {moment} as {name}"
+    found = f"select max(u.{name}) as {name} from ({known}) as u"
+    is_newer = f"case when t.{name} > {moment} then 1 else 0 end"
     read = column.as_text(database).read
     newest, flag = database.row(
         f"select {read} as newest, {is_newer} as is_newer from ({found}) as t"

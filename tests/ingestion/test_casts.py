@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingestion.casts import misfit, typed
+from ingestion.projection import Target, typed_query
 
 TYPES = ("BIGINT", "DECIMAL(18,4)")
 NUMBERS = st.one_of(
@@ -23,6 +24,7 @@ NUMBERS = st.one_of(
 @pytest.fixture(scope="module")
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as found:
+        found.execute("select ?", [0])  # the first parameter imports pandas
         yield found
 
 
@@ -42,6 +44,55 @@ def test_a_number_that_lands_is_the_number_that_was_told(
     if not is_refused:
         assert value is not None
         assert Decimal(value) == Decimal(text.strip())
+
+
+def projected(
+    connection: duckdb.DuckDBPyConnection, value: str, letter: str
+) -> tuple[Decimal | int | None, str | None]:
+    """A value (SQL) as a column of an entity, and why its row is refused."""
+    query = typed_query(
+        connection,
+        relation=f"(select {value} as v, cast(null as varchar) as _malformed)",
+        targets=[Target("v", letter, "v")],
+        required=[],
+        is_kept="true",
+        carried=["_malformed"],
+        time_zone="UTC",
+    )
+    row = connection.execute(f"select v, _problem from ({query})").fetchone()
+    assert row is not None
+    return row[0], row[1]
+
+
+@given(NUMBERS, st.sampled_from("ni"))
+@example("1.0000000000001", "n")
+@example("0.99999999999999", "i")
+@example("1e-13", "n")
+@example("1.00000000000000000001E+3", "n")
+def test_no_number_of_a_delivery_is_rounded(
+    connection: duckdb.DuckDBPyConnection, text: str, letter: str
+) -> None:
+    value, problem = projected(connection, f"'{text}'", letter)
+    assert problem is not None or Decimal(value or 0) == Decimal(text.strip().replace("_", ""))
+
+
+@pytest.mark.parametrize(
+    ("value", "letter", "lands"),
+    [
+        ("1.0000000000001::decimal(38,20)", "n", False),
+        ("9.99999::decimal(6,5)", "n", False),
+        ("12345678901234.5678::decimal(38,20)", "n", True),
+        ("7.0::decimal(38,30)", "i", True),
+        ("1.5::double", "i", False),
+        ("3::double", "i", True),
+        ("'1.5e3'", "n", True),
+        ("' 12.50000000000000000 '", "n", True),
+    ],
+)
+def test_what_is_declared_lands_exactly_or_not_at_all(
+    connection: duckdb.DuckDBPyConnection, value: str, letter: str, lands: bool
+) -> None:
+    assert (projected(connection, value, letter)[1] is None) == lands
 
 
 @given(st.integers(-(10**13), 10**13), st.integers(0, 9999), st.integers(0, 3))

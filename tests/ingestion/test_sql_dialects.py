@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import shop_databases
@@ -14,6 +15,7 @@ from landed_data import Configure, quarantined, rows_of
 from shop_databases import Shop
 
 from ingestion.config import load_sources
+from ingestion.databases import postgres
 from ingestion.databases.opening import open_database
 from ingestion.databases.table import Table
 from ingestion.run import check_source, ingest
@@ -150,6 +152,35 @@ def test_one_value_that_binary_copy_would_change_is_refused(
     assert load is not None
     counts = load.tables["payments"]
     assert (counts.rows_landed, counts.rows_quarantined) == (1, 1)
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+def test_a_large_table_that_is_read_by_pages_lands_whole(
+    env: Environment, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_pages: list[str | None] = []
+    is_large = postgres.Postgres._whole
+
+    def whole(database: postgres.Postgres, *place: Any) -> str | None:
+        by_pages.append(is_large(database, *place))
+        return by_pages[-1]
+
+    monkeypatch.setattr(postgres, "_LARGE_BYTES", 16_000_000)
+    monkeypatch.setattr(postgres.Postgres, "_whole", whole)
+    shop.execute(  # pages are handed out 8 MB at a time
+        "insert into receipts select i, repeat(md5(i::text), 30), i / 8.0, '2026-01-01', "
+        "'2026-01-01', i % 3 > 0, null, null, null, '2026-01-01' from generate_series(1, 20000) i"
+    )
+    load = ingest(env, "tills")
+    assert by_pages[0]
+    assert load is not None
+    assert load.tables["payments"].rows_landed == 20_000
+    found = (
+        "count(*) filter (order_id = repeat(md5(payment_id), 30) and amount * 8 = "
+        "payment_id::int and _is_kept = (payment_id::int % 3 > 0)), count(distinct payment_id), "
+        "count(distinct _row), min(_row), max(_row)"
+    )
+    assert rows_of(env, "tills", "payments", found) == [(20_000, 20_000, 20_000, 1, 20_000)]
 
 
 def test_only_what_is_new_changed_or_committed_late_is_read_again(
