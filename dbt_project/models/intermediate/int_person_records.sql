@@ -85,8 +85,15 @@ select
     keyed.record_id,
     keyed.full_name,
     nullif({{ fold_text('keyed.full_name') }}, '') as folded_name,
-    coalesce(keyed.given_name, names.given_name) as given_name,
-    coalesce(keyed.family_name, names.family_name) as family_name,
+    -- A full name that is no more than the part delivered says nothing of the other part.
+    case when {{ fold_text('keyed.full_name') }} = {{ fold_text('keyed.family_name') }}
+            then keyed.given_name
+        else coalesce(keyed.given_name, names.given_name)
+    end as given_name,
+    case when {{ fold_text('keyed.full_name') }} = {{ fold_text('keyed.given_name') }}
+            then keyed.family_name
+        else coalesce(keyed.family_name, names.family_name)
+    end as family_name,
     emails.value as email,
     phones.value as phone_e164,
     keyed.raw_email,
