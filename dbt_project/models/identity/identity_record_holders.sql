@@ -33,11 +33,12 @@ described as (
         and persons.record_id = records.record_id
     -- A named order without any address or number is nobody's; a customer record is a person.
     -- So is one without a name, where it says what few people have in common.
-    where (
+    where
+        (persons.record_kind = 'customers' and {{ tells_a_person('persons') }})
+        or (
             persons.folded_name is not null
             and (persons.record_kind = 'customers' or records.email <> '' or records.phone <> '')
         )
-        or (persons.record_kind = 'customers' and {{ tells_a_person('persons') }})
 )
 
 select

@@ -86,14 +86,12 @@ select
     keyed.full_name,
     nullif({{ fold_text('keyed.full_name') }}, '') as folded_name,
     -- A full name that is no more than the part delivered says nothing of the other part.
-    case when {{ fold_text('keyed.full_name') }} = {{ fold_text('keyed.family_name') }}
-            then keyed.given_name
-        else coalesce(keyed.given_name, names.given_name)
-    end as given_name,
-    case when {{ fold_text('keyed.full_name') }} = {{ fold_text('keyed.given_name') }}
-            then keyed.family_name
-        else coalesce(keyed.family_name, names.family_name)
-    end as family_name,
+    {% for part, other in [('given_name', 'family_name'), ('family_name', 'given_name')] -%}
+    case when {{ fold_text('keyed.full_name') }} = {{ fold_text('keyed.' ~ other) }}
+            then keyed.{{ part }}
+        else coalesce(keyed.{{ part }}, names.{{ part }})
+    end as {{ part }},
+    {% endfor -%}
     emails.value as email,
     phones.value as phone_e164,
     keyed.raw_email,
