@@ -51,7 +51,7 @@ class Settled(NamedTuple):
     A node that is shared stands for nobody.
     """
 
-    count: int
+    clusters: int
     cluster: Indices
     is_shared: Flags
 

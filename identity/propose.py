@@ -52,7 +52,7 @@ def propose_for(
     """As `propose`, of a graph of which is known already what hangs together."""
     node_ids = as_array(graph.nodes["node_id"])
     cluster = settled.cluster
-    is_customer = np.zeros(settled.count, dtype=bool)
+    is_customer = np.zeros(settled.clusters, dtype=bool)
     is_customer[cluster[graph.is_of(PERSONAL) & ~settled.is_shared]] = True
     clusters, first = _seen(graph.nodes, cluster, is_customer)
     number = assign(
