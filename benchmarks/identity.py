@@ -169,16 +169,18 @@ def _resolve_day(database: duckdb.DuckDBPyConnection, limits: pa.Table, clock: "
     part = _touched(database, limits)
     clock.lap("touched")
     database.execute(
-        "create temp table part_edges as select * from edges where left_node in "
-        "(select node_id from part) or right_node in (select node_id from part)"
+        "create temp table part_edges as select edges.* from edges semi join part on left_node = "
+        "node_id union all select edges.* from edges semi join part on right_node = node_id "
+        "anti join part as listed on left_node = listed.node_id"
     )
     database.execute(
         "create temp table part_nodes as select * from nodes where node_id in (select left_node "
         "from part_edges union select right_node from part_edges union select node_id from part)"
     )
     database.execute(
-        "create temp table part_links as select node_id, links.* from ledger as links "
-        f"join part_nodes using ({KEYS}) where event in ('linked', 'unlinked')"
+        "create temp table part_links as select node_id, links.* from "
+        f"(select event_number, customer_id, {KEYS} from ledger where event in ('linked', "
+        f"'unlinked')) as links join part_nodes using ({KEYS})"
     )
     nodes = _arrow(
         database,
@@ -192,8 +194,9 @@ def _resolve_day(database: duckdb.DuckDBPyConnection, limits: pa.Table, clock: "
     )
     known = _arrow(database, f"select {KEYS}, customer_id from part_links")
     last, last_event = database.sql(
-        "select max(substr(customer_id, 2)::bigint) filter (event = 'issued'), max(event_number) "
-        "from ledger"
+        # Numbers are issued in the order of events: the last one issued is the highest.
+        "select (select substr(customer_id, 2)::bigint from ledger where event = 'issued' "
+        "order by event_number desc limit 1), (select max(event_number) from ledger)"
     ).fetchone() or (0, 0)
     clock.lap("read")
     found = resolve(nodes, edges, limits, last_customer_number=last, links=links, touched=part)
@@ -220,8 +223,8 @@ def _touched(database: duckdb.DuckDBPyConnection, limits: pa.Table) -> Touched:
     shared = pa.table({"node_id": changed_shared(previous.quarantine, changed)})
     beside = _arrow(
         database,
-        "select * from edges where left_node in (select node_id from shared) "
-        "or right_node in (select node_id from shared)",
+        "select edges.* from edges semi join shared on left_node = node_id union select edges.* "
+        "from edges semi join shared on right_node = node_id",
         shared=shared,
     )
     ends = _arrow(
@@ -277,7 +280,7 @@ def _bare(database: duckdb.DuckDBPyConnection) -> float:
 def _arrow(database: duckdb.DuckDBPyConnection, sql: str, **tables: pa.Table) -> pa.Table:
     for name, table in tables.items():
         database.register(name, table)
-    return database.sql(sql).to_arrow_table()
+    return database.execute(sql).to_arrow_table()
 
 
 def _value(database: duckdb.DuckDBPyConnection, sql: str) -> int:

@@ -58,14 +58,15 @@ def _take(
     owner: Indices, takers: Indices, persons: Indices, strength: npt.NDArray[np.float64]
 ) -> Indices:
     """Give each taker the person of its strongest evidence; contested when two are equal."""
-    best = np.full(len(owner), -np.inf)
+    devices, takers = np.unique(takers, return_inverse=True)
+    best = np.full(len(devices), -np.inf)
     np.maximum.at(best, takers, strength)
     strongest = strength == best[takers]
     takers, persons = takers[strongest], persons[strongest]
-    lowest = np.full(len(owner), np.iinfo(np.int64).max, dtype=np.int64)
-    highest = np.full(len(owner), NOBODY, dtype=np.int64)
+    lowest = np.full(len(devices), np.iinfo(np.int64).max, dtype=np.int64)
+    highest = np.full(len(devices), NOBODY, dtype=np.int64)
     np.minimum.at(lowest, takers, persons)
     np.maximum.at(highest, takers, persons)
     taken = owner.copy()
-    taken[takers] = np.where(lowest[takers] == highest[takers], lowest[takers], CONTESTED)
+    taken[devices] = np.where(lowest == highest, lowest, CONTESTED)
     return taken

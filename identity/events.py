@@ -14,6 +14,8 @@ from identity.graph import KEY, Flags, as_array
 from identity.ids import NONE, numbers_of
 from identity.moves import EXACT, Ties, moved, ties_of
 
+BLOCK = 65_536
+
 
 def events_of(
     proposal: pa.Table,
@@ -32,13 +34,16 @@ def events_of(
     now = numbers_of(proposal["customer_id"])
     before = numbers_of(proposal["previous_customer_id"])
     ties = ties_of(proposal, edges)
+    rule = _rules(len(proposal), ties)
+    linked = proposal.select([*KEY, "customer_id", "first_source", "first_record_id"])
+    linked = linked.append_column("rule", rule)
     parts = [
         _issued(proposal, now, last_customer_number),
         moved(ties, now, before),
         _unlinked(proposal, known),
         # Who moves stands before who is new: the time of a merge tells them apart for good.
-        _linked(proposal, ties, (now != NONE) & (now != before) & (before != NONE)),
-        _linked(proposal, ties, (now != NONE) & (before == NONE)),
+        _linked(linked, (now != NONE) & (now != before) & (before != NONE)),
+        _linked(linked, (now != NONE) & (before == NONE)),
     ]
     events = pa.concat_tables([part for part in parts if len(part)] or [SCHEMA.empty_table()])
     numbers = pa.array(last_event_number + 1 + np.arange(len(events)), pa.int64())
@@ -49,7 +54,9 @@ def _issued(proposal: pa.Table, now: Indices, last: int) -> pa.Table:
     """One event per customer met for the first time, with the record that showed them."""
     is_first = as_array(proposal["cluster_id"]) == as_array(proposal["node_id"])
     rows = np.flatnonzero((now > last) & is_first)
-    rows = rows[np.argsort(now[rows], kind="stable")]
+    by_number = np.full(int(now.max(initial=last)) - last, -1, dtype=np.int64)
+    by_number[now[rows] - last - 1] = rows
+    rows = by_number[by_number >= 0]
     people = proposal.select(["customer_id", "first_source", "first_record_id"])
     people = people.take(pa.array(rows))
     return event_table(
@@ -62,31 +69,37 @@ def _issued(proposal: pa.Table, now: Indices, last: int) -> pa.Table:
     )
 
 
-def _linked(proposal: pa.Table, ties: Ties, which: Flags) -> pa.Table:
+def _linked(identifiers: pa.Table, which: Flags) -> pa.Table:
     """One event per identifier that stands for another customer than before, by key."""
-    names = [*KEY, "customer_id", "first_source", "first_record_id"]
-    changed = proposal.select(names)
-    rule = _rules(len(proposal), ties)
-    if not which.all():
-        changed = changed.filter(pa.array(which))
-        rule = rule if isinstance(rule, str) else rule.filter(pa.array(which))
+    changed = _chosen(identifiers, which)
     return event_table(
         len(changed),
         event="linked",
         customer_id=changed["customer_id"],
         **{key: changed[key] for key in KEY},
-        rule=rule,
+        rule=changed["rule"],
         triggering_source=changed["first_source"],
         triggering_record_id=changed["first_record_id"],
     )
 
 
-def _rules(size: int, ties: Ties) -> str | pa.Array:
+def _chosen(table: pa.Table, which: Flags) -> pa.Table:
+    """These rows; where all of a block are wanted, or none, no text is copied."""
+    blocks = [table.slice(0, 0)]
+    for start in range(0, len(table), BLOCK):
+        flags = which[start : start + BLOCK]
+        if flags.any():
+            block = table.slice(start, BLOCK)
+            blocks.append(block if flags.all() else block.filter(pa.array(flags)))
+    return pa.concat_tables(blocks)
+
+
+def _rules(size: int, ties: Ties) -> pa.Array:
     """What holds each identifier in its cluster: an exact tie, or else the first rule by name."""
     is_exact = as_array(pc.equal(ties.edges["rule"], EXACT))
     others = np.flatnonzero(ties.is_inside & ~is_exact)
     if not len(others):
-        return EXACT
+        return pa.repeat(EXACT, size)
     held = np.zeros(size, dtype=bool)
     is_exact &= ties.is_inside
     held[ties.left[is_exact]] = held[ties.right[is_exact]] = True

@@ -33,13 +33,27 @@ class Graph(NamedTuple):
 
     def is_of(self, types: tuple[str, ...]) -> Flags:
         """Which nodes are of one of these types."""
-        return as_array(pc.is_in(self.nodes["identifier_type"], value_set=pa.array(types)))
+        starts = run_starts(self.nodes, ("identifier_type",))
+        kinds = self.nodes["identifier_type"].take(pa.array(starts))
+        flags = as_array(pc.is_in(kinds, value_set=pa.array(types)))
+        return np.repeat(flags, np.diff(starts, append=len(self.nodes)))
 
     def strength(self) -> npt.NDArray[np.float64]:
         """Each edge's strength; 1 where the table has none."""
         if "strength" not in self.edges.column_names:
             return np.ones(len(self.edges))
         return as_array(pc.cast(self.edges["strength"], pa.float64()))
+
+
+class Settled(NamedTuple):
+    """What hangs together once all that must not link is gone: how many clusters, each node's one.
+
+    A node that is shared stands for nobody.
+    """
+
+    clusters: int
+    cluster: Indices
+    is_shared: Flags
 
 
 def load(nodes: pa.Table, edges: pa.Table) -> Graph:
@@ -54,24 +68,43 @@ def load(nodes: pa.Table, edges: pa.Table) -> Graph:
 
 def sorted_by_key(table: pa.Table) -> pa.Table:
     """The table in the order of its keys; untouched when it is so already, which is fast to see."""
-    below = np.zeros(max(len(table) - 1, 0), dtype=bool)
-    equal = ~below
-    for key in KEY:
-        column = table[key].combine_chunks()
-        below |= equal & as_array(pc.less(column[:-1], column[1:]))
-        equal &= as_array(pc.equal(column[:-1], column[1:]))
-    if below.all():
+    if len(table) < 2 or _is_sorted(table):
         return table
     table = table.take(pc.sort_indices(table, [(key, "ascending") for key in KEY]))
     return table.combine_chunks()
 
 
-def first_sight(nodes: pa.Table) -> Indices:
-    """The place of each node (sorted by key) in the order of first sight, ties by key."""
-    seen = pc.fill_null(pc.cast(nodes["first_seen_at"], pa.int64()), LATEST)
-    place = np.empty(len(nodes), dtype=np.int64)
-    place[np.argsort(as_array(seen), kind="stable")] = np.arange(len(nodes))
-    return place
+def _is_sorted(table: pa.Table) -> bool:
+    kind, space, value = KEY
+    ascends = as_array(pc.less(table[value][:-1], table[value][1:]))
+    # Between two kinds of identifiers it is the kinds that must ascend; there are few.
+    starts = run_starts(table, (kind, space))[1:]
+    before, after = (table.select(KEY).take(pa.array(rows)) for rows in (starts - 1, starts))
+    below = np.zeros(len(starts), dtype=bool)
+    equal = ~below
+    for key in KEY:
+        below |= equal & as_array(pc.less(before[key], after[key]))
+        equal &= as_array(pc.equal(before[key], after[key]))
+    ascends[starts - 1] = below
+    return bool(ascends.all())
+
+
+def run_starts(table: pa.Table, names: tuple[str, ...]) -> Indices:
+    """The rows at which one of these columns may change; all between are as the one before."""
+    starts = [np.zeros(min(len(table), 1), dtype=np.int64)]
+    for name in names:
+        at = 0
+        for chunk in table[name].chunks:
+            ends = as_array(pc.run_end_encode(chunk, run_end_type=pa.int64()).run_ends)
+            starts.append(at + ends)
+            at += len(chunk)
+    rows = np.unique(np.concatenate(starts))
+    return rows[rows < len(table)]
+
+
+def times(nodes: pa.Table) -> Indices:
+    """When each node was seen first, as a number; the greatest where nobody knows."""
+    return as_array(pc.fill_null(pc.cast(nodes["first_seen_at"], pa.int64()), LATEST))
 
 
 class Finder:
@@ -81,8 +114,12 @@ class Finder:
         self.values = values
         self.lowest = int(values.min()) if len(values) else 0
         span = int(values.max()) - self.lowest + 1 if len(values) else 0
-        # Numbers that lie close together are looked up in a table, others by bisection.
+        # Numbers in a row need no look-up; those that lie close together are looked up in a table,
+        # others by bisection.
+        self.is_row = span == len(values) and bool((values[1:] > values[:-1]).all())
         self.is_dense = span <= 4 * len(values) + 1024
+        if self.is_row:
+            return
         if self.is_dense:
             self.places = np.full(span, -1, dtype=np.int64)
             self.places[values - self.lowest] = np.arange(len(values))
@@ -96,6 +133,10 @@ class Finder:
         """The place of each of `wanted`."""
         if not len(self.values):
             return np.full(len(wanted), -1, dtype=np.int64)
+        if self.is_row:
+            offsets = wanted - self.lowest
+            offsets[(offsets < 0) | (offsets >= len(self.values))] = -1
+            return offsets
         if self.is_dense:
             offsets = wanted - self.lowest
             inside = (offsets >= 0) & (offsets < len(self.places))

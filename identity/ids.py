@@ -92,8 +92,9 @@ def assign(clusters: Clusters, previous: Indices, past: Past | None, last: int) 
         alone = _divide(clusters, mine).items()
         _revive(number, {c: part for c, part in alone if c not in divided}, lost)
     number[~clusters.is_customer] = NONE
-    new = np.flatnonzero(number == LATEST)
-    new = new[np.argsort(clusters.place[new], kind="stable")]
+    by_place = np.empty_like(clusters.place)
+    by_place[clusters.place] = np.arange(len(by_place))
+    new = by_place[number[by_place] == LATEST]
     number[new] = last + 1 + np.arange(len(new))
     return number
 

@@ -62,8 +62,8 @@ def resolve(
     """
     shared = None if touched is None else touched.shared
     graph = load(nodes, edges)
-    quarantine = held_back_in(graph, limits, shared)
-    proposal = propose_for(graph, last_customer_number, quarantine, links)
+    quarantine, settled = held_back_in(graph, limits, shared)
+    proposal = propose_for(graph, settled, last_customer_number, links)
     if touched is not None:
         inside = pc.is_in(proposal["node_id"], value_set=pa.array(touched.nodes))
         outside = proposal["node_id"].filter(pc.invert(inside))

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from identity.components import Indices
-from identity.graph import LATEST, Flags, Graph, as_array
+from identity.graph import LATEST, Flags, Graph, as_array, run_starts
 
 # Beside more holders than so many times what a person may have, an identifier is nobody's.
 SHARED_FACTOR = 5
@@ -37,42 +37,45 @@ def limited_kinds(nodes: pa.Table, limits: pa.Table) -> Limited:
     namespace alone and goes before. `shared_above` may be null or absent: five times per_person.
     """
     rules = {(r["identifier_type"], r["namespace"]): r for r in limits.to_pylist()}
-    kinds = Limited(np.full(len(nodes), -1, dtype=np.int64), [], [], [])
-    limited = pc.is_in(nodes["identifier_type"], value_set=limits["identifier_type"])
-    rows = np.flatnonzero(as_array(limited))
-    few = nodes.select(["identifier_type", "namespace"]).filter(limited)
-    types, spaces = (_encoded(few[name]) for name in ("identifier_type", "namespace"))
-    pairs = types[1] * max(len(spaces[0]), 1) + spaces[1]
-    present = {
-        (types[0][number // len(spaces[0])], spaces[0][number % len(spaces[0])]): number
-        for number in np.flatnonzero(np.bincount(pairs))
-    }
-    for (kind, space), number in sorted(present.items()):
+    kinds = Limited(np.empty(0, dtype=np.int64), [], [], [])
+    starts = run_starts(nodes, ("identifier_type", "namespace"))
+    runs = nodes.select(["identifier_type", "namespace"]).take(pa.array(starts))
+    limited = np.flatnonzero(
+        as_array(pc.is_in(runs["identifier_type"], value_set=limits["identifier_type"]))
+    )
+    names = [tuple(run.values()) for run in runs.take(pa.array(limited)).to_pylist()]
+    kind_of: dict[tuple[str, str], int] = {}
+    for kind, space in sorted(set(names)):
         rule = rules.get((kind, space)) or rules.get((kind, None))
         if rule:
-            kinds.of_node[rows[pairs == number]] = len(kinds.types)
+            kind_of[kind, space] = len(kinds.types)
             kinds.types.append(kind)
             kinds.per_person.append(rule["per_person"])
             above = rule.get("shared_above")
             kinds.shared_above.append(
                 SHARED_FACTOR * rule["per_person"] if above is None else above
             )
-    return kinds
+    of_run = np.full(len(starts), -1, dtype=np.int64)
+    of_run[limited] = [kind_of.get(name, -1) for name in names]
+    return kinds._replace(of_node=np.repeat(of_run, np.diff(starts, append=len(nodes))))
 
 
 def shared_nodes(graph: Graph, kinds: Limited) -> Indices:
     """For each node the first kind of which it has too many holders beside it; -1 for none."""
-    shared = np.full(len(graph.nodes), -1, dtype=np.int64)
+    size = len(graph.nodes)
+    shared = np.full(size, -1, dtype=np.int64)
+    if not kinds.types:
+        return shared
+    # Few have as many edges as there must be holders; only theirs are told apart.
+    degree = np.bincount(graph.left, minlength=size) + np.bincount(graph.right, minlength=size)
+    often = degree > min(kinds.shared_above)
+    at_left, at_right = (np.flatnonzero(often[ends]) for ends in (graph.left, graph.right))
+    nodes = np.concatenate([graph.left[at_left], graph.right[at_right]])
+    holders = np.concatenate([graph.right[at_left], graph.left[at_right]])
+    pairs = np.unique(nodes * size + holders)
+    nodes, kind_of = pairs // size, kinds.of_node[pairs % size]
     for kind, most in reversed(list(enumerate(kinds.shared_above))):
-        at_right = kinds.of_node[graph.right] == kind
-        at_left = kinds.of_node[graph.left] == kind
-        nodes = np.concatenate([graph.left[at_right], graph.right[at_left]])
-        holders = np.concatenate([graph.right[at_right], graph.left[at_left]])
-        # Counting edges finds who may be over the limit; only theirs are told apart.
-        often = np.bincount(nodes, minlength=len(shared)) > most
-        maybe = often[nodes]
-        pairs = np.unique(nodes[maybe] * len(shared) + holders[maybe])
-        shared[np.bincount(pairs // max(len(shared), 1), minlength=len(shared)) > most] = kind
+        shared[np.bincount(nodes[kind_of == kind], minlength=size) > most] = kind
     return shared
 
 
@@ -131,11 +134,3 @@ def link_within_limits(
         parent[small] = large
     labels = np.array([root(node) for node in range(len(nodes))], dtype=np.int64)
     return np.array(broken, dtype=np.int64), nodes, labels
-
-
-def _encoded(column: pa.ChunkedArray) -> tuple[list[str], Indices]:
-    """The different values of a column, and each row's number among them."""
-    encoded = column.combine_chunks().dictionary_encode()
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.combine_chunks()
-    return encoded.dictionary.to_pylist(), as_array(encoded.indices).astype(np.int64)

@@ -14,9 +14,10 @@ from identity.graph import (
     Finder,
     Flags,
     Graph,
+    Settled,
     as_array,
-    first_sight,
     load,
+    times,
 )
 from identity.ids import Clusters, assign, ids_of, numbers_of, past_of
 
@@ -39,18 +40,20 @@ def propose(
     The answer is `nodes` in the order of their keys, with cluster_id (the node of the cluster that
     was seen first) and customer_id, null where a cluster holds no identifier of a person.
     """
-    return propose_for(load(nodes, edges), last_customer_number, quarantine, links)
+    graph = load(nodes, edges)
+    kept, is_shared = _kept(graph, quarantine)
+    found = numbered_components(len(graph.nodes), graph.left[kept], graph.right[kept])
+    return propose_for(graph, Settled(*found, is_shared), last_customer_number, links)
 
 
 def propose_for(
-    graph: Graph, last_customer_number: int, quarantine: pa.Table | None, links: pa.Table | None
+    graph: Graph, settled: Settled, last_customer_number: int, links: pa.Table | None
 ) -> pa.Table:
-    """As `propose`, of a graph loaded already."""
+    """As `propose`, of a graph of which is known already what hangs together."""
     node_ids = as_array(graph.nodes["node_id"])
-    kept, is_shared = _kept(graph, node_ids, quarantine)
-    count, cluster = numbered_components(len(node_ids), graph.left[kept], graph.right[kept])
-    is_customer = np.zeros(count, dtype=bool)
-    is_customer[cluster[graph.is_of(PERSONAL) & ~is_shared]] = True
+    cluster = settled.cluster
+    is_customer = np.zeros(settled.clusters, dtype=bool)
+    is_customer[cluster[graph.is_of(PERSONAL) & ~settled.is_shared]] = True
     clusters, first = _seen(graph.nodes, cluster, is_customer)
     number = assign(
         clusters,
@@ -63,27 +66,29 @@ def propose_for(
 
 
 def _seen(nodes: pa.Table, cluster: Indices, is_customer: Flags) -> tuple[Clusters, Indices]:
-    """The clusters with their places, and the node of each that was seen first."""
-    place = first_sight(nodes)
-    earliest = np.full(len(is_customer), LATEST, dtype=np.int64)
-    np.minimum.at(earliest, cluster, place)
-    at_place = np.empty_like(place)
-    at_place[place] = np.arange(len(place))
-    return Clusters(cluster, is_customer, earliest), at_place[earliest]
+    """The clusters with their places, and the node of each that was seen first, ties by key."""
+    count, seen = len(is_customer), times(nodes)
+    earliest = np.full(count, LATEST, dtype=np.int64)
+    np.minimum.at(earliest, cluster, seen)
+    rows = np.flatnonzero(seen == earliest[cluster])
+    first = np.full(count, len(nodes), dtype=np.int64)
+    np.minimum.at(first, cluster[rows], rows)
+    rows = rows[first[cluster[rows]] == rows]
+    place = np.empty(count, dtype=np.int64)
+    place[cluster[rows[np.argsort(seen[rows], kind="stable")]]] = np.arange(count)
+    return Clusters(cluster, is_customer, place), first
 
 
-def _kept(
-    graph: Graph, node_ids: Indices, quarantine: pa.Table | None
-) -> tuple[Flags | slice, Flags]:
+def _kept(graph: Graph, quarantine: pa.Table | None) -> tuple[Flags | slice, Flags]:
     """Which edges link, and which nodes are shared."""
-    is_shared = np.zeros(len(node_ids), dtype=bool)
+    size = len(graph.nodes)
+    is_shared = np.zeros(size, dtype=bool)
     if quarantine is None or not len(quarantine):
         return slice(None), is_shared
-    find = Finder(node_ids)
+    find = Finder(as_array(graph.nodes["node_id"]))
     left, right = (find(as_array(quarantine[side])) for side in ("left_node", "right_node"))
     for side, ends in (("left_shared", left), ("right_shared", right)):
         is_shared[ends[as_array(quarantine[side].is_valid()) & (ends >= 0)]] = True
-    size = len(node_ids)
     known = (left >= 0) & (right >= 0)
     apart = left[known] * size + right[known]
     # Few edges run between nodes of which links are held back; only these are looked up.

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from identity.components import Indices, numbered_components
 from identity.devices import owners
-from identity.graph import DEVICES, KEY, Finder, Graph, as_array, load
+from identity.graph import DEVICES, KEY, Finder, Graph, Settled, as_array, load
 from identity.limits import (
     Limited,
     limited_kinds,
@@ -57,11 +57,13 @@ def held_back(
     first_seen_at and, where evidence differs, strength and rule. `limits` as LIMITS. `shared`
     (node_id, reason): identifiers known to be shared though not all of their edges are here.
     """
-    return held_back_in(load(nodes, edges), limits, shared)
+    return held_back_in(load(nodes, edges), limits, shared)[0]
 
 
-def held_back_in(graph: Graph, limits: pa.Table, shared: pa.Table | None) -> pa.Table:
-    """As `held_back`, of a graph loaded already."""
+def held_back_in(
+    graph: Graph, limits: pa.Table, shared: pa.Table | None
+) -> tuple[pa.Table, Settled]:
+    """As `held_back`, of a graph loaded already; beside it what is left without these edges."""
     kinds = limited_kinds(graph.nodes, limits)
     reasons = _Reasons(kinds.types)
     shared_of = reasons.of_kinds("shared", shared_nodes(graph, kinds))
@@ -74,7 +76,23 @@ def held_back_in(graph: Graph, limits: pa.Table, shared: pa.Table | None) -> pa.
     apart = rows[owner[graph.left[rows]] != owner[graph.right[rows]]]
     of_device = reasons.of_devices(graph, apart)
     reason[apart] = np.where(reason[apart] < 0, of_device, reason[apart])
-    return _table(graph, reasons, reason, shared_of)
+    settled = Settled(*_clusters(graph, owner, rows[reason[rows] < 0]), shared_of >= 0)
+    return _table(graph, reasons, reason, shared_of), settled
+
+
+def _clusters(graph: Graph, owner: Indices, rows: Indices) -> tuple[int, Indices]:
+    """Number what hangs together: what has an owner as one, other devices by the edges `rows`."""
+    loose = np.flatnonzero(owner < 0)
+    place = np.full(len(owner), -1, dtype=np.int64)
+    place[loose] = np.arange(len(loose))
+    left, right = place[graph.left[rows]], place[graph.right[rows]]
+    among = (left >= 0) & (right >= 0)
+    _, labels = numbered_components(len(loose), left[among], right[among])
+    cluster = owner.copy()
+    cluster[loose] = owner.max(initial=-1) + 1 + labels
+    is_used = np.zeros(cluster.max(initial=-1) + 1, dtype=bool)
+    is_used[cluster] = True
+    return int(is_used.sum()), (np.cumsum(is_used) - 1)[cluster]
 
 
 def _settle(

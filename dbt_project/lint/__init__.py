@@ -148,6 +148,14 @@ def same_person(left: str, right: str) -> str:
     return f"({left}.folded_name = {right}.folded_name)"
 
 
+may_be_one_person = same_person
+
+
+def tells_a_person(record: str) -> str:
+    """A condition on one."""
+    return f"({record}.birth_date is not null)"
+
+
 def attribution_models() -> dict[str, str]:
     """Two of them: sqlfluff sees a union."""
     return {"first_touch": "touch_number = 1", "linear": "touch_number > 0"}

@@ -92,6 +92,43 @@
 {%- endmacro %}
 
 
+{#
+    Whether two names beside one value that are not the same may still be one person's, misspelt or
+    cut short: what one has and the other has not is alike, or one of them is a single word.
+#}
+{% macro may_be_one_person(left, right) -%}
+    (
+        ({{ left }}.birth_date is null or {{ right }}.birth_date is null
+            or levenshtein(
+                cast({{ left }}.birth_date as varchar), cast({{ right }}.birth_date as varchar)
+            ) <= 2)
+        and (
+            {{ left }}.sorted_name = {{ right }}.sorted_name
+            or {{ left }}.folded_name not like '% %'
+            or {{ right }}.folded_name not like '% %'
+            or ({{ misspelt_words(
+                words_beside(left ~ '.folded_name', right ~ '.folded_name'),
+                words_beside(right ~ '.folded_name', left ~ '.folded_name')
+            ) }})
+        )
+    )
+{%- endmacro %}
+
+
+{# Much the same letters in much the same order; in several words more of that is chance. #}
+{% macro misspelt_words(one, other) -%}
+    jaro_similarity({{ one }}, {{ other }})
+        >= case when ({{ one }} || {{ other }}) like '% %' then 0.8 else 0.65 end
+{%- endmacro %}
+
+
+{# Whether a record says what few people have in common, be it without a name. #}
+{% macro tells_a_person(record) -%}
+    ({{ record }}.birth_date is not null or {{ record }}.birth_date_text <> ''
+        or {{ record }}.national_id <> '')
+{%- endmacro %}
+
+
 {# How much a type of identifier is worth as evidence; a record itself as much as its account. #}
 {% macro identifier_strength(column) -%}
     case {{ column }}

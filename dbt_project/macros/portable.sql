@@ -218,3 +218,15 @@
 {% macro duckdb__listed(expression) -%}
     string_agg({{ expression }}, ', ' order by {{ expression }})
 {%- endmacro %}
+
+
+{# The words of one text that another one has not, in their order. #}
+{% macro words_beside(one, other) -%}
+    {{ return(adapter.dispatch('words_beside')(one, other)) }}
+{%- endmacro %}
+{% macro duckdb__words_beside(one, other) -%}
+    array_to_string(list_filter(
+        string_split({{ one }}, ' '),
+        lambda word: not list_contains(string_split({{ other }}, ' '), word)
+    ), ' ')
+{%- endmacro %}

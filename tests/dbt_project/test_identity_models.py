@@ -19,7 +19,7 @@ DAY = datetime.fromisoformat("2026-03-01 03:00:00")
 FAMILY, SHOP_PHONE, MOTHERS = "0912 345 678", "0283 822 9999", "0905 111 222"
 
 
-def person(record: str, name: str, **more: Any) -> dict[str, Any]:
+def person(record: str, name: str | None, **more: Any) -> dict[str, Any]:
     more = {"created_at": DAY, "updated_at": DAY, "birth_date": None, "email": None, **more}
     return {"record_id": record, "full_name": name, **more}
 
@@ -33,6 +33,10 @@ ONLINE = [
            birth_date=datetime.fromisoformat("1990-11-20").date()),
     person("U5", "Phạm Vy", user_id="U5", phone="0987 654 321 / 0168 345 6789"),
     person("U6", "Đỗ Quỳnh Anh", user_id="U6", phone=MOTHERS, email="quynh.anh@do.example"),
+    person("U8", "Vũ Quang Tuyên", user_id="U8", email="tuyen@vu.example"),
+    person("R1", None, family_name="Đặng", birth_date_text="1971-02-30"),
+    person("R2", None, birth_date_text="1971-02-30"),
+    person("R3", None, email=None),
     *(person(f"S{n}", f"{name} Văn {name}", user_id=f"S{n}", phone=SHOP_PHONE)
       for n, name in enumerate(["An", "Bo", "Chi", "Du", "Em", "Phu", "Ga", "Ho", "Ich", "Khoa",
                                 "Lam", "My", "Nga", "Oanh", "Phat", "Quy", "Ro", "Son", "Tan",
@@ -44,6 +48,7 @@ AT_THE_TILL = [
     person("M3", "Le Van Hung", member_number="M3", email="hung@le.example"),
     person("M5", "Pham Vy", member_number="M5", phone="0383456789"),
     person("M6", "Đỗ Thị Kim", member_number="M6", phone=MOTHERS),
+    person("M8", "Vu Quang Tueyn", member_number="M8", email="tuyen@vu.example"),
     person("M7", "An Van An", member_number="M7", phone=SHOP_PHONE),
 ]
 
@@ -97,6 +102,27 @@ def test_a_number_of_more_names_than_a_family_has_says_nothing(people: TinyLake)
         "where identifier_value = '+842838229999'"
     )[0]
     assert (reason, by_name) == ("too_many_holders", False)
+
+
+def test_likeness_sees_a_value_of_one_misspelt_name_and_not_a_family_s(people: TinyLake) -> None:
+    held = people.rows(
+        "select identifier_value, is_compared from identity.identity_blocked_values "
+        "where identifier_value in ('tuyen@vu.example', '+84912345678') order by 1 desc"
+    )
+    assert held == [("tuyen@vu.example", True), ("+84912345678", False)]
+
+
+def test_what_is_described_without_a_whole_name_is_compared_as_it_was_delivered(
+    people: TinyLake,
+) -> None:
+    compared = people.rows(
+        "select record_key, given_name, family_name from identity.identity_match_records "
+        "where record_key like 'record|shop|customers:R%' order by 1"
+    )
+    assert compared == [
+        ("record|shop|customers:R1", None, "Đặng"),
+        ("record|shop|customers:R2", None, None),
+    ], "R3 says nothing of anybody"
 
 
 def test_blocked_unblocked_and_answered_without_anybody_else_noticing(people: TinyLake) -> None:

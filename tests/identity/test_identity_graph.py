@@ -310,6 +310,26 @@ def test_what_is_touched_alone_gives_what_everything_gives(
         assert met <= set(before.values())
 
 
+# Addresses with more cards beside them than a person has, and edges that come and go one by one.
+CARDS = st.sampled_from((0, 4, 8, 12, 16))
+HUB = st.builds(Edge, st.sampled_from((1, 5)), CARDS, st.integers(1, 3), st.integers(0, 3))
+POOL = st.lists(st.one_of(HUB, EDGE), min_size=8, max_size=24, unique_by=lambda e: frozenset(e[:2]))
+
+
+@given(POOL, st.lists(st.sets(st.integers(0, 23), max_size=3), min_size=2, max_size=5))
+def test_a_few_edges_more_or_less_touch_all_that_they_change(
+    pool: list[Edge], turns: list[set[int]]
+) -> None:
+    full, part = World(), World()
+    off: set[int] = set()
+    for turn in turns:
+        off ^= turn
+        edges = [edge for number, edge in enumerate(pool) if number not in off]
+        assert full.run(edges) == part.run(edges, by_part=True)
+        assert full.held_back() == part.held_back()
+        assert full.clusters() == part.clusters()
+
+
 @given(EDGE_SETS, EDGE)
 def test_a_record_changes_nobody_whom_it_does_not_meet(edges: list[Edge], new: Edge) -> None:
     edges = [e for e in edges if set(e[:2]) != set(new[:2])]

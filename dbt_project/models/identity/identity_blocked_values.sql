@@ -47,7 +47,8 @@ reasons as (
         observed.identifier_type,
         observed.namespace,
         observed.identifier_value,
-        'pattern:' || patterns.reason as reason
+        'pattern:' || patterns.reason as reason,
+        false as may_be_one
     from (
         select distinct
             identifier_type,
@@ -65,7 +66,8 @@ reasons as (
         identifier_type,
         '',
         identifier_value,
-        'too_many_holders'
+        'too_many_holders',
+        false
     from name_counts
     where name_count > {{ most_names_compared() }}
     union all
@@ -73,7 +75,8 @@ reasons as (
         identifier_type,
         '',
         identifier_value,
-        'too_many_holders'
+        'too_many_holders',
+        false
     from accounts
     where (identifier_type = 'email' and account_count > {{ most_of_an_email }})
         or (identifier_type = 'phone' and account_count > {{ most_of_a_phone }})
@@ -83,7 +86,8 @@ reasons as (
         one.identifier_type,
         '',
         one.identifier_value,
-        'names_disagree'
+        'names_disagree',
+        {{ may_be_one_person('one', 'other') }}
     from compared as one
     inner join compared as other
         on one.identifier_type = other.identifier_type
@@ -95,7 +99,8 @@ reasons as (
         identifier_type,
         namespace,
         identifier_value,
-        'blocked'
+        'blocked',
+        false
     from {{ ref('identity_blocks') }}
 )
 
@@ -109,7 +114,9 @@ select
         when reasons.reason in ('names_disagree', 'too_many_holders')
             and coalesce(name_counts.name_count, 0) <= {{ most_names_compared() }} then 1
         else 0
-    end) = 1 as links_by_name
+    end) = 1 as links_by_name,
+    -- Whether likeness may look at it: no two names beside it are clearly two people's.
+    min(case when reasons.may_be_one then 1 else 0 end) = 1 as is_compared
 from reasons
 left join name_counts
     on reasons.identifier_type = name_counts.identifier_type

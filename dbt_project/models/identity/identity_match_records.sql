@@ -20,11 +20,11 @@ with described as (
         on persons.source = holders.source
         and persons.record_kind = holders.record_kind
         and persons.record_id = holders.record_id
-    where persons.folded_name is not null
+    where persons.folded_name is not null or {{ tells_a_person('persons') }}
 )
 
 -- An address or number that several people share is no likeness; beside a name it is evidence
--- already (identity_shared_values).
+-- already (identity_shared_values). One that may be a single person's, misspelt, is compared.
 select
     described.record_key,
     described.source as source_key,
@@ -45,8 +45,10 @@ select
 from described
 left join {{ ref('identity_blocked_values') }} as shared_email
     on shared_email.identifier_type = 'email'
+    and not shared_email.is_compared
     and {{ matched_email('described.email') }} = shared_email.identifier_value
 left join {{ ref('identity_blocked_values') }} as shared_phone
     on shared_phone.identifier_type = 'phone'
+    and not shared_phone.is_compared
     and described.phone_e164 = shared_phone.identifier_value
 where described.recency = 1

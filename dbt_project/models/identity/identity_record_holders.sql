@@ -1,5 +1,5 @@
 -- Whom a record speaks of before anybody is resolved: the account it names, else itself when it
--- describes a person by name. Two records that speak of one account are one holder.
+-- describes a person. Two records that speak of one account are one holder.
 with numbered as (
     select
         source,
@@ -32,8 +32,13 @@ described as (
         and persons.record_kind = records.record_kind
         and persons.record_id = records.record_id
     -- A named order without any address or number is nobody's; a customer record is a person.
-    where persons.folded_name is not null
-        and (persons.record_kind = 'customers' or records.email <> '' or records.phone <> '')
+    -- So is one without a name, where it says what few people have in common.
+    where
+        (persons.record_kind = 'customers' and {{ tells_a_person('persons') }})
+        or (
+            persons.folded_name is not null
+            and (persons.record_kind = 'customers' or records.email <> '' or records.phone <> '')
+        )
 )
 
 select

@@ -85,8 +85,13 @@ select
     keyed.record_id,
     keyed.full_name,
     nullif({{ fold_text('keyed.full_name') }}, '') as folded_name,
-    coalesce(keyed.given_name, names.given_name) as given_name,
-    coalesce(keyed.family_name, names.family_name) as family_name,
+    -- A full name that is no more than the part delivered says nothing of the other part.
+    {% for part, other in [('given_name', 'family_name'), ('family_name', 'given_name')] -%}
+    case when {{ fold_text('keyed.full_name') }} = {{ fold_text('keyed.' ~ other) }}
+            then keyed.{{ part }}
+        else coalesce(keyed.{{ part }}, names.{{ part }})
+    end as {{ part }},
+    {% endfor -%}
     emails.value as email,
     phones.value as phone_e164,
     keyed.raw_email,
