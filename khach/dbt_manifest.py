@@ -1,6 +1,7 @@
-"""What dbt's manifest says about the public tables: names, descriptions, personal columns."""
+"""What dbt's manifest says about the public tables: names, descriptions, keys, personal columns."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,13 +15,24 @@ _PERSONAL = {"personal", "pii"}
 
 @dataclass(frozen=True)
 class PublicTable:
-    """A mart: described columns by name, and which of them are personal data."""
+    """A mart: described columns by name, which of them are personal data, which are its key.
+
+    `required` are the columns that are never null.
+    """
 
     name: str
     description: str
     columns: Mapping[str, str]
     personal: frozenset[str]
     is_filled: bool
+    key: tuple[str, ...] = ()
+    required: frozenset[str] = frozenset()
+
+    @property
+    def comment(self) -> str:
+        """The description, and the key where there is one."""
+        key = f"Key: {', '.join(self.key)}." if self.key else ""
+        return " ".join(filter(None, [self.description, key]))
 
 
 def public_tables(env: Environment) -> list[PublicTable]:
@@ -37,7 +49,8 @@ def public_tables(env: Environment) -> list[PublicTable]:
             file=path,
             fix="khach run builds it",
         ) from None
-    tables = [_table(node) for node in nodes.values() if _is_public(node)]
+    keys = _keys(nodes)
+    tables = [_table(node, keys.get(id_)) for id_, node in nodes.items() if _is_public(node)]
     return sorted(tables, key=lambda table: table.name)
 
 
@@ -49,7 +62,23 @@ def _is_public(node: Mapping[str, Any]) -> bool:
     )
 
 
-def _table(node: Mapping[str, Any]) -> PublicTable:
+def _keys(nodes: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """By model, the shortest expression that a test holds to be unique: no second list of keys.
+
+    It reads `column`, or the columns put together, or is dbt_project's own test `primary_key`.
+    """
+    found: dict[str, str] = {}
+    for node in nodes.values():
+        test = node.get("test_metadata") or {}
+        model, said = node.get("attached_node"), test.get("kwargs") or {}
+        if model is None or test.get("name") not in ("unique", "primary_key"):
+            continue
+        unique = str(said.get("column_name") or " ".join(said.get("columns") or []))
+        found[model] = min(found.get(model, unique), unique, key=lambda text: (len(text), text))
+    return found
+
+
+def _table(node: Mapping[str, Any], unique: str | None) -> PublicTable:
     columns: Mapping[str, Mapping[str, Any]] = node["columns"]
     return PublicTable(
         name=str(node.get("alias") or node["name"]),
@@ -60,7 +89,19 @@ def _table(node: Mapping[str, Any]) -> PublicTable:
         },
         personal=frozenset(name for name, column in columns.items() if _is_personal(column)),
         is_filled=not _meta(node).get("not_yet_filled", False),
+        key=_key(unique or "", columns),
+        required=frozenset(
+            name
+            for name, column in columns.items()
+            if any(rule.get("type") == "not_null" for rule in column.get("constraints") or [])
+        ),
     )
+
+
+def _key(unique: str, columns: Mapping[str, Any]) -> tuple[str, ...]:
+    """The model's columns in an expression, each once; what stands in quotes is no column."""
+    words = re.findall(r"[a-z_][a-z0-9_]*", re.sub(r"'[^']*'", "", unique))
+    return tuple(dict.fromkeys(word for word in words if word in columns))
 
 
 def _is_personal(column: Mapping[str, Any]) -> bool:

@@ -158,8 +158,8 @@ def _copy_table(connection: duckdb.DuckDBPyConnection, table: PublicTable, folde
     connection.execute(f"create table {copied} as from warehouse.main.{name}")
     parquet = _text(folder / f"{table.name}.parquet")
     connection.execute(f"copy {copied} to {parquet} (format parquet, compression zstd)")
-    if table.description:
-        connection.execute(f"comment on table {copied} is {_text(table.description)}")
+    if table.comment:
+        connection.execute(f"comment on table {copied} is {_text(table.comment)}")
     present = [str(row[0]) for row in connection.execute(f"describe {copied}").fetchall()]
     for column in present:
         if description := table.columns.get(column):

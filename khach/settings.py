@@ -1,5 +1,6 @@
 """The retailer's settings.yml: time zone, currency, thresholds, margins."""
 
+import re
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal
@@ -77,6 +78,21 @@ class Measurement(Section):
                                 Field(min_length=1)] = (3, 7)  # fmt: skip
 
 
+class Publish(Section):
+    """Where snapshots go besides the files."""
+
+    postgres_url_env: str | None = None
+    schema_name: Annotated[str, Field(alias="schema", pattern="^[a-z_][a-z0-9_]{0,39}$")] = "khach"
+
+    @field_validator("postgres_url_env")
+    @classmethod
+    def _is_a_name(cls, value: str | None) -> str | None:
+        if value is not None and re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", value) is None:
+            raise ValueError("write the NAME of an environment variable, e.g. KHACH_BI_URL, here; "
+                             "the address stands in that variable")  # fmt: skip
+        return value
+
+
 class Settings(Section):
     """settings.yml, with the defaults of a retailer in Viet Nam."""
 
@@ -91,6 +107,7 @@ class Settings(Section):
     thresholds: Thresholds = Thresholds()
     attribution: Attribution = Attribution()
     measurement: Measurement = Measurement()
+    publish: Publish = Publish()
 
     @field_validator("business_time_zone")
     @classmethod

@@ -113,11 +113,20 @@ def judge_marts(session: Session) -> Verdict:
 
 
 def publish(session: Session) -> str:
-    """Copy the marts for readers; the snapshot's id."""
+    """Copy the marts for readers; the snapshot's id.
+
+    A database of BI tools that cannot be had is an error of the run, yet stops no sync.
+    """
+    from khach.postgres_target import copy_to_postgres
     from khach.publishing import publish as publish_marts
 
     session.progress.step("publish")
-    return publish_marts(session.env, session.run_id, session.as_of())
+    snapshot_id = publish_marts(session.env, session.run_id, session.as_of())
+    try:
+        copy_to_postgres(session.env)
+    except KhachError as problem:
+        session.note("publish", problem)
+    return snapshot_id
 
 
 def plan_sync(session: Session, sync_id: str) -> PlanSummary:

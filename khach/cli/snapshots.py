@@ -25,6 +25,7 @@ def publish(
     as_json: AsJson = False,
 ) -> None:
     """Move readers back to the snapshot before; publishing itself is part of khach run."""
+    from khach.postgres_target import copy_to_postgres
     from khach.publishing import rollback as roll_back
 
     if not rollback:
@@ -32,7 +33,9 @@ def publish(
             "publishing is part of a run, with its checks",
             fix="khach run; or khach publish --rollback to go back one snapshot",
         )
-    snapshot_id = roll_back(load_environment())
+    env = load_environment()
+    snapshot_id = roll_back(env)
+    copy_to_postgres(env)
     emit(as_json, {"snapshot_id": snapshot_id}, lambda console: console.print(
         f"readers now see {snapshot_id}; the next khach run publishes a new one"))  # fmt: skip
 

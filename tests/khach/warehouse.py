@@ -34,14 +34,19 @@ def build_warehouse(env: Environment, version: int = 1, rows: int = 100) -> None
     write_manifest(env)
 
 
-def write_manifest(env: Environment) -> None:
+def write_manifest(env: Environment, keys: dict[str, str] | None = None) -> None:
     """The manifest of `build_warehouse`; one column of customers is in no YAML."""
     columns = {"customers": list(CUSTOMERS), "orders": ORDERS}
     personal = {name for name, is_personal in CUSTOMERS.items() if is_personal}
-    manifest_of(env, columns, personal)
+    manifest_of(env, columns, personal, keys)
 
 
-def manifest_of(env: Environment, columns: dict[str, list[str]], personal: set[str]) -> None:
+def manifest_of(
+    env: Environment,
+    columns: dict[str, list[str]],
+    personal: set[str],
+    keys: dict[str, str] | None = None,
+) -> None:
     """What dbt writes about models: the marts, and an intermediate model that nobody publishes."""
     models = [(name, "main", listed) for name, listed in columns.items()]
     nodes = {
@@ -55,6 +60,7 @@ def manifest_of(env: Environment, columns: dict[str, list[str]], personal: set[s
                     "name": column,
                     "description": f"what {column} means",
                     "config": {"tags": ["personal"] if column in personal else []},
+                    "constraints": [{"type": "not_null"}] if name in (keys or {}) else [],
                 }
                 for column in listed
             },
@@ -62,6 +68,12 @@ def manifest_of(env: Environment, columns: dict[str, list[str]], personal: set[s
         }
         for name, schema, listed in [*models, ("int_orders", "intermediate", [])]
     }
+    for name, unique in (keys or {}).items():
+        nodes[f"test.khach.unique_{name}"] = {
+            "resource_type": "test",
+            "attached_node": f"model.khach.{name}",
+            "test_metadata": {"name": "unique", "kwargs": {"column_name": unique}},
+        }
     path = env.dbt_target / "manifest.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"nodes": nodes}), encoding="utf-8")
