@@ -1,7 +1,8 @@
 """Read-only sessions on what is published: the marts of `current`, and operations beside them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -13,10 +14,13 @@ _READING = {"SELECT", "EXPLAIN"}
 
 
 @contextmanager
-def read_only_session(env: Environment) -> Iterator[duckdb.DuckDBPyConnection]:
+def read_only_session(
+    env: Environment, *, writes: Path | None = None, extensions: Sequence[str] = ()
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """A session that sees marts and operations tables by bare name and can change nothing.
 
-    KhachError when nothing has been published yet. No other file can be reached from it.
+    KhachError when nothing has been published yet. No other file can be reached from it, except
+    the one that it `writes`.
     """
     marts = env.current / "marts.duckdb"
     attached = [
@@ -34,6 +38,12 @@ def read_only_session(env: Environment) -> Iterator[duckdb.DuckDBPyConnection]:
                 file = str(path.resolve()).replace("'", "''")
                 connection.execute(f"attach '{file}' as {name} (read_only)")
         connection.execute(f"set search_path = '{','.join(attached)}'")
+        for name in extensions:
+            from ingestion.parquet import load_extension
+
+            load_extension(connection, name)
+        if writes is not None:
+            connection.execute("set allowed_paths = ['" + str(writes).replace("'", "''") + "']")
         connection.execute("set enable_external_access = false")
         connection.execute("set lock_configuration = true")
         yield connection
@@ -45,6 +55,18 @@ def run_query(
     connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, Any] | None = None
 ) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Column names and rows of one reading statement; ConfigError for anything else."""
+    statement = reading_statement(connection, sql)
+    try:
+        cursor = connection.execute(statement, parameters)
+    except (duckdb.CatalogException, duckdb.BinderException) as problem:
+        raise ConfigError(str(problem).strip()) from None
+    except duckdb.PermissionException:
+        raise ConfigError("khach query reads published tables only, no files") from None
+    return [column[0] for column in cursor.description or []], cursor.fetchall()
+
+
+def reading_statement(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
+    """The one statement in `sql`, if it reads and nothing else; ConfigError otherwise."""
     try:
         statements = connection.extract_statements(sql)
     except duckdb.ParserException as problem:
@@ -55,10 +77,4 @@ def run_query(
             "khach query reads: one select (or with, describe, summarize, explain) at a time",
             fix="the published marts are changed by `khach run` only",
         )
-    try:
-        cursor = connection.execute(sql, parameters)
-    except (duckdb.CatalogException, duckdb.BinderException) as problem:
-        raise ConfigError(str(problem).strip()) from None
-    except duckdb.PermissionException:
-        raise ConfigError("khach query reads published tables only, no files") from None
-    return [column[0] for column in cursor.description or []], cursor.fetchall()
+    return statements[0].query.strip().rstrip(";")

@@ -110,8 +110,9 @@ def test_a_key_that_a_test_holds_to_be_unique_becomes_the_primary_key(
     write_manifest(env, keys={"orders": "order_id || '|' || cast(customer_id as varchar)"})
     publish(env, "r1", AS_OF)
     copy_to_postgres(env)
-    found = ask(url, "select conrelid::regclass::text, pg_get_constraintdef(oid) from pg_constraint "
-                     "where contype = 'p' and conrelid > 16383 order by 1")  # fmt: skip
+    found = ask(url, "select conrelid::regclass::text, pg_get_constraintdef(oid) "
+                     "from pg_constraint where contype = 'p' and conrelid >= 16384 "
+                     "order by 1")  # fmt: skip
     assert found == [
         ("khach.orders", "PRIMARY KEY (order_id, customer_id)"),
         ("khach.snapshot", "PRIMARY KEY (snapshot_id)"),
@@ -128,8 +129,9 @@ READER = textwrap.dedent(
         while True:
             (row,) = connection.execute(
                 "select (select count(*) from khach.orders), "
-                "(select min(version) from khach.orders), (select max(version) from khach.orders), (select min(undescribed) from "
-                "khach.customers), (select count(*) from khach_analyst.customers), "
+                "(select min(version) from khach.orders), (select max(version) from khach.orders), "
+                "(select min(undescribed) from khach.customers), "
+                "(select count(*) from khach_analyst.customers), "
                 "(select 'r' || min(version) = (select run_id from khach.snapshot) "
                 "from khach_analyst.orders)").fetchall()
             assert row[:5] == (100, row[1], row[1], row[1], 100) and row[5] is True, row
