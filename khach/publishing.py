@@ -8,7 +8,7 @@ when every byte is on disk, renamed, and only then linked: a kill at any line le
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -158,21 +158,31 @@ def _copy_table(connection: duckdb.DuckDBPyConnection, table: PublicTable, folde
     connection.execute(f"create table {copied} as from warehouse.main.{name}")
     parquet = _text(folder / f"{table.name}.parquet")
     connection.execute(f"copy {copied} to {parquet} (format parquet, compression zstd)")
-    if table.comment:
-        connection.execute(f"comment on table {copied} is {_text(table.comment)}")
     present = [str(row[0]) for row in connection.execute(f"describe {copied}").fetchall()]
-    for column in present:
-        if description := table.columns.get(column):
-            connection.execute(
-                f"comment on column {copied}.{_quote(column)} is {_text(description)}"
-            )
+    _comment(connection, "table", copied, table, present)
     # A column nobody described is not known to be impersonal: analysts do not see it.
     shown = [c for c in present if c in table.columns and c not in table.personal]
     if shown:
         columns = ", ".join(map(_quote, shown))
         connection.execute(f"create view marts.analyst.{name} as select {columns} from main.{name}")
+        _comment(connection, "view", f"marts.analyst.{name}", table, shown)
     row = connection.execute(f"select count(*) from {copied}").fetchone()
     return int(row[0]) if row else 0
+
+
+def _comment(
+    connection: duckdb.DuckDBPyConnection,
+    kind: str,
+    name: str,
+    table: PublicTable,
+    columns: Sequence[str],
+) -> None:
+    """Descriptions go along: BI tools show them beside tables and columns."""
+    if table.comment:
+        connection.execute(f"comment on {kind} {name} is {_text(table.comment)}")
+    for column in columns:
+        if description := table.columns.get(column):
+            connection.execute(f"comment on column {name}.{_quote(column)} is {_text(description)}")
 
 
 def _point_current_at(env: Environment, snapshot_id: str) -> None:
