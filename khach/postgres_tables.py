@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,10 +93,13 @@ def _finish(
     server: psycopg.Connection, schema: str, table: PublicTable, columns: Sequence[str]
 ) -> None:
     """Key, comments and statistics."""
+    import psycopg
+
     if table.key and set(table.key) <= table.required:
         holes = ", ".join("{}" for _ in table.key)
         add = f"alter table {{}}.{{}} add primary key ({holes})"
-        do(server, add, schema, table.name, *table.key)
+        with suppress(psycopg.errors.ProgramLimitExceeded):  # a text too long for any index
+            do(server, add, schema, table.name, *table.key)
     _comment(server, "table", schema, table, columns)
     do(server, "analyze {}.{}", schema, table.name)
 

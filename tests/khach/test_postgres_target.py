@@ -121,6 +121,18 @@ def test_a_key_that_a_test_holds_to_be_unique_becomes_the_primary_key(
     assert comment.endswith("Key: order_id, customer_id.")
 
 
+def test_a_text_too_long_for_an_index_costs_the_key_and_nothing_else(
+    env: Environment, url: str
+) -> None:
+    with duckdb.connect(str(env.warehouse)) as warehouse:
+        long = "select string_agg(md5(i::varchar), '') from range(2000) as t(i)"
+        warehouse.execute(f"update orders set order_id = ({long}) where order_id = 'o1'")
+    write_manifest(env, keys={"orders": "order_id"})
+    publish(env, "r1", AS_OF)
+    copy_to_postgres(env)
+    assert ask(url, "select count(*), max(length(order_id)) from khach.orders") == [(100, 64_000)]
+
+
 READER = textwrap.dedent(
     """
     import sys, psycopg
