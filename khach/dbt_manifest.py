@@ -65,7 +65,8 @@ def _is_public(node: Mapping[str, Any]) -> bool:
 def _keys(nodes: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """By model, the shortest expression that a test holds to be unique: no second list of keys.
 
-    It reads `column`, or the columns put together, or is dbt_project's own test `primary_key`.
+    It reads `column`, or the columns put together, or is dbt_project's own test `primary_key`. A
+    table too large for such a test in every run says `meta: {primary_key: [...]}` instead.
     """
     found: dict[str, str] = {}
     for node in nodes.values():
@@ -89,7 +90,7 @@ def _table(node: Mapping[str, Any], unique: str | None) -> PublicTable:
         },
         personal=frozenset(name for name, column in columns.items() if _is_personal(column)),
         is_filled=not _meta(node).get("not_yet_filled", False),
-        key=_key(unique or "", columns),
+        key=_key(" ".join(_meta(node).get("primary_key", [])) or unique or "", columns),
         required=frozenset(
             name
             for name, column in columns.items()
