@@ -130,6 +130,7 @@ def test_two_runs_have_the_same_dbt_vars_so_that_the_project_is_not_parsed_again
         assert run_values(shop) == {
             "KHACH_DBT_AS_OF": f"2026-06-0{day} 17:00:00",
             "KHACH_DBT_RUN_ID": f"run{day}",
+            "KHACH_DBT_IS_REPLAY": "False",
         }
     assert said[0] == said[1]
 
