@@ -1,0 +1,108 @@
+"""What the simulated systems hold, as DuckDB tables: newest row of each key, local times.
+
+| table | file below `$KHACH_HOME/sandbox` |
+|---|---|
+| members, products, orders, order_lines, refunds, consents, campaigns, surveys, experiments | `exports/web_shop` |
+| conversations, calls, leads, enrolments, referrals | `exports/crm` |
+| stores, cards, receipts, receipt_lines, returns, till_consents | `tills/inbox` (UTC) |
+| sends, activity, unsubscribes, subscribers | `mailchimp/inbox` (UTC) |
+| events | `exports/web_events` (UTC), each message once, broken lines left out |
+| visits | `truth/journal` |
+| whose | the product's answer: source, record_kind, record_id, customer_id |
+"""
+
+from pathlib import Path
+
+import duckdb
+
+_SHOP = {
+    "members": ("members", "user_id", "updated_at"),
+    "products": ("products", "product_id", "updated_at"),
+    "orders": ("orders", "order_id", "updated_at"),
+    "order_lines": ("order_lines", "order_line_id", "''"),
+    "refunds": ("refunds", "refund_id", "refunded_at"),
+    "consents": ("consents", "consent_id", "occurred_at"),
+    "campaigns": ("campaigns", "campaign_id", "''"),
+}
+_CRM = {
+    "conversations": ("conversations", "conversation_id", "updated_at"),
+    "calls": ("calls", "call_id", "started_at"),
+    "leads": ("leads", "lead_id", "updated_at"),
+    "enrolments": ("loyalty_enrolments", "enrolment_id", "updated_at"),
+    "referrals": ("referrals", "referral_id", "referred_at"),
+    "redemptions": ("coupon_redemptions", "redemption_id", "redeemed_at"),
+    "appointments": ("appointments", "appointment_id", "updated_at"),
+}
+_TILLS = {
+    "stores": ("stores", "store_id", "updated_at"),
+    "cards": ("members", "member_number", "updated_at"),
+    "receipts": ("receipts", "receipt_id", "updated_at"),
+    "receipt_lines": ("receipt_lines", "receipt_line_id", "updated_at"),
+    "returns": ("returns", "return_id", "returned_at"),
+    "till_consents": ("consents", "consent_id", "occurred_at"),
+}
+_EVENT = (
+    "{type: 'varchar', messageId: 'varchar', anonymousId: 'varchar', userId: 'varchar', "
+    "event: 'varchar', properties: 'json', context: 'json', timestamp: 'varchar'}"
+)
+
+
+def read(home: Path) -> duckdb.DuckDBPyConnection:
+    """All tables of the installation whose $KHACH_HOME this is."""
+    connection = duckdb.connect()
+    box = home / "sandbox"
+    for tables, pattern in (
+        (_SHOP, "exports/web_shop/{}-*.csv"),
+        (_CRM, "exports/crm/{}-*.csv"),
+        (_TILLS, "tills/inbox/*/{}.csv"),
+    ):
+        for name, (file, key, version) in tables.items():
+            found = f"read_csv('{box / pattern.format(file)}', all_varchar = true, header = true, delim = ',', quote = '\"', filename = true)"
+            _newest(connection, name, found, key, version)
+    surveys = box / "exports/web_shop/surveys-*.ndjson"
+    _newest(connection, "surveys", f"read_json('{surveys}', filename = true)", "response_id", "''")
+    for name in ("sends", "activity", "unsubscribes"):
+        files = f"read_parquet('{box}/mailchimp/inbox/*/{name}.parquet', filename = true)"
+        connection.execute(
+            f"create table {name} as select *, md5(lower(email_address)) as address, "
+            f"cast(split_part(filename, '/', -2) as date) as delivered_on from {files}"
+        )
+    subscribers = f"read_parquet('{box}/mailchimp/inbox/*/members.parquet', filename = true)"
+    _newest(connection, "subscribers", subscribers, "lower(email_address)", "last_changed")
+    for name, pattern in (
+        ("experiments", "exports/web_shop/experiments-*"),
+        ("visits", "truth/journal/visits-*"),
+    ):
+        files = f"read_parquet('{box / pattern}.parquet')"
+        connection.execute(f"create table {name} as select distinct * from {files}")
+    _events(connection, box)
+    return connection
+
+
+def _newest(
+    connection: duckdb.DuckDBPyConnection, name: str, found: str, key: str, version: str
+) -> None:
+    connection.execute(
+        f"create table {name} as with delivered as (select *, row_number() over () as place "
+        f"from {found}) select * exclude (place, filename) from delivered qualify row_number() "
+        f"over (partition by {key} order by {version} desc, filename desc, place desc) = 1"
+    )
+
+
+def _events(connection: duckdb.DuckDBPyConnection, box: Path) -> None:
+    lines = (
+        f"read_json('{box}/exports/web_events/*.ndjson.gz', format = 'newline_delimited', "
+        f"ignore_errors = true, columns = {_EVENT})"
+    )
+    connection.execute(
+        f"""
+        create table events as
+        select messageId as message_id, anonymousId as browser, userId as user_id, type, event,
+            properties ->> 'cart_id' as cart_id, properties ->> 'order_id' as order_id,
+            context -> 'campaign' ->> 'source' as source,
+            context -> 'campaign' ->> 'name' as campaign,
+            cast(replace(timestamp, 'Z', '') as timestamp) + interval 7 hour as occurred_at
+        from {lines} where messageId is not null
+        qualify row_number() over (partition by messageId order by timestamp) = 1
+        """
+    )
