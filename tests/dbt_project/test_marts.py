@@ -210,8 +210,12 @@ def test_repurchase_is_three_different_numbers(marts: TinyLake) -> None:
             ),
             len(buyers),
         )
-        cohort = [days for days in DAYS.values() if start <= days[0] <= end]
-        again = sum(len(d) > 1 and (d[1] - d[0]).days <= 30 for d in cohort)
+        cohort = [p for p, days in DAYS.items() if start <= days[0] <= end]
+        again = 0
+        for p in cohort:
+            first = min(moments[p], key=lambda order: order.at)
+            later = [o.day for o in moments[p] if o.at > first.at]
+            again += bool(later) and (min(later) - first.day).days <= 30
         is_over = end + timedelta(days=30) <= LAST_DAY
         second[start] = (again if is_over else None, len(cohort))
     for kpi, expected in (

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e import effect_figures, identity_figures
+from tests.e2e import effect_figures, identity_figures, kpi_figures
 from tests.e2e.installation import Installation
 
 pytestmark = [pytest.mark.e2e, pytest.mark.nightly, pytest.mark.xdist_group("sizes")]
@@ -36,6 +36,8 @@ def test_two_days_of_a_larger_retailer_reconcile(size: str, tmp_path: Path) -> N
             )
         identity_figures.hold(retailer)
         effect_figures.hold(retailer, size)
+        if size == "S":  # ninety days: windows have passed
+            kpi_figures.hold(retailer, draws=10, slices=10)
         retailer.khach("sandbox", "advance")
     for customers, distinct, _, gross, lines in totals:
         assert customers == distinct

@@ -44,7 +44,7 @@ totals as (
         sum(case when event = 'Product Viewed' then 1 else 0 end) as product_view_count,
         sum(case when kind = 'search' then 1 else 0 end) as search_count,
         sum(case when event = 'Product Added' then 1 else 0 end) as cart_add_count,
-        max(case when kind = 'order' then 1 else 0 end) = 1 as has_order,
+        max(case when kind = 'order' then 1 else 0 end) = 1 as tells_of_order,
         max(case when kind = 'sign_up' then 1 else 0 end) = 1 as has_sign_up,
         sum(case when event = 'Checkout Started' then 1 else 0 end) as checkout_count,
         min(case when kind = 'order' then occurred_at end) as first_order_at
@@ -53,7 +53,11 @@ totals as (
 )
 
 select
-    totals.*,
+    totals.session_id, totals.source, totals.customer_id, totals.anonymous_id,
+    totals.started_at, totals.ended_at, totals.event_count, totals.page_view_count,
+    totals.product_view_count, totals.search_count, totals.cart_add_count,
+    totals.tells_of_order or ordered.session_id is not null as has_order,
+    totals.has_sign_up, totals.checkout_count, totals.first_order_at,
     {{ business_date('totals.started_at') }} as started_on,
     coalesce(arrivals.traffic_source, 'unknown') as traffic_source,
     arrivals.medium,
@@ -64,6 +68,8 @@ select
     cast(null as varchar) as features
 from totals
 inner join arrivals on totals.session_id = arrivals.session_id
+left join (select distinct session_id from {{ ref('int_order_sessions') }}) as ordered
+    on totals.session_id = ordered.session_id
 {%- if has_entity('sessions') %}
 union all
 -- Sessions that their source has summed up already.

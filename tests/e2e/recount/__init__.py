@@ -5,6 +5,6 @@
 - `formulas` is docs/kpis.md in Python: one function per KPI over facts and a period;
 - `compare` holds the published figures against them.
 
-From the product comes one thing only: whose a source's record is (`intermediate.int_record_customers`,
-and of web visits `marts.sessions`), because who is who is judged elsewhere.
+From the product comes one thing only, since who is who is judged elsewhere: whose a source's record
+is (`intermediate.int_record_customers`; of web visits and carts, the published tables).
 """

@@ -1,16 +1,16 @@
 """The published figures held against the recount."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
-import duckdb
-
 from tests.e2e.recount.facts import Facts, gather
-from tests.e2e.recount.formulas import FORMULAS, Period
+from tests.e2e.recount.formulas import FORMULAS
 from tests.e2e.recount.inputs import read
+from tests.e2e.recount.period import Period
 
 Key = tuple[str, str, date, str, str]  # kpi, grain, period_start, slice, slice_value
 
@@ -22,33 +22,44 @@ class Difference:
     key: Key
     part: str
     published: Decimal | None
-    recounted: Decimal | None
+    recounted: Fraction | None
 
     def __str__(self) -> str:
         kpi, grain, start, slice_, value = self.key
         return (f"{kpi} {grain} {start} {slice_}={value}: {self.part} published "
-                f"{self.published}, recounted {self.recounted}")  # fmt: skip
+                f"{_written(self.published)}, recounted {_written(self.recounted)}")  # fmt: skip
 
 
-@dataclass(frozen=True)
+def _written(number: Decimal | Fraction | None) -> str:
+    return "null" if number is None else f"{float(number):.10g}"
+
+
+@dataclass
 class Recount:
     """An installation's published KPIs beside the facts of its sandbox."""
 
     published: dict[Key, tuple[Decimal | None, Decimal | None, Decimal | None]]
     facts: Facts
     today: date
+    _slices: dict[tuple[str, str], Facts] = field(default_factory=dict)
 
-    def differences(self, keys: list[Key]) -> Iterator[Difference]:
+    def differences(self, keys: Iterable[Key]) -> Iterator[Difference]:
         for key in keys:
             kpi, grain, start, slice_, value = key
-            chosen = self.facts if slice_ == "all" else self.facts.of(slice_, value)
-            answer = FORMULAS[kpi](chosen, self.facts, self.period(grain, start))
+            answer = FORMULAS[kpi](self.of(slice_, value), self.facts, self.period(grain, start))
             for part, there, here in zip(
                 ("numerator", "denominator", "value"), self.published[key], _parts(*answer),
                 strict=True,
             ):  # fmt: skip
-                if (there is None) != (here is None) or (there is not None and there != here):
+                if not _same(there, here):
                     yield Difference(key, part, there, here)
+
+    def of(self, slice_: str, value: str) -> Facts:
+        if slice_ == "all":
+            return self.facts
+        if (slice_, value) not in self._slices:
+            self._slices[slice_, value] = self.facts.of(slice_, value)
+        return self._slices[slice_, value]
 
     def period(self, grain: str, start: date) -> Period:
         if grain == "month":
@@ -58,17 +69,23 @@ class Recount:
         return Period(start, end, self.today)
 
 
-def _parts(numerator: float | None, denominator: int | None) -> tuple[Decimal | None, ...]:
-    def exact(number: float | None) -> Decimal | None:
-        return None if number is None else Decimal(str(number)).quantize(Decimal("1e-8"))
-
+def _parts(numerator: Fraction | int | None, denominator: int | None) -> list[Fraction | None]:
     if denominator is None:
-        value = exact(numerator)
+        value = numerator
     elif denominator == 0 or numerator is None:
         value = None
     else:
-        value = (Decimal(str(numerator)) / denominator).quantize(Decimal("1e-8"))
-    return exact(numerator), exact(denominator), value
+        value = Fraction(numerator, denominator)
+    return [None if part is None else Fraction(part) for part in (numerator, denominator, value)]
+
+
+def _same(published: Decimal | None, recounted: Fraction | None) -> bool:
+    """Exactly; what has no end as a decimal, to the last place that is published."""
+    if published is None or recounted is None:
+        return published is recounted
+    places = Fraction(1, 10**8)
+    is_whole = (recounted / places).denominator == 1
+    return abs(Fraction(published) - recounted) <= (0 if is_whole else places)
 
 
 def recount(home: Path, now: datetime) -> Recount:
@@ -78,7 +95,8 @@ def recount(home: Path, now: datetime) -> Recount:
     connection.execute(f"attach '{marts}' as marts (read_only)")
     connection.execute(f"attach '{warehouse}' as warehouse (read_only)")
     connection.execute(
-        "create table whose as select source as system, record_kind as kind, record_id, customer_id "
+        "create table whose as "
+        "select source as system, record_kind as kind, record_id, customer_id "
         "from warehouse.intermediate.int_record_customers"
     )
     connection.execute(

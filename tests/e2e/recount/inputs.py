@@ -2,8 +2,9 @@
 
 | table | file below `$KHACH_HOME/sandbox` |
 |---|---|
-| members, products, orders, order_lines, refunds, consents, campaigns, surveys, experiments | `exports/web_shop` |
-| conversations, calls, leads, enrolments, referrals | `exports/crm` |
+| members, products, orders, order_lines, refunds, consents, campaigns | `exports/web_shop` |
+| surveys, experiments | `exports/web_shop` |
+| conversations, calls, leads, enrolments, referrals, ... | `exports/crm` |
 | stores, cards, receipts, receipt_lines, returns, till_consents | `tills/inbox` (UTC) |
 | sends, activity, unsubscribes, subscribers | `mailchimp/inbox` (UTC) |
 | events | `exports/web_events` (UTC), each message once, broken lines left out |
@@ -41,9 +42,10 @@ _TILLS = {
     "returns": ("returns", "return_id", "returned_at"),
     "till_consents": ("consents", "consent_id", "occurred_at"),
 }
+_CSV = "all_varchar = true, header = true, delim = ',', quote = '\"', filename = true"
 _EVENT = (
     "{type: 'varchar', messageId: 'varchar', anonymousId: 'varchar', userId: 'varchar', "
-    "event: 'varchar', properties: 'json', context: 'json', timestamp: 'varchar'}"
+    "event: 'varchar', properties: 'json', context: 'json', traits: 'json', timestamp: 'varchar'}"
 )
 
 
@@ -57,7 +59,7 @@ def read(home: Path) -> duckdb.DuckDBPyConnection:
         (_TILLS, "tills/inbox/*/{}.csv"),
     ):
         for name, (file, key, version) in tables.items():
-            found = f"read_csv('{box / pattern.format(file)}', all_varchar = true, header = true, delim = ',', quote = '\"', filename = true)"
+            found = f"read_csv('{box / pattern.format(file)}', {_CSV})"
             _newest(connection, name, found, key, version)
     surveys = box / "exports/web_shop/surveys-*.ndjson"
     _newest(connection, "surveys", f"read_json('{surveys}', filename = true)", "response_id", "''")
@@ -99,6 +101,7 @@ def _events(connection: duckdb.DuckDBPyConnection, box: Path) -> None:
         create table events as
         select messageId as message_id, anonymousId as browser, userId as user_id, type, event,
             properties ->> 'cart_id' as cart_id, properties ->> 'order_id' as order_id,
+            traits ->> 'email' as email, traits ->> 'phone' as phone,
             context -> 'campaign' ->> 'source' as source,
             context -> 'campaign' ->> 'name' as campaign,
             cast(replace(timestamp, 'Z', '') as timestamp) + interval 7 hour as occurred_at

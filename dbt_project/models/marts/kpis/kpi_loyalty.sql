@@ -51,7 +51,7 @@ select
     numbered.order_number = 1 as is_first_order,
     case
         when numbered.order_number = 1
-            then {{ days_between('numbered.ordered_on', 'order_days.next_ordered_on') }}
+            then {{ days_between('numbered.ordered_on', 'seconds.second_ordered_on') }}
     end as days_to_second,
     numbered.is_referred,
     numbered.enrolled_on,

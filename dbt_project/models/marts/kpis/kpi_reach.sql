@@ -13,10 +13,22 @@ with first_day as (select min(on_date) as first_on from {{ ref('calendar') }}),
 seen as (
     select
         customer_id,
-        min(case when identifier_type = 'email' then first_seen_at end) as email_at,
-        min(case when identifier_type = 'phone' then first_seen_at end) as phone_at
-    from {{ ref('customer_identifiers') }}
-    where valid_to is null
+        min(case when kind = 'email' then shown_at end) as email_at,
+        min(case when kind = 'phone' then shown_at end) as phone_at
+    from (
+        select customer_id, identifier_type as kind, first_seen_at as shown_at
+        from {{ ref('customer_identifiers') }}
+        where valid_to is null
+        -- What a family shares reaches each of them, though it tells nobody apart.
+        union all
+        select customer_id, 'email', coalesce(created_at, updated_at)
+        from {{ ref('int_customer_records') }}
+        where email is not null
+        union all
+        select customer_id, 'phone', coalesce(created_at, updated_at)
+        from {{ ref('int_customer_records') }}
+        where phone_e164 is not null
+    ) as shown
     group by customer_id
 ),
 

@@ -3,16 +3,7 @@
 -- slices of the order they name. Traffic source and campaign are the session's that ordered.
 {{ config(schema='intermediate') }}
 
-with order_sessions as (
-    select orders.order_id, min(events.session_id) as session_id
-    from {{ ref('int_web_events') }} as events
-    inner join {{ ref('int_orders') }} as orders
-        on events.namespace = orders.namespace and events.order_id = orders.source_order_id
-    where events.kind = 'order'
-    group by orders.order_id
-),
-
-sliced as (
+with sliced as (
     select
         orders.order_id,
         orders.is_completed,
@@ -29,7 +20,8 @@ sliced as (
         {{ customer_slices() }}
     from {{ ref('orders') }} as orders
     left join {{ ref('kpi_customers') }} as customers on orders.customer_id = customers.customer_id
-    left join order_sessions on orders.order_id = order_sessions.order_id
+    left join {{ ref('int_order_sessions') }} as order_sessions
+        on orders.order_id = order_sessions.order_id
     left join {{ ref('sessions') }} as sessions on order_sessions.session_id = sessions.session_id
 ),
 
