@@ -111,6 +111,21 @@ def tell(lake: TinyLake) -> None:
         {"list_id": "l", "member_id": "e1", "email_address": "lan@hoa.example",
          "status": "unsubscribed", "last_changed": DAY},
     ], "accepted")  # fmt: skip
+    lake.land("mail", "campaigns", "1.0", [
+        {"campaign_id": "k", "list_id": "l", "status": "sent", "send_time": DAY},
+    ], "accepted")  # fmt: skip
+    lake.land("mail", "sent_to", "1.0", [
+        {"campaign_id": "k", "member_id": member, "email_address": address, "status": "sent"}
+        for member, address in (("e1", "lan@hoa.example"), ("e2", "x@y.vn"), ("e3", "z@y.vn"))
+    ], "accepted")  # fmt: skip
+    lake.land("shop", "experiments", "1.0", [
+        {"experiment_id": "X1", "campaign_id": "k", "user_id": "U1",
+         "experiment_group": "treated", "assigned_at": DAY + timedelta(days=3)},
+        {"experiment_id": "X2", "campaign_id": "k", "email": "X@y.vn",
+         "experiment_group": "treated", "assigned_at": DAY + timedelta(days=4)},
+        {"experiment_id": "X3", "campaign_id": "k", "email": "z@y.vn",
+         "experiment_group": "holdout", "assigned_at": DAY + timedelta(days=5)},
+    ], "accepted")  # fmt: skip
     (lake.env.config / "exchange_rates.csv").write_text(
         "currency,valid_from,rate\nUSD,2026-01-01,25000\nUSD,2026-03-02,99999\n", encoding="utf-8"
     )
@@ -143,6 +158,17 @@ def test_sessions_end_after_the_pause_and_a_shared_device_is_theirs_by_turns(
         ("a-tablet", 1, True, "direct"),
         ("a-tablet", 1, True, "direct"),
         ("a-tablet", 1, True, "direct"),
+    ]
+
+
+def test_of_a_campaign_that_writes_every_day_the_draw_says_when(story: TinyLake) -> None:
+    """The platform tells one send time: by account, by address, and of whom none was drawn."""
+    assert story.rows(
+        "select member_id, kind, occurred_at from intermediate.int_email_events order by all"
+    ) == [
+        (member, kind, DAY + timedelta(days=days))
+        for member, days in (("e1", 3), ("e2", 4), ("e3", 0))
+        for kind in ("delivered", "sent")
     ]
 
 
