@@ -50,6 +50,11 @@ totals as (
         min(case when kind = 'order' then occurred_at end) as first_order_at
     from ranked
     group by session_id
+),
+
+ordered as (
+    select distinct session_id
+    from {{ ref('int_order_sessions') }}
 )
 
 select
@@ -68,8 +73,7 @@ select
     cast(null as varchar) as features
 from totals
 inner join arrivals on totals.session_id = arrivals.session_id
-left join (select distinct session_id from {{ ref('int_order_sessions') }}) as ordered
-    on totals.session_id = ordered.session_id
+left join ordered on totals.session_id = ordered.session_id
 {%- if has_entity('sessions') %}
 union all
 -- Sessions that their source has summed up already.
