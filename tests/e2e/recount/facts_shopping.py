@@ -119,7 +119,7 @@ with touched as (
     from numbered where cart_id is not null and event <> 'Order Completed'
 ),
 silent as (
-    select touched.cart_id, min(touched.occurred_at) as left_at from touched
+    select touched.cart_id, max(touched.occurred_at) as left_at from touched
     left join sales on sales.cart_id = touched.cart_id
     where (next_at is null or next_at > touched.occurred_at + interval 60 minute)
         and touched.occurred_at + interval 60 minute <= $as_of
