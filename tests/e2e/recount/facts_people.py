@@ -51,9 +51,18 @@ with touches as (
     select customer, began_at, channel, 'unknown', 'unknown' from talks
     where initiated_by = 'customer'
     union all
-    select customer_id, cast(booked_at as timestamp), 'store', 'unknown', 'unknown'
+    select customer_id, cast(starts_at as timestamp), 'store', 'unknown', 'unknown'
     from appointments
     inner join whose on system = 'crm' and kind = 'appointments' and record_id = appointment_id
+    union all
+    select customer_id, occurred_at + interval 7 hour, 'email', 'unknown', 'unknown'
+    from activity inner join whose on system = 'email' and kind = 'customers'
+        and record_id = address
+    where action in ('open', 'click')
+    union all
+    select customer_id, answered_at, 'email', 'unknown', 'unknown'
+    from surveys inner join whose on system = 'web_shop' and whose.kind = 'survey_responses'
+        and record_id = response_id
     union all
     select customer_id, cast(referred_at as timestamp), 'unknown', 'unknown', 'unknown'
     from referrals
@@ -87,10 +96,17 @@ with shown as (
     union all select 'crm', 'referrals', referral_id, cast(referred_at as timestamp) from referrals
     union all select 'crm', 'coupon_redemptions', redemption_id, cast(redeemed_at as timestamp)
         from redemptions
+    union all select 'crm', 'referrers', referral_id, cast(referred_at as timestamp) from referrals
+),
+seen as (
+    select customer_id, shown_at from shown inner join whose using (system, kind, record_id)
+    union all
+    select customer, occurred_at from numbered
+    inner join web_visits using (browser, session_number)
+    where coalesce(user_id, email, phone) is not null
 )
 select customer_id, min(shown_at) as signed_up_at
-from shown inner join whose using (system, kind, record_id)
-where customer_id is not null group by all;
+from seen where customer_id is not null group by all;
 create table sign_ups as
 with bought as (
     select customer as customer_id, min(ordered_at) as first_at from sales
@@ -99,7 +115,6 @@ with bought as (
 asked as (
     select customer_id, cast(contacted_at as timestamp) as contacted_at, outcome
     from leads inner join whose on system = 'crm' and kind = 'leads' and record_id = lead_id
-    where contacted_at is not null
     union all
     select customer_id, cast(started_at as timestamp), null
     from calls inner join whose on system = 'crm' and kind = 'calls' and record_id = call_id
@@ -112,8 +127,8 @@ select customer_id as customer, cast(signed_up_at as date) as day,
     coalesce(generation, 'unknown') as generation, coalesce(gender, 'unknown') as gender,
     first_at <= signed_up_at + interval 30 day as has_bought,
     bool_or(contacted_at between signed_up_at and signed_up_at + interval 7 day) as is_contacted,
-    bool_or(contacted_at between signed_up_at and signed_up_at + interval 7 day
-        and outcome = 'unqualified') as is_unqualified
+    bool_or(contacted_at between signed_up_at and signed_up_at + interval 7 day)
+        and coalesce(bool_or(outcome = 'unqualified'), false) as is_unqualified
 from first_shown left join persons using (customer_id) left join bought using (customer_id)
 left join first_touches using (customer_id)
 left join asked using (customer_id)

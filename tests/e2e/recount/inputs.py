@@ -12,9 +12,13 @@
 | whose | the product's answer: source, record_kind, record_id, customer_id |
 """
 
+import gzip
+import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 _SHOP = {
     "members": ("members", "user_id", "updated_at"),
@@ -42,11 +46,16 @@ _TILLS = {
     "returns": ("returns", "return_id", "returned_at"),
     "till_consents": ("consents", "consent_id", "occurred_at"),
 }
+_EVENT = pa.schema(
+    [
+        (name, pa.string())
+        for name in (
+            "message_id", "browser", "user_id", "event", "cart_id", "order_id",
+            "email", "phone", "source", "campaign", "occurred_at",
+        )
+    ]
+)  # fmt: skip
 _CSV = "all_varchar = true, header = true, delim = ',', quote = '\"', filename = true"
-_EVENT = (
-    "{type: 'varchar', messageId: 'varchar', anonymousId: 'varchar', userId: 'varchar', "
-    "event: 'varchar', properties: 'json', context: 'json', traits: 'json', timestamp: 'varchar'}"
-)
 
 
 def read(home: Path) -> duckdb.DuckDBPyConnection:
@@ -92,20 +101,38 @@ def _newest(
 
 
 def _events(connection: duckdb.DuckDBPyConnection, box: Path) -> None:
-    lines = (
-        f"read_json('{box}/exports/web_events/*.ndjson.gz', format = 'newline_delimited', "
-        f"ignore_errors = true, columns = {_EVENT})"
-    )
+    told = _told(sorted((box / "exports" / "web_events").glob("*.ndjson.gz")))
+    connection.register("told", pa.Table.from_pylist(list(told), schema=_EVENT))
     connection.execute(
-        f"""
-        create table events as
-        select messageId as message_id, anonymousId as browser, userId as user_id, type, event,
-            properties ->> 'cart_id' as cart_id, properties ->> 'order_id' as order_id,
-            traits ->> 'email' as email, traits ->> 'phone' as phone,
-            context -> 'campaign' ->> 'source' as source,
-            context -> 'campaign' ->> 'name' as campaign,
-            cast(replace(timestamp, 'Z', '') as timestamp) + interval 7 hour as occurred_at
-        from {lines} where messageId is not null
-        qualify row_number() over (partition by messageId order by timestamp) = 1
-        """
+        "create table events as select * exclude (occurred_at), "
+        "cast(replace(occurred_at, 'Z', '') as timestamp) + interval 7 hour as occurred_at "
+        "from told qualify row_number() over (partition by message_id order by occurred_at) = 1"
     )
+    connection.unregister("told")
+
+
+def _told(files: list[Path]) -> Iterator[dict[str, str | None]]:
+    """What each line says, of those that are JSON."""
+    for file in files:
+        for line in gzip.decompress(file.read_bytes()).split(b"\n"):
+            try:
+                event = json.loads(line)
+            except ValueError:
+                continue
+            if not isinstance(event, dict) or not event.get("messageId"):
+                continue
+            properties, traits = event["properties"] or {}, event["traits"] or {}
+            campaign = event["context"].get("campaign") or {}
+            yield {
+                "message_id": event["messageId"],
+                "browser": event["anonymousId"],
+                "user_id": event["userId"],
+                "event": event["event"],
+                "cart_id": properties.get("cart_id"),
+                "order_id": properties.get("order_id"),
+                "email": traits.get("email"),
+                "phone": traits.get("phone"),
+                "source": campaign.get("source"),
+                "campaign": campaign.get("name"),
+                "occurred_at": event["timestamp"],
+            }
