@@ -82,7 +82,7 @@ select
     carts.is_recovered,
     case when carts.is_recovered then carts.order_id end as recovered_order_id,
     carts.order_id,
-    coalesce(reminders.campaign_id, draws.campaign_id) as reminder_campaign_id,
+    coalesce(draws.campaign_id, reminders.campaign_id) as reminder_campaign_id,
     draws.assigned_group
 from {{ ref('int_carts') }} as carts
 left join reminders on carts.cart_id = reminders.cart_id
