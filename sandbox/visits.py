@@ -140,7 +140,9 @@ def _sign_ups(d: Delivery, v: Frame, rng: np.random.Generator) -> None:
     v["device"][on_tablet] = p["store"][person[on_tablet]]
     v["source"][on_tablet] = 0
     v["at"][on_tablet] = d.start + rng.integers(9 * 3_600, 21 * 3_600, len(on_tablet))
-    accounts.open_accounts(d, person[candidates], v["at"][candidates] + 400, "web")
+    # A visit may begin before midnight; its account is delivered with the day that it ends in.
+    opened = np.maximum(v["at"][candidates] + 400, d.start)
+    accounts.open_accounts(d, person[candidates], opened, "web")
     v["user"][candidates] = p["account"][person[candidates]]
     d.world.device["user"][v["device"][candidates]] = v["user"][candidates]
 

@@ -18,6 +18,13 @@ SMALL_SIDE = {
     "segment_history",
     "segment_membership",
     "segment_transitions",
+    # One row: the bounds of the history, the rate of all leads, the best province.
+    "customer_purchases",
+    "market_potential",
+    "open_lead_values",
+    # Days of the calendar, by the channels there are or the levels of consent.
+    "daily_sales",
+    "kpi_reach",
 }
 
 

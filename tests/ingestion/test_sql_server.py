@@ -48,6 +48,8 @@ class Driver:
             return DESCRIBED
         if "is_newer" in sql:
             return {"newest": [STAMP], "is_newer": [1]}
+        if "max(t.[changed_at])" in sql:
+            return {"v": [STAMP]}
         if "count(*)" in sql:
             return {"n": [3]}
         return {"id": ["1", "2", "3"], "amount": ["0.1000", "-99999999999999.9999", "x"],
