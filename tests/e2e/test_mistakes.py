@@ -149,6 +149,7 @@ def test_a_full_disk_ends_with_a_clear_message(shop: Installation) -> None:
     assert landed(shop, "order_lines") == 200_002
 
 
+@pytest.mark.nightly
 def test_a_locked_warehouse_is_busy_and_names_the_holder(shop: Installation) -> None:
     ingest(shop, expect=0)
     with duckdb.connect(str(shop.home / "warehouse.duckdb")) as holder:

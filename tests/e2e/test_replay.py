@@ -33,6 +33,7 @@ def _differences(published: Path, again: Path) -> dict[str, tuple[int, int]]:
     return found
 
 
+@pytest.mark.nightly
 def test_a_day_as_it_was_known_is_what_was_published_then(
     twin: Installation, settled: Installation, tmp_path: Path
 ) -> None:
@@ -57,9 +58,3 @@ def test_a_day_as_it_was_known_is_what_was_published_then(
     assert _differences(published, again) == {}
     assert {path.name for path in (later.home / "published").iterdir()} == kept
     assert (later.home / "state.duckdb").stat().st_mtime_ns == state
-
-
-def test_nothing_was_known_before_the_first_load(settled: Installation, tmp_path: Path) -> None:
-    later = settled.copy(tmp_path / "later")
-    done = later.khach("run", "--as-of", "2026-06-20", "--known-at", "2020-01-01T00:00", expect=2)
-    assert "no load was accepted by then" in done.stderr

@@ -95,6 +95,7 @@ def test_cdnow_equals_its_reference_figures(tmp_path: Path) -> None:
     assert customers == (23570,)
 
 
+@pytest.mark.nightly
 def test_jaffle_shop_classic_equals_its_reference_figures(tmp_path: Path) -> None:
     shop = sample(tmp_path, "jaffle_shop_classic")
     assert account(shop) == (425, 425, 0, 0, 0, 425)  # 100 + 99 + 2 * 113
