@@ -1,13 +1,14 @@
 """What a replay of an earlier day takes over from the present: what was known by then, no more."""
 
+import re
 from datetime import UTC, date, datetime
 
 import pytest
 
 from ingestion.verdicts import accept, reject
-from khach.environment import Environment
+from khach.environment import PROJECT, Environment
 from khach.errors import ConfigError
-from khach.replays import moment_of, prepare
+from khach.replays import _KNOWN, _LEDGERS, moment_of, prepare
 from khach.runs import utc_now
 from khach.state import open_state
 
@@ -83,3 +84,13 @@ def test_a_time_without_an_offset_is_the_business_one() -> None:
     for wrong in ("then", "2999-01-01T00:00"):
         with pytest.raises(ConfigError):
             moment_of(wrong, zone)
+
+
+def test_every_table_of_state_that_a_model_reads_is_taken_over() -> None:
+    read = {
+        name
+        for path in (PROJECT / "dbt_project").rglob("*.sql")
+        for name in re.findall(r"\bstate\.main\.([a-z_]+)", path.read_text(encoding="utf-8"))
+    }
+    assert read >= {"loads", "configuration_versions"}
+    assert read <= {*_KNOWN, *_LEDGERS}
