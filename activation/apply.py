@@ -7,8 +7,7 @@ from typing import Any
 
 from activation.audiences import load_audiences
 from activation.channels import make_channel
-from activation.channels.base import FileChannel, MemberChannel, Outcome, resolve_remote
-from activation.channels.file_drop import FileDrop
+from activation.channels.base import Batch, Channel, Outcome, resolve_remote
 from activation.consent import withdraw
 from activation.evaluation import Evaluation, evaluate
 from activation.guards import GUARDS, Tripped
@@ -72,7 +71,7 @@ def apply_plan(env: Environment, plan_id: str, accept: Sequence[str] = ()) -> Ap
             plan = read_plan(state, plan_id)
         _require_open(plan)
         unsubscribed = 0
-        if not isinstance(channel, FileDrop):
+        if sync.capabilities.can_suppress:
             unsubscribed = push_suppressions(
                 env, audience, sync, channel=channel, remote=remote, lease=lease
             )
@@ -80,7 +79,7 @@ def apply_plan(env: Environment, plan_id: str, accept: Sequence[str] = ()) -> Ap
         with evaluate(env, sync.id) as evaluation:
             require_same_inputs(plan, evaluation)
             _start(env, plan, evaluation, accept)
-            if isinstance(channel, FileDrop):
+            if sync.capabilities.is_whole_file:
                 _deliver_file(env, plan, evaluation, channel, lease)
             else:
                 _deliver_rows(env, plan, evaluation, channel, lease)
@@ -143,7 +142,7 @@ def _deliver_rows(
     env: Environment,
     plan: PlanRecord,
     evaluation: Evaluation,
-    channel: MemberChannel,
+    channel: Channel,
     lease: Lease,
 ) -> None:
     """Removes first, then adds and updates, in batches; each batch is one kind."""
@@ -159,20 +158,21 @@ def _deliver_rows(
         for start in range(begin, end, size):
             stop = min(start + size, end)
             batch = numbers[start:stop]
+            batch_id = f"{plan.plan_id}-b{batch[0]}"
             if begin < split:
                 leaving = [withdraw(remote_id) for remote_id in remote_ids[start:stop]]
                 _intend(env, plan, batch, lease)
-                outcomes = channel.remove(leaving)
+                outcomes = channel.remove(Batch(batch_id, plan.plan_id, plan.sync_id, leaving))
             else:
                 # Built before the intent: a row without permission leaves no trace of an attempt.
                 permitted = evaluation.permitted(batch)
                 _intend(env, plan, batch, lease)
-                outcomes = channel.upsert(permitted)
+                outcomes = channel.upsert(Batch(batch_id, plan.plan_id, plan.sync_id, permitted))
             _record(env, plan, batch, outcomes)
 
 
 def _deliver_file(
-    env: Environment, plan: PlanRecord, evaluation: Evaluation, channel: FileChannel, lease: Lease
+    env: Environment, plan: PlanRecord, evaluation: Evaluation, channel: Channel, lease: Lease
 ) -> None:
     """The whole list in one delivery; nothing is written when nothing changes."""
     numbers = evaluation.plan_rows().column("row_number").to_pylist()

@@ -6,9 +6,10 @@ from datetime import date, datetime
 from typing import Any
 
 from activation.audience_file import Audience, Sync
-from activation.channels import CHANNELS, UNBUILT
-from activation.channels.base import IDENTIFIERS, VARIABLE
+from activation.channels import CHANNELS
+from activation.channels.base import VARIABLE
 from activation.contract import mart_columns
+from activation.identifiers import IDENTIFIERS
 from activation.rules import NOT_COLUMNS, Rule, RuleError, compile_rule, evaluate_example
 from activation.segments import unknown_segment
 from khach.config_files import ConfigFile, parse, read_yaml, suggest
@@ -116,11 +117,6 @@ def _parse_audience(file: ConfigFile) -> Audience:
         place = ("syncs", number)
         if isinstance(sync, dict) and sync.get("kind") == "message":
             raise file.error("kind message is not built yet: later release", (*place, "kind"))
-        channel = sync.get("channel") if isinstance(sync, dict) else None
-        if channel in UNBUILT:
-            raise file.error(
-                f"channel {channel} is not built yet: later release", (*place, "channel")
-            )
     return parse(file, Audience)
 
 

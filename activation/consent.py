@@ -31,6 +31,8 @@ class PermittedRow:
     identifier: str = field(repr=False)
     remote_id: str
     fields: Mapping[str, str] = field(repr=False)
+    # Names this row, or this very message, for good: channels that can use it against doubles.
+    row_id: str = ""
 
     def __post_init__(self) -> None:
         # Checked in the type itself, so that no other way to build a row can forget it.
@@ -40,9 +42,11 @@ class PermittedRow:
 
 @dataclass(frozen=True)
 class WithdrawalRow:
-    """The channel's own key of a member that leaves or must not be contacted."""
+    """Who leaves or must not be contacted: the channel's own key, and the identifier if known."""
 
     remote_id: str
+    row_id: str = ""
+    identifier: str | None = field(default=None, repr=False)
 
 
 def permit(
@@ -54,8 +58,9 @@ def permit(
     identifier: str,
     remote_id: str,
     fields: Mapping[str, str],
+    row_id: str = "",
 ) -> PermittedRow:
-    """The only maker of rows for add and update.
+    """The only maker of rows for add, update and message.
 
     Raises NotPermittedError unless the consent is granted, and for exactly this customer, consent
     channel and purpose.
@@ -63,9 +68,9 @@ def permit(
     wanted = (customer_id, channel, purpose)
     if (consent.customer_id, consent.channel, consent.purpose) != wanted:
         raise NotPermittedError(f"customer {customer_id}: consent {consent.consent_id} is another")
-    return PermittedRow(consent, identifier, remote_id, dict(fields))
+    return PermittedRow(consent, identifier, remote_id, dict(fields), row_id)
 
 
-def withdraw(remote_id: str) -> WithdrawalRow:
+def withdraw(remote_id: str, row_id: str = "", identifier: str | None = None) -> WithdrawalRow:
     """The only maker of rows for remove and suppress; needs no permission, carries no data."""
-    return WithdrawalRow(remote_id)
+    return WithdrawalRow(remote_id, row_id, identifier)

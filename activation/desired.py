@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from activation.audience_file import Audience, Sync
 from activation.audiences import Book
-from activation.channels.base import IDENTIFIERS
+from activation.identifiers import IDENTIFIERS, normal_sql
 from activation.permissions import build_holders, build_permissions
 from activation.policy import Policy
 from activation.rules import set_as_of
@@ -98,13 +98,14 @@ def _build_candidates(
         f"'{name}': coalesce(cast({column} as varchar), '')"
         for name, column in sorted(sync.fields.items() or {"_none": "null"}.items())
     )
-    column = IDENTIFIERS[sync.consent].column
+    value = IDENTIFIERS[sync.consent].value_sql
+    normal = normal_sql(value, "email" if "email" in IDENTIFIERS[sync.consent].types else "")
     connection.execute(
         f"""
         create temp table candidate as
         select
             customer_id,
-            nullif(lower(trim({column})), '') as identifier,
+            nullif({normal}, '') as identifier,
             is_minor(birth_date, birth_year) as is_minor,
             ({" or ".join(wins) or "false"}) as is_lower_priority,
             {{{fields}}} as fields

@@ -3,25 +3,7 @@
 import duckdb
 
 from activation.audience_file import Audience, Sync
-from activation.channels.base import IDENTIFIERS, Identifier
-
-
-def holders_sql(identifier: Identifier) -> str:
-    """Who holds which identifier: customer_id, identifier (lower-case), distinct.
-
-    Every value any source gave counts, also one that is blocked from linking people.
-    """
-    return f"""
-        select customer_id, lower(trim(identifier_value)) as identifier
-        from customer_identifiers
-        where identifier_type = '{identifier.identifier_type}' and valid_to is null
-        union
-        select customer_id, lower(trim(value))
-        from customer_attributes
-        where attribute = '{identifier.column}'
-        union
-        select customer_id, lower(trim({identifier.column})) from customers
-    """
+from activation.identifiers import IDENTIFIERS, holders_sql
 
 
 def build_permissions(

@@ -13,7 +13,6 @@ import duckdb
 from activation.audiences import load_audiences
 from activation.channels import make_channel
 from activation.channels.base import RemoteMember
-from activation.channels.file_drop import FileDrop
 from activation.consent import withdraw
 from activation.leases import hold_lease
 from activation.ledger import outcome_table, record_outcomes
@@ -109,7 +108,7 @@ def _read_back(
 ) -> list[tuple[int, str, str | None, str | None, bool]]:
     _, sync = load_audiences(env).find_sync(sync_id)
     channel = make_channel(env, sync.channel, sync.remote, sync_id)
-    if isinstance(channel, FileDrop):
+    if sync.capabilities.is_whole_file:
         is_there = channel.holds(sync_id, plan_id)
         return [_outcome(row[0], is_there, is_confirmed=True) for row in rows]
     members = channel.read_back([withdraw(row[2]) for row in rows])

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 import pyarrow as pa
 
 from activation.audience_file import Audience, Sync
-from activation.channels.base import IDENTIFIERS, MemberChannel, Outcome
+from activation.channels.base import Batch, Channel, Outcome
 from activation.consent import withdraw
 from activation.leases import Lease
-from activation.permissions import holders_sql
+from activation.identifiers import IDENTIFIERS, holders_sql
 from activation.snapshot import current_snapshot, open_marts
 from khach.environment import Environment
 from khach.errors import BusyError
@@ -28,7 +28,7 @@ def push_suppressions(
     audience: Audience,
     sync: Sync,
     *,
-    channel: MemberChannel,
+    channel: Channel,
     remote: Mapping[str, str],
     lease: Lease,
 ) -> int:
@@ -44,7 +44,7 @@ def push_suppressions(
         batch = pending.slice(start, size)
         began = utc_now()
         rows = [withdraw(remote_id) for remote_id in batch.column("remote_id").to_pylist()]
-        outcomes = channel.suppress(rows)
+        outcomes = channel.suppress(Batch(f"{sync.id}-{began:%Y%m%dT%H%M%S%f}", "", sync.id, rows))
         with open_state(env) as state:
             lease.renew(state)
             state.register("answered", _with_outcomes(batch, outcomes))

@@ -2,27 +2,18 @@
 
 from collections.abc import Mapping
 
-from activation.channels.base import resolve_remote
+from activation.channels.base import Channel, resolve_remote
 from activation.channels.file_drop import FileDrop
 from activation.channels.mailchimp import Mailchimp
 from khach.environment import Environment
 
-CHANNELS: dict[str, type[Mailchimp] | type[FileDrop]] = {
+CHANNELS: dict[str, type[Channel]] = {
     "mailchimp": Mailchimp,
     "file_drop": FileDrop,
 }
-# Names of docs/sync.md that a later release fills; a file that uses one is told so.
-UNBUILT = frozenset(
-    {
-        "hubspot", "twilio", "zalo_zns", "onesignal", "meta_ads", "google_ads", "tiktok_ads",
-        "webhook", "sftp",
-    }
-)  # fmt: skip
 
 
-def make_channel(
-    env: Environment, name: str, remote: Mapping[str, str], sync_id: str
-) -> Mailchimp | FileDrop:
+def make_channel(env: Environment, name: str, remote: Mapping[str, str], sync_id: str) -> Channel:
     """A channel ready to talk to the destination of a sync.
 
     Raises ConfigError when a variable is not set or the environment must not call the address.

@@ -1,10 +1,15 @@
-"""What a channel promises, and the shapes that pass between it and the rest of activation."""
+"""What a channel promises, and the shapes that pass between it and the rest of activation.
+
+A new channel is one module with one subclass of `Channel`, one line in the registry and one test.
+It declares what it can do and overrides the methods of what it declared; planning, permission,
+batches, halving, intents, receipts and recovery are not its business.
+"""
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Generic, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from activation.consent import PermittedRow, WithdrawalRow
@@ -13,23 +18,7 @@ from khach.errors import ConfigError
 
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]+")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-
-@dataclass(frozen=True)
-class Identifier:
-    """Which customer column a channel needs, and what it accepts (an anchored regex)."""
-
-    column: str
-    identifier_type: str
-    pattern: str
-
-
-_PHONE = Identifier("phone_e164", "phone", r"^\+[1-9][0-9]{6,14}$")
-IDENTIFIERS = {
-    "email": Identifier("email", "email", r"^[^\s@]+@[^\s@.]+(\.[^\s@.]+)+$"),
-    "sms": _PHONE,
-    "zalo": _PHONE,
-}
+Row = TypeVar("Row", PermittedRow, WithdrawalRow)
 
 
 @dataclass(frozen=True)
@@ -37,27 +26,58 @@ class Capabilities:
     """What a channel can do, declared so that a wrong sync is refused before anything runs.
 
     `remote` maps each key of a sync's `remote` to what it must be: `variable` (the name of an
-    environment variable) or the allowed texts (empty: any text). `remote_id_sql` derives the
-    channel's own member key from the column `identifier`.
+    environment variable) or the allowed texts (empty: any text). `field_name` matches the names
+    allowed in `fields`; `required_fields` must be among them.
+
+    `remote_id_sql` derives the channel's own key of a member from the columns `identifier` (e-mail
+    lower-cased, phone in E.164), `identifier_hash` and `customer_id`; `field_sql` turns a field's
+    text `{value}` (never empty) into the channel's own form, hashes included. Both are SQL, so
+    that a million rows are formatted at once; what they give is exactly what is sent.
     """
 
     consent_channel: str | None
-    modes: frozenset[str]
     remote: Mapping[str, Literal["variable"] | tuple[str, ...]]
     field_name: re.Pattern[str]
     remote_id_sql: str
     batch_size: int
+    kinds: frozenset[Literal["membership", "message"]] = frozenset({"membership"})
+    modes: frozenset[str] = frozenset({"mirror", "add_only"})
+    field_sql: Mapping[str, str] | None = None
+    required_fields: frozenset[str] = frozenset()
+    # Every delivery is the whole list (`replace`, `holds`); no list may be shorter than this.
     is_whole_file: bool = False
+    least_rows: int = 0
+    # `suppress` stops all contact, also of people we did not add.
     can_suppress: bool = False
+    # `read_back` and `members` show what the channel holds now.
+    can_read_back: bool = False
+    can_list: bool = False
+    # A batch repeated under its own batch id (or row ids) takes effect once.
+    is_idempotent: bool = False
+    # `submitted` answers carry a handle that `poll` asks for.
+    is_polled: bool = False
+    # Removals and additions never in one job: the additions wait for the next run.
+    is_one_way_job: bool = False
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the channel said about one row; `message` already has identifiers masked."""
+    """What the channel said about one row; `message` already has identifiers masked.
 
-    status: Literal["acknowledged", "rejected", "dropped", "unanswered"]
+    acknowledged: done (a membership), taken over (a message). submitted: taken, the answer comes
+    later under `handle`. rejected: refused, in the channel's words. dropped: left so, on purpose.
+    unanswered: certainly not done, try again. unknown: may have been done, nobody can tell.
+    delivered, failed: what became of a message, by `poll` only.
+    `handle` is the channel's own id of the member, message or request, where it gives one.
+    """
+
+    status: Literal[
+        "acknowledged", "submitted", "rejected", "dropped", "unanswered", "unknown",
+        "delivered", "failed",
+    ]  # fmt: skip
     code: str | None = None
     message: str | None = None
+    handle: str | None = None
 
 
 @dataclass(frozen=True)
@@ -69,42 +89,86 @@ class RemoteMember:
     is_reachable: bool
 
 
-class MemberChannel(Protocol):
-    """A channel that answers row by row; every answer is in the order of the rows given."""
+@dataclass(frozen=True)
+class Batch(Generic[Row]):
+    """Rows that go out together. `batch_id` names them durably: the same rows, the same id."""
+
+    batch_id: str
+    plan_id: str
+    sync_id: str
+    rows: Sequence[Row]
+
+
+class BatchRejectedError(Exception):
+    """The channel refused a whole batch, and nothing of it took effect.
+
+    The caller halves it until the bad row stands alone; `outcome` is then that row's.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"a batch was rejected: {code}")
+        self.outcome = Outcome("rejected", code, message)
+
+
+class Channel:
+    """One destination. Answers come row by row, in the order of the rows given.
+
+    No method raises for a row: an `Outcome` says it. Raised are ConfigError (wrong key, list,
+    template), BatchRejectedError, and BusyError from `prepare`, `read_back` and `members`.
+    """
 
     capabilities: ClassVar[Capabilities]
+
+    def __init__(self, env: Environment, remote: Mapping[str, str]) -> None:
+        """`remote`: the sync's, variables replaced by their values."""
+        raise NotImplementedError
 
     def prepare(self, fields: Sequence[str]) -> None:
         """Make sure the destination exists and knows the fields; ConfigError when it cannot."""
 
-    def upsert(self, rows: Sequence[PermittedRow]) -> list[Outcome]:
+    def upsert(self, batch: Batch[PermittedRow]) -> list[Outcome]:
         """Add or update members; repeating changes nothing more."""
+        raise NotImplementedError
 
-    def remove(self, rows: Sequence[WithdrawalRow]) -> list[Outcome]:
+    def remove(self, batch: Batch[WithdrawalRow]) -> list[Outcome]:
         """End the membership of members that we added; they stay contacts of the platform."""
+        raise NotImplementedError
 
-    def suppress(self, rows: Sequence[WithdrawalRow]) -> list[Outcome]:
+    def suppress(self, batch: Batch[WithdrawalRow]) -> list[Outcome]:
         """Stop all sends; outcome codes: unsubscribed, already, not_held."""
+        raise NotImplementedError
+
+    def send(self, batch: Batch[PermittedRow]) -> list[Outcome]:
+        """Send one message to each; where it may have gone out and nobody knows: unknown."""
+        raise NotImplementedError
+
+    def poll(self, handles: Sequence[str]) -> list[Outcome]:
+        """What became of submitted rows and messages by now; submitted: nothing yet."""
+        raise NotImplementedError
 
     def read_back(self, rows: Sequence[WithdrawalRow]) -> list[RemoteMember]:
         """What the channel holds now, for settling an interrupted batch."""
+        raise NotImplementedError
 
-
-class FileChannel(Protocol):
-    """A channel whose every delivery is the whole list of current members."""
-
-    capabilities: ClassVar[Capabilities]
+    def members(self) -> Iterator[str]:
+        """`remote_id` of everyone in this very list now, for `khach reconcile`."""
+        raise NotImplementedError
 
     def replace(
         self, rows: Sequence[PermittedRow], fields: Sequence[str], sync_id: str, plan_id: str
     ) -> None:
         """Put the new list in the place of the old one, at once or not at all."""
+        raise NotImplementedError
 
     def holds(self, sync_id: str, plan_id: str) -> bool:
         """Whether the list that stands there now is that plan's, complete."""
+        raise NotImplementedError
 
 
-Channel = MemberChannel | FileChannel
+def require_permitted(batch: Batch[PermittedRow]) -> None:
+    """TypeError unless every row was built from a consent; channels ask before they send."""
+    if not all(isinstance(row, PermittedRow) for row in batch.rows):
+        raise TypeError("only a PermittedRow may be added, updated or sent a message")
 
 
 def resolve_remote(

@@ -9,17 +9,17 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, TextIO
 
-from activation.channels.base import Capabilities
+from activation.channels.base import Capabilities, Channel
 from activation.consent import PermittedRow
 from khach.environment import Environment
 from khach.errors import ConfigError, KhachError
 
 
-class FileDrop:
+class FileDrop(Channel):
     """One local folder."""
 
     capabilities: ClassVar[Capabilities] = Capabilities(
@@ -32,7 +32,7 @@ class FileDrop:
         is_whole_file=True,
     )
 
-    def __init__(self, env: Environment, remote: dict[str, str]) -> None:
+    def __init__(self, env: Environment, remote: Mapping[str, str]) -> None:
         del env  # a local folder is allowed in every environment
         if "://" in remote["folder"]:
             raise ConfigError("a file drop is a local folder", fix="an absolute path")

@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
+from urllib3.exceptions import NewConnectionError
 
 from khach.errors import BusyError
 
@@ -26,26 +27,50 @@ class Retries:
     timeout: float = 30.0
 
 
-class JsonClient:
-    """Requests with HTTP Basic authentication, safe to use from several threads.
+class UncertainError(Exception):
+    """A request that must not be repeated may, or may not, have taken effect."""
 
-    After one request found no answer to the end of its retries, the others fail at once: a dead
-    platform must not cost every row its own patience.
+
+class JsonClient:
+    """Requests that answer JSON, safe to use from several threads.
+
+    `auth` is the pair of HTTP Basic authentication; `headers` go with every request. After one
+    request found no answer to the end of its retries, the others fail at once: a dead platform
+    must not cost every row its own patience.
     """
 
-    def __init__(self, base_url: str, api_key: str, retries: Retries | None = None) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        auth: tuple[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        retries: Retries | None = None,
+    ) -> None:
         self._base_url = base_url.rstrip("/")
-        self._api_key = api_key
+        self._auth = auth
+        self._headers = dict(headers or {})
         self._retries = retries or Retries()
         self._local = threading.local()
         self._is_down = threading.Event()
 
     def call(
-        self, method: str, path: str, body: Mapping[str, Any] | None = None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        is_repeatable: bool = True,
+        **request: Any,
     ) -> tuple[int, dict[str, Any]]:
         """Status and JSON object of the answer ({} when it has none).
 
-        Raises BusyError when the platform gives no final answer (network, 429, 5xx).
+        `body` is sent as JSON; other forms by the keywords of `requests` (data, files, params,
+        headers). With `is_repeatable` false only what was certainly not processed is tried again:
+        a connection that never came about, and 429.
+
+        Raises BusyError when the platform gives no final answer (network, 429, 5xx), or
+        UncertainError when an unrepeatable request may have taken effect.
         """
         for attempt in range(self._retries.attempts):
             if self._is_down.is_set():
@@ -53,13 +78,21 @@ class JsonClient:
             wait = None
             try:
                 answer = self._session().request(
-                    method, self._base_url + path, json=body, timeout=self._retries.timeout
+                    method,
+                    self._base_url + path,
+                    json=body,
+                    timeout=self._retries.timeout,
+                    **request,
                 )
-            except requests.RequestException:
-                pass  # the address stands in the exception's text; the retry is all that is needed
+            except requests.RequestException as problem:
+                # The address stands in the exception's text; the retry is all that is needed.
+                if not is_repeatable and not _never_connected(problem):
+                    raise UncertainError("no answer came to a request") from None
             else:
                 if answer.status_code not in _RETRIED:
                     return answer.status_code, _json(answer)
+                if not is_repeatable and answer.status_code != 429:
+                    raise UncertainError(f"answer {answer.status_code} to a request")
                 wait = _retry_after(answer.headers.get("Retry-After"))
             if attempt + 1 < self._retries.attempts:
                 self._pause(attempt, wait)
@@ -74,7 +107,8 @@ class JsonClient:
             session = requests.Session()
             # Proxies and .netrc of the machine must not redirect or re-authenticate a call.
             session.trust_env = False
-            session.auth = ("khach", self._api_key)
+            session.auth = self._auth
+            session.headers.update(self._headers)
             self._local.session = session
         return self._local.session
 
@@ -82,6 +116,13 @@ class JsonClient:
         if wait is None:
             wait = self._retries.first_pause * 2**attempt * random.uniform(0.5, 1.0)  # noqa: S311
         time.sleep(min(wait, self._retries.longest_pause))
+
+
+def _never_connected(problem: requests.RequestException) -> bool:
+    if isinstance(problem, requests.ConnectTimeout):
+        return True
+    reason = getattr(problem.args[0], "reason", None) if problem.args else None
+    return isinstance(reason, NewConnectionError)
 
 
 def _json(answer: requests.Response) -> dict[str, Any]:

@@ -7,15 +7,20 @@ A member is keyed by the MD5 of the lower-cased address; PUT upserts and never r
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 from activation.channels.base import (
+    Batch,
     Capabilities,
+    Channel,
     Outcome,
     RemoteMember,
+    Row,
     require_allowed_address,
+    require_permitted,
     require_variable,
 )
 from activation.channels.http import JsonClient
@@ -26,26 +31,27 @@ from khach.redact import redact
 
 # Mailchimp allows 10 connections at once per account.
 _CONNECTIONS = 10
+_PAGE = 1000
 _REACHABLE = ("subscribed", "pending", "transactional")
-Row = TypeVar("Row", PermittedRow, WithdrawalRow)
 
 
-class Mailchimp:
+class Mailchimp(Channel):
     """Members and tags of one list."""
 
     capabilities: ClassVar[Capabilities] = Capabilities(
         consent_channel="email",
-        modes=frozenset({"mirror", "add_only"}),
         remote={"list": "variable", "tag": ()},
         field_name=re.compile(r"[A-Z][A-Z0-9_]{0,9}"),
         remote_id_sql="md5(identifier)",
         batch_size=200,
         can_suppress=True,
+        can_read_back=True,
+        can_list=True,
     )
 
-    def __init__(self, env: Environment, remote: dict[str, str]) -> None:
+    def __init__(self, env: Environment, remote: Mapping[str, str]) -> None:
         key = require_variable("MAILCHIMP_API_KEY", "channel mailchimp")
-        self._client = JsonClient(_address(env, key), key)
+        self._client = JsonClient(_address(env, key), auth=("khach", key))
         self._list = remote["list"]
         self._tag = remote["tag"]
 
@@ -65,30 +71,45 @@ class Mailchimp:
                         fix="create it in the list's settings, or take another name",
                     )
 
-    def upsert(self, rows: Sequence[PermittedRow]) -> list[Outcome]:
+    def upsert(self, batch: Batch[PermittedRow]) -> list[Outcome]:
         """PUT the member, then POST the tag unless the answer shows it."""
-        return self._each(self._upsert, rows)
+        require_permitted(batch)
+        return self._each(self._upsert, batch.rows)
 
-    def remove(self, rows: Sequence[WithdrawalRow]) -> list[Outcome]:
+    def remove(self, batch: Batch[WithdrawalRow]) -> list[Outcome]:
         """Set the tag inactive; the contact stays in the list."""
-        return self._each(lambda row: self._post_tag(row.remote_id, "inactive"), rows)
+        return self._each(lambda row: self._post_tag(row.remote_id, "inactive"), batch.rows)
 
-    def suppress(self, rows: Sequence[WithdrawalRow]) -> list[Outcome]:
+    def suppress(self, batch: Batch[WithdrawalRow]) -> list[Outcome]:
         """Unsubscribe contacts that the list holds and could reach."""
-        return self._each(self._suppress, rows)
+        return self._each(self._suppress, batch.rows)
 
     def read_back(self, rows: Sequence[WithdrawalRow]) -> list[RemoteMember]:
         """Members and tags as the list shows them now; BusyError when it gives no answer."""
         with ThreadPoolExecutor(_CONNECTIONS) as pool:
             return list(pool.map(self._read, rows))
 
+    def members(self) -> Iterator[str]:
+        """Ids of the contacts that carry the tag, page by page, through the tag's own segment."""
+        path = self._path("tag-search?") + urlencode({"name": self._tag})
+        status, body = self._client.call("GET", path)
+        self._require_list(status)
+        tag_id = next((tag["id"] for tag in body["tags"] if tag["name"] == self._tag), None)
+        offset, total = 0, 0 if tag_id is None else 1
+        while offset < total:
+            page = f"segments/{tag_id}/members?count={_PAGE}&offset={offset}&fields="
+            status, body = self._client.call(
+                "GET", self._path(page + "members.id,total_items&include_unsubscribed=true")
+            )
+            self._require_list(status)
+            yield from (str(member["id"]) for member in body["members"])
+            offset, total = offset + _PAGE, int(body["total_items"])
+
     def _each(self, act: Callable[[Row], Outcome], rows: Sequence[Row]) -> list[Outcome]:
         with ThreadPoolExecutor(_CONNECTIONS) as pool:
             return list(pool.map(lambda row: _answered(act, row), rows))
 
     def _upsert(self, row: PermittedRow) -> Outcome:
-        if not isinstance(row, PermittedRow):
-            raise TypeError("only a PermittedRow may be added or updated")
         body = {
             "email_address": row.identifier,
             "status_if_new": "subscribed",

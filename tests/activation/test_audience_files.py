@@ -60,7 +60,6 @@ def test_the_file_that_ships_with_the_product_is_right(bare_shop: Shop) -> None:
         ("where: carts_abandoned_3d > 0 and", "where: last_order_at > 5 and", "compare", "", 4),
         ("kind: membership\n    channel: mailchimp", "kind: message\n    channel: mailchimp",
          "kind message is not built yet: later release", "", 11),
-        ("channel: mailchimp", "channel: twilio", "later release", "", 12),
         ("channel: mailchimp", "channel: mailchmp", "unknown channel", "mailchimp", 12),
         ("    consent_channel: email\n", "", "say consent_channel", "email", 17),
         ("list: MAILCHIMP_LIST_ID", "list: abc123def", "NAME of an environment variable", "", 13),

@@ -47,7 +47,7 @@ def server() -> Iterator[Scripted]:
 
 
 def client(server: Scripted) -> JsonClient:
-    return JsonClient(f"http://127.0.0.1:{server.server_port}", "key", FAST)
+    return JsonClient(f"http://127.0.0.1:{server.server_port}", auth=("khach", "key"), retries=FAST)
 
 
 def test_a_busy_platform_is_asked_again(server: Scripted) -> None:
@@ -80,5 +80,7 @@ def test_a_refusal_is_not_repeated(server: Scripted) -> None:
 
 def test_an_absent_platform_is_busy_and_its_address_stays_out_of_the_message() -> None:
     with pytest.raises(BusyError) as caught:
-        JsonClient("http://127.0.0.1:9", "key", FAST).call("GET", "/members/abc")
+        JsonClient("http://127.0.0.1:9", auth=("khach", "key"), retries=FAST).call(
+            "GET", "/members/abc"
+        )
     assert "abc" not in str(caught.value)
