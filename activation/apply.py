@@ -7,27 +7,28 @@ from typing import Any
 
 from activation.audiences import load_audiences
 from activation.channels import make_channel
-from activation.channels.base import Batch, Channel, Outcome, resolve_remote
-from activation.consent import withdraw
+from activation.channels.base import resolve_remote
+from activation.delivery import Delivery
 from activation.evaluation import Evaluation, evaluate
+from activation.fields import offer_end
 from activation.guards import GUARDS, Tripped
-from activation.leases import Lease, hold_lease
+from activation.leases import hold_lease
 from activation.ledger import (
     PlanRecord,
     count_receipts,
     end_plan,
-    open_intents,
-    outcome_table,
     read_plan,
-    record_outcomes,
+    read_plan_rows,
     start_plan,
 )
 from activation.plan import require_same_inputs
+from activation.policy import PolicyFile, load_policy
 from activation.recovery import settle_sync
 from activation.suppression import push_suppressions
 from khach.config_files import suggest
 from khach.environment import Environment
-from khach.errors import BusyError, ConfigError, GateError, KhachError
+from khach.errors import ConfigError, GateError, KhachError
+from khach.settings import load_settings
 from khach.state import open_state
 
 
@@ -71,22 +72,32 @@ def apply_plan(env: Environment, plan_id: str, accept: Sequence[str] = ()) -> Ap
             plan = read_plan(state, plan_id)
         _require_open(plan)
         unsubscribed = 0
+        policy = load_policy(env)
         if sync.capabilities.can_suppress:
             unsubscribed = push_suppressions(
-                env, audience, sync, channel=channel, remote=remote, lease=lease
+                env, audience, sync, channel=channel, policy=policy, remote=remote, lease=lease
             )
         _require_released(plan, accept)
         with evaluate(env, sync.id) as evaluation:
             require_same_inputs(plan, evaluation)
             _start(env, plan, evaluation, accept)
-            if sync.capabilities.is_whole_file:
-                _deliver_file(env, plan, evaluation, channel, lease)
-            else:
-                _deliver_rows(env, plan, evaluation, channel, lease)
+            _deliver(Delivery(env, plan, evaluation, channel, lease), policy.rules)
         with open_state(env) as state:
             status = end_plan(state, plan_id)
             counts = count_receipts(state, plan_id)
     return ApplySummary(plan_id, sync.id, status, counts, unsubscribed)
+
+
+def _deliver(delivery: Delivery, policy: PolicyFile) -> None:
+    with open_state(delivery.env) as state:
+        planned = read_plan_rows(state, delivery.plan.plan_id)
+    if delivery.evaluation.sync.capabilities.is_whole_file:
+        delivery.whole_file(planned)
+    elif delivery.evaluation.sync.is_message:
+        time_zone = load_settings(delivery.env).business_time_zone
+        delivery.messages(planned, policy, time_zone)
+    else:
+        delivery.members(planned)
 
 
 def receipts(env: Environment, plan_id: str | None = None) -> list[dict[str, Any]]:
@@ -134,75 +145,10 @@ def _start(
     accepted_by = f"{getpass.getuser()}: {', '.join(released)}" if released else None
     with open_state(env) as state:
         start_plan(
-            state, plan, accepted_by, evaluation.changed_reasons(), evaluation.new_holdouts()
-        )
-
-
-def _deliver_rows(
-    env: Environment,
-    plan: PlanRecord,
-    evaluation: Evaluation,
-    channel: Channel,
-    lease: Lease,
-) -> None:
-    """Removes first, then adds and updates, in batches; each batch is one kind."""
-    planned = evaluation.plan_rows().select(["row_number", "action", "remote_id"])
-    if planned.num_rows:
-        channel.prepare(sorted(evaluation.sync.fields))
-    size = evaluation.sync.capabilities.batch_size
-    numbers = planned.column("row_number").to_pylist()
-    is_remove = [action == "remove" for action in planned.column("action").to_pylist()]
-    remote_ids = planned.column("remote_id").to_pylist()
-    split = is_remove.count(True)
-    for begin, end in ((0, split), (split, len(numbers))):
-        for start in range(begin, end, size):
-            stop = min(start + size, end)
-            batch = numbers[start:stop]
-            batch_id = f"{plan.plan_id}-b{batch[0]}"
-            if begin < split:
-                leaving = [withdraw(remote_id) for remote_id in remote_ids[start:stop]]
-                _intend(env, plan, batch, lease)
-                outcomes = channel.remove(Batch(batch_id, plan.plan_id, plan.sync_id, leaving))
-            else:
-                # Built before the intent: a row without permission leaves no trace of an attempt.
-                permitted = evaluation.permitted(batch)
-                _intend(env, plan, batch, lease)
-                outcomes = channel.upsert(Batch(batch_id, plan.plan_id, plan.sync_id, permitted))
-            _record(env, plan, batch, outcomes)
-
-
-def _deliver_file(
-    env: Environment, plan: PlanRecord, evaluation: Evaluation, channel: Channel, lease: Lease
-) -> None:
-    """The whole list in one delivery; nothing is written when nothing changes."""
-    numbers = evaluation.plan_rows().column("row_number").to_pylist()
-    if not numbers:
-        return
-    members = evaluation.permitted()
-    _intend(env, plan, numbers, lease)
-    channel.replace(members, sorted(evaluation.sync.fields), plan.sync_id, plan.plan_id)
-    _record(env, plan, numbers, [Outcome("acknowledged")] * len(numbers))
-
-
-def _intend(env: Environment, plan: PlanRecord, numbers: list[int], lease: Lease) -> None:
-    with open_state(env) as state:
-        lease.renew(state)
-        open_intents(state, plan, numbers)
-
-
-def _record(
-    env: Environment, plan: PlanRecord, numbers: list[int], outcomes: list[Outcome]
-) -> None:
-    """Write what was answered; a row without an answer keeps its intent, and the apply stops."""
-    answered = [
-        (number, outcome.status, outcome.code, outcome.message, True)
-        for number, outcome in zip(numbers, outcomes, strict=True)
-        if outcome.status != "unanswered"
-    ]
-    with open_state(env) as state:
-        record_outcomes(state, plan.plan_id, outcome_table(answered))
-    if len(answered) < len(numbers):
-        raise BusyError(
-            f"{plan.channel} gave no answer for {len(numbers) - len(answered)} rows",
-            fix="try again later; the next run first reads back what arrived",
+            state,
+            plan,
+            accepted_by,
+            evaluation.changed_reasons(),
+            evaluation.new_holdouts(),
+            codes_until=offer_end(evaluation.audience, plan.as_of),
         )

@@ -6,12 +6,11 @@ from datetime import date, datetime
 from typing import Any
 
 from activation.audience_file import Audience, Sync
-from activation.channels import CHANNELS
-from activation.channels.base import VARIABLE
 from activation.contract import mart_columns
-from activation.identifiers import IDENTIFIERS
+from activation.policy import load_policy
 from activation.rules import NOT_COLUMNS, Rule, RuleError, compile_rule, evaluate_example
 from activation.segments import unknown_segment
+from activation.sync_checks import check_sync
 from khach.config_files import ConfigFile, parse, read_yaml, suggest
 from khach.environment import Environment
 from khach.errors import ConfigError
@@ -72,15 +71,18 @@ def load_audiences(env: Environment) -> Book:
 
     Raises ConfigError with file, line, key and what would be right.
     """
-    columns = mart_columns(env, "customers") if (env.config / "audiences").is_dir() else {}
+    if not (env.config / "audiences").is_dir():
+        return Book({}, {})
+    columns, policy = mart_columns(env, "customers"), load_policy(env).rules
     files: dict[str, ConfigFile] = {}
     book = Book({}, {})
     for path in sorted((env.config / "audiences").glob("*.yml")):
         file = read_yaml(path)
-        audience = _parse_audience(file)
+        audience = parse(file, Audience)
         if audience.name in files:
             raise file.error(f"audience {audience.name!r} stands in two files", ("name",))
-        _check_syncs(file, audience, columns)
+        for number in range(len(audience.syncs)):
+            check_sync(file, audience, number, columns, policy)
         if audience.where is not None:
             book.rules[audience.name] = _compile(env, file, audience.where, columns)
         else:
@@ -106,71 +108,6 @@ def check_audiences(env: Environment) -> list[AudienceCheck]:
     return [
         AudienceCheck(a.name, tuple(s.id for s in a.syncs), len(a.examples)) for a in book.values()
     ]
-
-
-def _parse_audience(file: ConfigFile) -> Audience:
-    """Validate; what the contract has but this release has not is refused in plain words first."""
-    data = file.data if isinstance(file.data, dict) else {}
-    if data.get("offer") is not None:
-        raise file.error("offer is not built yet: later release", ("offer",))
-    for number, sync in enumerate(data.get("syncs") or []):
-        place = ("syncs", number)
-        if isinstance(sync, dict) and sync.get("kind") == "message":
-            raise file.error("kind message is not built yet: later release", (*place, "kind"))
-    return parse(file, Audience)
-
-
-def _check_syncs(file: ConfigFile, audience: Audience, columns: Mapping[str, str]) -> None:
-    for number, sync in enumerate(audience.syncs):
-        place = ("syncs", number)
-        if sync.channel not in CHANNELS:
-            fix = suggest(sync.channel, sorted(CHANNELS))
-            raise file.error(f"unknown channel {sync.channel!r}", (*place, "channel"), fix=fix)
-        able = sync.capabilities
-        if able.consent_channel is None and sync.consent_channel is None:
-            raise file.error(
-                f"channel {sync.channel} has no consent channel of its own: say consent_channel",
-                place,
-                fix=f"consent_channel: {' or '.join(sorted(IDENTIFIERS))}",
-            )
-        if able.consent_channel and sync.consent_channel not in (None, able.consent_channel):
-            message = f"channel {sync.channel} needs the consent {able.consent_channel}"
-            raise file.error(message, (*place, "consent_channel"))
-        if sync.mode not in able.modes:
-            message = f"channel {sync.channel} cannot do mode {sync.mode}"
-            raise file.error(message, (*place, "mode"), fix=" or ".join(sorted(able.modes)))
-        _check_remote(file, place, sync)
-        for name, column in sync.fields.items():
-            if not able.field_name.fullmatch(name):
-                message = f"{name!r} is no field name of {sync.channel}"
-                fix = f"it must match {able.field_name.pattern}"
-                raise file.error(message, (*place, "fields", name), fix=fix)
-            if column not in columns:
-                message = f"unknown column {column!r}"
-                fix = suggest(column, list(columns))
-                raise file.error(message, (*place, "fields", name), fix=fix)
-
-
-def _check_remote(file: ConfigFile, place: tuple[str | int, ...], sync: Sync) -> None:
-    wanted = sync.capabilities.remote
-    for key in sync.remote:
-        if key not in wanted:
-            fix = suggest(key, sorted(wanted))
-            raise file.error(f"unknown key {key!r}", (*place, "remote", key), fix=fix)
-    for key, kind in wanted.items():
-        if key not in sync.remote:
-            raise file.error(f"missing key {key!r}", (*place, "remote"))
-        value = sync.remote[key]
-        if kind == "variable" and not VARIABLE.fullmatch(value):
-            raise file.error(
-                f"{key} must be the NAME of an environment variable, in capitals",
-                (*place, "remote", key),
-                fix=f"{key}: MAILCHIMP_LIST_ID, for example",
-            )
-        if isinstance(kind, tuple) and kind and value not in kind:
-            raise file.error(
-                f"{key} must be {' or '.join(kind)}", (*place, "remote", key), fix=kind[0]
-            )
 
 
 def _compile(env: Environment, file: ConfigFile, where: str, columns: Mapping[str, str]) -> Rule:

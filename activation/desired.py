@@ -10,20 +10,30 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import duckdb
-import pyarrow as pa
 
 from activation.audience_file import Audience, Sync
 from activation.audiences import Book
+from activation.fields import build_offer_codes, field_values
 from activation.identifiers import IDENTIFIERS, normal_sql
+from activation.ledger import Inputs
 from activation.permissions import build_holders, build_permissions
 from activation.policy import Policy
 from activation.rules import set_as_of
 
 SALT_VERSION = 1
-REASONS = (
-    "under_age", "suppressed", "consent_withdrawn", "no_consent", "no_identifier",
-    "invalid_identifier", "lower_priority_audience", "holdout", "duplicate_identifier",
-)  # fmt: skip
+# Every reason, the first that applies first, in words (English, Vietnamese).
+REASON_WORDS = {
+    "under_age": ("too young", "chưa đủ tuổi"),
+    "suppressed": ("on the list of people nobody may contact", "trong danh sách không liên hệ"),
+    "consent_withdrawn": ("withdrew their consent", "đã rút lại sự đồng ý"),
+    "no_consent": ("never gave their consent", "chưa đồng ý nhận tin"),
+    "no_identifier": ("no address or number for this channel", "không có địa chỉ hoặc số"),
+    "invalid_identifier": ("the address or number is not valid", "địa chỉ hoặc số không hợp lệ"),
+    "lower_priority_audience": ("in an audience that goes first", "thuộc nhóm được ưu tiên hơn"),
+    "holdout": ("held out, to measure the effect", "nhóm đối chứng, không gửi"),
+    "duplicate_identifier": ("somebody else has the same one", "trùng với khách hàng khác"),
+}
+REASONS = tuple(REASON_WORDS)
 
 
 def build_desired(
@@ -35,23 +45,22 @@ def build_desired(
     policy: Policy,
     as_of: datetime,
     time_zone: str,
-    holdouts: pa.Table,
-    acknowledged: pa.Table,
+    inputs: Inputs,
     remote: Mapping[str, str],
 ) -> None:
-    """Create `desired`. `holdouts` and `acknowledged` are what state records of this audience/sync.
+    """Create `desired`. `inputs` is what state records of this audience and sync.
 
     `as_of` is naive UTC. Ages are counted on the earlier of its UTC and its business day, so that
     nobody is of age here who is not everywhere.
     """
     set_as_of(connection, as_of)
-    connection.register("holdouts_told", holdouts)
+    connection.register("holdouts_told", inputs.holdouts)
     # Who was held out under an id that has gone up in another is held out still.
     connection.execute(
         "create temp view holdout_record as select coalesce(current_customer_id, customer_id) as "
         'customer_id, "group" from holdouts_told left join customer_survivors using (customer_id)'
     )
-    connection.register("acknowledged", acknowledged)
+    connection.register("acknowledged", inputs.acknowledged)
     connection.register("suppression", policy.suppressions)
     local = as_of.replace(tzinfo=ZoneInfo("UTC")).astimezone(ZoneInfo(time_zone))
     day = min(as_of.date(), local.date())
@@ -60,7 +69,8 @@ def build_desired(
         f"create temp macro is_minor(birth_date, birth_year) as coalesce(birth_date > date '{day}'"
         f" - interval {age} year, {day.year} - birth_year - 1 < {age}, false)"
     )
-    _build_candidates(connection, book, audience, sync)
+    build_offer_codes(connection, audience, inputs, as_of)
+    _build_candidates(connection, book, audience, sync, policy)
     build_permissions(connection, audience, sync)
     build_holders(connection, sync)
     _build_reasons(connection, audience, sync)
@@ -86,7 +96,11 @@ def _rule_sql(book: Book, audience: Audience) -> str:
 
 
 def _build_candidates(
-    connection: duckdb.DuckDBPyConnection, book: Book, audience: Audience, sync: Sync
+    connection: duckdb.DuckDBPyConnection,
+    book: Book,
+    audience: Audience,
+    sync: Sync,
+    policy: Policy,
 ) -> None:
     wins = [
         membership_sql(book, other)
@@ -94,10 +108,8 @@ def _build_candidates(
         if other.priority < audience.priority
         and any(s.channel == sync.channel for s in other.syncs)
     ]
-    fields = ", ".join(
-        f"'{name}': coalesce(cast({column} as varchar), '')"
-        for name, column in sorted(sync.fields.items() or {"_none": "null"}.items())
-    )
+    values = field_values(audience, sync, policy.rules) or {"_none": "null"}
+    fields = ", ".join(f"'{name}': {value}" for name, value in sorted(values.items()))
     value = IDENTIFIERS[sync.consent].value_sql
     normal = normal_sql(value, "email" if "email" in IDENTIFIERS[sync.consent].types else "")
     connection.execute(
@@ -108,8 +120,10 @@ def _build_candidates(
             nullif({normal}, '') as identifier,
             is_minor(birth_date, birth_year) as is_minor,
             ({" or ".join(wins) or "false"}) as is_lower_priority,
-            {{{fields}}} as fields
+            {{{fields}}} as fields,
+            offer_code
         from customers
+        left join offer_code using (customer_id)
         where {membership_sql(book, audience)} and is_test is not true
         """
     )
@@ -145,7 +159,7 @@ def _build_reasons(connection: duckdb.DuckDBPyConnection, audience: Audience, sy
             end as reason_code
         from hashed
         left join permission on hashed.customer_id = permission.customer_id
-        left join identifier_state on hashed.identifier = identifier_state.identifier
+        left join identifier_state on hashed.customer_id = identifier_state.customer_id
         """
     )
     salt = f"khach-{SALT_VERSION}:{audience.name}:"
@@ -203,6 +217,7 @@ def _build_payloads(
             case when reason_code is null then if(is_held_out, 'holdout', 'treated') end
                 as holdout_group,
             fields,
+            offer_code,
             map {{{hashes}}} as field_hashes,
             sha256(identifier || to_json({{{payload}}})) as payload_hash
         from judged

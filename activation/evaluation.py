@@ -6,7 +6,7 @@ so payloads are computed twice and stored never.
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -18,12 +18,16 @@ from activation.audiences import Book, load_audiences
 from activation.channels.base import resolve_remote
 from activation.consent import Consent, PermittedRow, permit
 from activation.desired import SALT_VERSION, build_desired, fields_sql
+from activation.difference import build_member_difference, build_message_difference
+from activation.identifiers import IDENTIFIERS, holders_sql
 from activation.ledger import Inputs, read_inputs
 from activation.policy import Policy, load_policy
 from activation.snapshot import Snapshot, current_snapshot, open_marts
 from khach.environment import Environment
 from khach.settings import load_settings
 from khach.state import open_state
+
+_NO_ROWS = pa.table({"identifier_hash": pa.array([], pa.string())})
 
 
 @dataclass(frozen=True)
@@ -39,11 +43,20 @@ class Evaluation:
     fingerprint: str
 
     def counts(self) -> dict[str, int]:
-        """Rows per action: add, update, remove, unchanged."""
+        """Rows per action: add, update, remove, message, unchanged."""
         found = self.connection.execute(
             "select action, count(*) from difference group by action"
         ).fetchall()
-        return {"add": 0, "update": 0, "remove": 0, "unchanged": 0} | dict(found)
+        return dict.fromkeys(("add", "update", "remove", "message", "unchanged"), 0) | dict(found)
+
+    def examples(self, count: int = 3) -> dict[str, list[str]]:
+        """A few customer ids per action, the lowest."""
+        found = self.connection.execute(
+            "select action, list_sort(list(distinct customer_id))[1:?] from difference "
+            "where action <> 'unchanged' group by action order by action",
+            [count],
+        ).fetchall()
+        return dict(found)
 
     def member_count(self) -> int:
         """How many customers go out."""
@@ -65,19 +78,23 @@ class Evaluation:
     def plan_rows(self) -> pa.Table:
         """The rows that change, without any personal value, as `sync_plan_rows` keeps them."""
         return self.connection.execute(
-            "select row_number, customer_id, action, reason_code, identifier_hash, remote_id, "
-            "payload_hash, field_hashes, changed_fields, consent_id from difference "
-            "where action <> 'unchanged' order by row_number"
+            "select * from difference where action <> 'unchanged' order by row_number"
         ).to_arrow_table()
 
     def changed_reasons(self) -> pa.Table:
-        """customer_id, reason_code of those whose reason differs from the open interval."""
+        """customer_id, reason_code, valid_from of whose reason is not that of the open interval.
+
+        valid_from is null but for an entry that goes on under the id that a merge left.
+        """
         self.connection.register("open_reason", self.inputs.open_reasons)
         return self.connection.execute(
             "with now_in as (select customer_id, coalesce(reason_code, 'member') as reason_code "
             "from desired) "
             "select coalesce(now_in.customer_id, open_reason.customer_id) as customer_id, "
-            "now_in.reason_code from now_in full join open_reason using (customer_id) "
+            "now_in.reason_code, entered.entered_at as valid_from "
+            "from now_in full join open_reason using (customer_id) left join (select customer_id, "
+            "entered_at from difference where entered_at is not null) as entered "
+            "on now_in.customer_id = entered.customer_id and now_in.reason_code = 'member' "
             "where now_in.reason_code is distinct from open_reason.reason_code order by 1"
         ).to_arrow_table()
 
@@ -90,47 +107,64 @@ class Evaluation:
             [self.audience.holdout],
         ).to_arrow_table()
 
-    def permitted(self, row_numbers: Sequence[int] | None = None) -> list[PermittedRow]:
-        """Rows to send, each built from its consent row, in order of row_number.
+    def permitted(self, rows: pa.Table | None = None) -> dict[str, PermittedRow]:
+        """Rows to send by identifier_hash, each built from its consent row, in that order.
 
-        `row_numbers`: adds and updates of the plan; None: every current member (whole files).
-        Raises NotPermittedError when a consent does not permit its row.
+        `rows`: row_number and identifier_hash of adds, updates or messages of the plan; None: every
+        current member (whole files). A row that nobody permits any more, or whose person left, is
+        not there. Raises NotPermittedError when a consent does not permit its row.
         """
-        wanted = pa.table({"wanted": pa.array(row_numbers or [], pa.int64())})
-        self.connection.register("wanted_rows", wanted)
-        chosen = (
-            "true"
-            if row_numbers is None
-            else ("difference.row_number in (select wanted from wanted_rows)")
-        )
+        self.connection.register("wanted_rows", rows if rows is not None else _NO_ROWS)
+        chosen = "" if rows is None else "join wanted_rows using (identifier_hash)"
+        number = "difference.row_number" if rows is None else "wanted_rows.row_number"
         found = self.connection.execute(
             f"""
             select
-                desired.customer_id, desired.identifier, desired.remote_id,
-                {fields_sql(self.sync)} as fields,
+                identifier_hash, desired.customer_id, desired.identifier,
+                difference.remote_id, {fields_sql(self.sync)} as fields,
+                coalesce(difference.entry_id, {number}::varchar) as row_id,
                 consents.consent_id, consents.customer_id, consents.channel, consents.purpose,
                 consents.is_granted
             from difference
-            join desired
-                on difference.customer_id = desired.customer_id
-                and difference.identifier_hash = desired.identifier_hash
+            join desired using (customer_id, identifier_hash)
+            {chosen}
             left join consents on desired.consent_id = consents.consent_id
-            where difference.action <> 'remove' and desired.reason_code is null and {chosen}
-            order by difference.row_number
+            where difference.action <> 'remove' and desired.reason_code is null
+            order by {number}
             """
         ).fetchall()
-        return [
-            permit(
-                Consent(*row[4:]),
-                customer_id=row[0],
+        return {
+            row[0]: permit(
+                Consent(*row[6:]),
+                customer_id=row[1],
                 channel=self.sync.consent,
                 purpose=self.audience.purpose,
-                identifier=row[1],
-                remote_id=row[2],
-                fields=row[3],
+                identifier=row[2],
+                remote_id=row[3],
+                fields=row[4],
+                row_id=row[5],
             )
             for row in found
-        ]
+        }
+
+    def payload_hashes(self) -> dict[str, str]:
+        """identifier_hash -> payload_hash of everyone who goes out."""
+        return dict(
+            self.connection.execute(
+                "select identifier_hash, payload_hash from desired where reason_code is null"
+            ).fetchall()
+        )
+
+    def identifiers(self, identifier_hashes: pa.Array) -> dict[str, str]:
+        """The identifier behind each hash, where the marts still know somebody who holds it."""
+        self.connection.register("hashes", pa.table({"identifier_hash": identifier_hashes}))
+        return dict(
+            self.connection.execute(
+                "select distinct sha256(identifier), identifier from "
+                f"({holders_sql(IDENTIFIERS[self.sync.consent])}) "
+                "where sha256(identifier) in (select identifier_hash from hashes)"
+            ).fetchall()
+        )
 
 
 @contextmanager
@@ -155,59 +189,17 @@ def evaluate(env: Environment, sync_id: str, *, needs_remote: bool = True) -> It
             policy=policy,
             as_of=snapshot.as_of,
             time_zone=settings.business_time_zone,
-            holdouts=inputs.holdouts,
-            acknowledged=inputs.acknowledged,
+            inputs=inputs,
             remote=remote,
         )
-        _build_difference(connection, is_mirror=sync.mode == "mirror")
+        if sync.is_message:
+            build_message_difference(connection, sync, inputs, as_of=snapshot.as_of)
+        else:
+            build_member_difference(connection, sync, inputs)
+            connection.register("messages_told", inputs.messages)
         known = (settings.business_time_zone, SALT_VERSION, sync.id, dict(remote))
         fingerprint = _fingerprint(connection, snapshot, book, policy, known)
         yield Evaluation(connection, audience, sync, snapshot, inputs, remote, fingerprint)
-
-
-def _build_difference(connection: duckdb.DuckDBPyConnection, *, is_mirror: bool) -> None:
-    """Grain: identifier. Keyed by it, so that a merge of customers is no churn."""
-    connection.execute(
-        f"""
-        create temp table difference as
-        with wanted as (
-            select * from desired where reason_code is null
-        ),
-        joined as (
-            select
-                coalesce(wanted.customer_id, acknowledged.customer_id) as customer_id,
-                coalesce(wanted.identifier_hash, acknowledged.identifier_hash) as identifier_hash,
-                coalesce(wanted.remote_id, acknowledged.remote_id) as remote_id,
-                case
-                    when acknowledged.identifier_hash is null then 'add'
-                    when wanted.identifier_hash is null then 'remove'
-                    when wanted.payload_hash = acknowledged.payload_hash then 'unchanged'
-                    else 'update'
-                end as action,
-                wanted.payload_hash,
-                wanted.field_hashes,
-                wanted.consent_id,
-                acknowledged.field_hashes as old_hashes
-            from wanted
-            full join acknowledged on wanted.identifier_hash = acknowledged.identifier_hash
-        )
-        select
-            row_number() over (
-                order by
-                    case joined.action when 'remove' then 0 when 'unchanged' then 2 else 1 end,
-                    joined.identifier_hash
-            ) as row_number,
-            joined.* exclude (old_hashes),
-            case when joined.action = 'update' then list_sort(list_filter(
-                map_keys(joined.field_hashes),
-                lambda name: joined.field_hashes[name] is distinct from old_hashes[name]
-            )) end as changed_fields,
-            desired.reason_code
-        from joined
-        left join desired on joined.customer_id = desired.customer_id
-        where {"true" if is_mirror else "joined.action <> 'remove'"}
-        """
-    )
 
 
 def _fingerprint(
@@ -217,17 +209,21 @@ def _fingerprint(
     policy: Policy,
     known: tuple[object, ...],
 ) -> str:
-    """SHA-256 over everything a plan depends on; order of rows does not matter."""
+    """SHA-256 over everything a plan depends on but the suppression list; row order is nothing.
+
+    What the list forbids since the plan was made is dropped from it, row by row.
+    """
     digests = [
         connection.execute(
             f"select count(*), coalesce(sum(hash(t)::hugeint), 0)::varchar from {table} as t"
         ).fetchone()
-        for table in ("acknowledged", "holdout_record", "suppression")
+        for table in ("acknowledged", "holdout_record", "messages_told")
     ]
     content = [
         snapshot.snapshot_id,
         [audience.model_dump(mode="json") for audience in book.values()],
         policy.minimum_age,
+        policy.rules.model_dump(mode="json"),
         known,
         digests,
     ]

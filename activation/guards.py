@@ -18,6 +18,10 @@ _WORDS = {
     "gates": "the gates are not green for the snapshot that would be read",
     "first_run": "the first plan of a sync waits for a person",
 }
+_RESTORED = (
+    "the state was put back from an older copy: what has been sent since is not known "
+    "(khach reconcile shows what a list really holds; messages could go out twice)"
+)
 GUARDS = tuple(_WORDS)
 
 
@@ -35,7 +39,10 @@ class Tripped:
 
     def text(self) -> str:
         """One line for people, naming the guard."""
-        return f"{self.guard}: " + _WORDS[self.guard].format(limit=self.limit, actual=self.actual)
+        words = _WORDS[self.guard]
+        if self.guard == "stale_input" and self.actual is None:
+            words = _RESTORED
+        return f"{self.guard}: " + words.format(limit=self.limit, actual=self.actual)
 
 
 def tripped_guards(
@@ -46,23 +53,27 @@ def tripped_guards(
     snapshot: Snapshot,
     now: datetime,
     is_sandbox: bool,
+    least_rows: int = 0,
 ) -> list[Tripped]:
     """Every guard that a plan of these counts trips. `now` is naive UTC.
+
+    `least_rows` is what the channel takes at least.
 
     A plan that changes nothing trips none of the limits on size: an audience that was empty may
     stay empty, but a full one is never emptied by an empty or partial source.
     """
-    size = counts["add"] + counts["update"] + counts["unchanged"]
+    size = counts["add"] + counts["update"] + counts["message"] + counts["unchanged"]
     held, removed = inputs.acknowledged.num_rows, counts["remove"]
     age = (now - snapshot.as_of).total_seconds() / 3600
-    changes = counts["add"] + counts["update"] + removed
+    changes = counts["add"] + counts["update"] + counts["message"] + removed
+    least = max(guards.min_size, least_rows)
     found = []
     if held and removed / held > guards.max_removal_share:
         found.append(Tripped("max_removal_share", guards.max_removal_share, removed / held))
     if removed > guards.max_removals:
         found.append(Tripped("max_removals", guards.max_removals, removed))
-    if changes and size < guards.min_size:
-        found.append(Tripped("min_size", guards.min_size, size))
+    if changes and size < least:
+        found.append(Tripped("min_size", least, size))
     if size > guards.max_size:
         found.append(Tripped("max_size", guards.max_size, size))
     if inputs.last_size:
@@ -71,6 +82,8 @@ def tripped_guards(
             found.append(Tripped("max_change_share", guards.max_change_share, share))
     if age > guards.max_input_age_hours:
         found.append(Tripped("stale_input", guards.max_input_age_hours, age))
+    elif inputs.restored_at is not None:
+        found.append(Tripped("stale_input"))
     if not snapshot.is_green:
         found.append(Tripped("gates"))
     if inputs.last_size is None and not is_sandbox:

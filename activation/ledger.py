@@ -5,9 +5,9 @@ it late and close it early, so that a long send holds no lock.
 """
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import duckdb
@@ -42,40 +42,81 @@ class PlanRecord:
     fingerprint: str
     figures: dict[str, Any]
     started_at: datetime | None = None
+    estimated_cost_amount: Decimal | None = None
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What state knows before a plan: Arrow tables, and the size of the last applied plan."""
+    """What state knows before a plan: Arrow tables, and the size of the last applied plan.
+
+    `in_flight`: identifier_hash of rows whose answer is still to come. `messages`: of this sync,
+    those that may have reached somebody. `restored_at`: when this state was put back, if no plan of
+    the sync has been applied since.
+    """
 
     acknowledged: pa.Table
     holdouts: pa.Table
     open_reasons: pa.Table
+    in_flight: pa.Table
+    messages: pa.Table
+    offer_codes: pa.Table
+    secret: str
     last_size: int | None
+    restored_at: datetime | None
 
 
 def read_inputs(state: State, audience: str, sync_id: str) -> Inputs:
     """Everything of one sync that a plan depends on; `last_size` null: none was ever applied."""
-    row = state.execute(
-        "select cast(figures ->> 'size' as bigint) from sync_plans where sync_id = ? and status in "
-        "('applied', 'partly_applied') order by created_at desc, plan_id desc limit 1",
-        [sync_id],
-    ).fetchone()
+    of_sync, of_audience = {"sync": sync_id}, {"audience": audience}
+
+    def read(sql: str, values: dict[str, str]) -> pa.Table:
+        return state.execute(sql, values).to_arrow_table()
+
+    def first(sql: str, values: dict[str, str] | None = None) -> Any:
+        row = state.execute(sql, values).fetchone()
+        return row[0] if row else None
+
     return Inputs(
-        acknowledged=state.execute(
-            "select customer_id, identifier_hash, remote_id, payload_hash, field_hashes "
-            "from sync_acknowledged where sync_id = ?",
-            [sync_id],
-        ).to_arrow_table(),
-        holdouts=state.execute(
-            'select customer_id, "group" from holdouts where audience = ?', [audience]
-        ).to_arrow_table(),
-        open_reasons=state.execute(
-            "select customer_id, reason_code from audience_membership "
-            "where audience = ? and sync_id = ? and valid_to is null",
-            [audience, sync_id],
-        ).to_arrow_table(),
-        last_size=int(row[0]) if row else None,
+        acknowledged=read(
+            "select customer_id, identifier_hash, remote_id, handle, payload_hash, field_hashes "
+            "from sync_acknowledged where sync_id = $sync",
+            of_sync,
+        ),
+        holdouts=read(
+            'select customer_id, "group" from holdouts where audience = $audience', of_audience
+        ),
+        open_reasons=read(
+            "select customer_id, reason_code, valid_from from audience_membership "
+            "where audience = $audience and sync_id = $sync and valid_to is null",
+            of_audience | of_sync,
+        ),
+        in_flight=read(
+            "select identifier_hash from sync_submitted join sync_plan_rows "
+            "using (plan_id, row_number) where sync_id = $sync",
+            of_sync,
+        ),
+        messages=read(
+            "select customer_id, identifier_hash, entry_id, sent_at from messages "
+            "where sync_id = $sync and status <> 'failed'",
+            of_sync,
+        ),
+        offer_codes=read(
+            "select customer_id, offer_code, valid_until from offer_codes "
+            "where audience = $audience",
+            of_audience,
+        ),
+        secret=str(first("select secret from activation_secret")),
+        last_size=first(
+            "select cast(figures ->> 'size' as bigint) from sync_plans where sync_id = $sync "
+            "and status in ('applied', 'partly_applied') "
+            "order by created_at desc, plan_id desc limit 1",
+            of_sync,
+        ),
+        restored_at=first(
+            "select max(restored_at) from restores having max(restored_at) > coalesce((select "
+            "max(started_at) from sync_plans where sync_id = $sync), timestamp '1970-01-01')",
+            of_sync,
+        ),
     )
 
 
@@ -90,13 +131,13 @@ def store_plan(state: State, plan: PlanRecord, rows: pa.Table) -> None:
     state.execute(
         "insert into sync_plans (plan_id, sync_id, audience, channel, snapshot_id, as_of, "
         "created_at, status, blocked_by, add_count, update_count, remove_count, unchanged_count, "
-        "excluded_count, fingerprint, figures) "
-        "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "excluded_count, fingerprint, figures, estimated_cost_amount) "
+        "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             plan.plan_id, plan.sync_id, plan.audience, plan.channel, plan.snapshot_id, plan.as_of,
             plan.created_at, plan.status, ",".join(plan.blocked_by) or None, plan.add_count,
             plan.update_count, plan.remove_count, plan.unchanged_count, plan.excluded_count,
-            plan.fingerprint, json.dumps(plan.figures, sort_keys=True),
+            plan.fingerprint, json.dumps(plan.figures, sort_keys=True), plan.estimated_cost_amount,
         ],
     )  # fmt: skip
     state.register("new_rows", rows)
@@ -113,7 +154,7 @@ def read_plan(state: State, plan_id: str) -> PlanRecord:
     columns = (
         "plan_id, sync_id, audience, channel, snapshot_id, as_of, created_at, status, blocked_by, "
         "accepted_by, add_count, update_count, remove_count, unchanged_count, excluded_count, "
-        "fingerprint, figures, started_at"
+        "fingerprint, figures, started_at, estimated_cost_amount"
     )
     row = state.execute(f"select {columns} from sync_plans where plan_id = ?", [plan_id]).fetchone()
     if row is None:
@@ -126,13 +167,27 @@ def read_plan(state: State, plan_id: str) -> PlanRecord:
     return PlanRecord(**values)
 
 
-def start_plan(
-    state: State, plan: PlanRecord, accepted_by: str | None, reasons: pa.Table, holdouts: pa.Table
-) -> None:
-    """Record, in one transaction, that a plan goes out: who released it, reasons, new holdouts.
+def read_plan_rows(state: State, plan_id: str) -> pa.Table:
+    """The rows of a stored plan, in order of row_number."""
+    return state.execute(
+        "select * from sync_plan_rows where plan_id = ? order by row_number", [plan_id]
+    ).to_arrow_table()
 
-    `reasons`: customer_id, reason_code (null: no longer a candidate) of those that changed.
-    `holdouts`: customer_id, group of those that have no record yet.
+
+def start_plan(
+    state: State,
+    plan: PlanRecord,
+    accepted_by: str | None,
+    reasons: pa.Table,
+    holdouts: pa.Table,
+    *,
+    codes_until: datetime,
+) -> None:
+    """Record, in one transaction, that a plan goes out: who released it, reasons, new holdouts,
+    and the offer codes that its rows hand out.
+
+    `reasons`: customer_id, reason_code (null: no longer a candidate), valid_from (null: now) of
+    those that changed. `holdouts`: customer_id, group of those that have no record yet.
     """
     state.execute("begin")
     state.execute(
@@ -159,76 +214,26 @@ def start_plan(
         [plan.as_of, *key],
     )
     state.execute(
-        "insert into audience_membership select ?, ?, customer_id, ?, null, reason_code "
-        "from new_reasons where reason_code is not null",
+        "insert into audience_membership select ?, ?, customer_id, coalesce(valid_from, ?), null, "
+        "reason_code from new_reasons where reason_code is not null",
         [*key, plan.as_of],
+    )
+    state.execute(
+        "insert into offer_codes select offer_code, ?, any_value(customer_id), ?, ? "
+        "from sync_plan_rows where plan_id = ? and offer_code is not null and action <> 'remove' "
+        "group by offer_code on conflict do nothing",
+        [plan.audience, plan.as_of, codes_until, plan.plan_id],
     )
     state.unregister("new_reasons")
     state.unregister("new_holdouts")
     state.execute("commit")
 
 
-def open_intents(state: State, plan: PlanRecord, row_numbers: Sequence[int]) -> None:
-    """Make durable that these rows are about to be sent."""
-    state.register("going", pa.table({"row_number": pa.array(row_numbers, pa.int64())}))
-    state.execute(
-        "insert into sync_intents select ?, row_number, ?, ? from going",
-        [plan.plan_id, plan.sync_id, utc_now()],
-    )
-    state.unregister("going")
-
-
-def record_outcomes(state: State, plan_id: str, outcomes: pa.Table) -> None:
-    """Close intents: receipts, and acknowledged members moved row by row, in one transaction.
-
-    `outcomes`: row_number, status, code, message, is_confirmed (whether the payload is known to
-    be there). Rows without an answer are not in the table: their intents stay open.
-    """
-    state.register("answered", outcomes)
-    state.execute("begin")
-    state.execute(
-        """
-        create or replace temp table settled as
-        select planned.*, intent.sync_id, intent.opened_at, answered.* exclude (row_number)
-        from answered
-        join sync_intents as intent
-            on intent.plan_id = $plan and answered.row_number = intent.row_number
-        join sync_plan_rows as planned
-            on planned.plan_id = $plan and answered.row_number = planned.row_number
-        """,
-        {"plan": plan_id},
-    )
-    state.execute(
-        "insert into sync_receipts select plan_id || '-' || row_number, plan_id, sync_id, "
-        "customer_id, action, status, payload_hash, consent_id, remote_id, code, message, "
-        "opened_at, ? from settled",
-        [utc_now()],
-    )
-    state.execute(
-        "delete from sync_acknowledged where (sync_id, identifier_hash) in "
-        "(select (sync_id, identifier_hash) from settled where status = 'acknowledged')"
-    )
-    state.execute(
-        "insert into sync_acknowledged select sync_id, customer_id, identifier_hash, remote_id, "
-        "if(is_confirmed, payload_hash, null), if(is_confirmed, field_hashes, null), ? "
-        "from settled where status = 'acknowledged' and action <> 'remove'",
-        [utc_now()],
-    )
-    state.execute(
-        "delete from sync_intents where plan_id = ? and row_number in "
-        "(select row_number from settled)",
-        [plan_id],
-    )
-    state.execute("drop table settled")
-    state.execute("commit")
-    state.unregister("answered")
-
-
 def end_plan(state: State, plan_id: str) -> str:
-    """Close a plan: applied when every row was acknowledged, else partly_applied. Returns it."""
+    """Close a plan: applied when the channel took every row, else partly_applied. Returns it."""
     row = state.execute(
         "update sync_plans set ended_at = ?, status = if((select count(*) from sync_receipts as r "
-        "where r.plan_id = sync_plans.plan_id and r.status = 'acknowledged') = "
+        "where r.plan_id = sync_plans.plan_id and r.status in ('acknowledged', 'submitted')) = "
         "add_count + update_count + remove_count, 'applied', 'partly_applied') "
         "where plan_id = ? returning status",
         [utc_now(), plan_id],
@@ -243,11 +248,3 @@ def count_receipts(state: State, plan_id: str) -> dict[str, int]:
         [plan_id],
     ).fetchall()
     return dict(found)
-
-
-def outcome_table(rows: Sequence[tuple[int, str, str | None, str | None, bool]]) -> pa.Table:
-    """The Arrow form that `record_outcomes` takes."""
-    types = (pa.int64(), pa.string(), pa.string(), pa.string(), pa.bool_())
-    names = ("row_number", "status", "code", "message", "is_confirmed")
-    arrays = [pa.array([row[i] for row in rows], types[i]) for i in range(len(types))]
-    return pa.Table.from_arrays(arrays, names=list(names))

@@ -3,7 +3,7 @@
 import duckdb
 
 from activation.audience_file import Audience, Sync
-from activation.identifiers import IDENTIFIERS, holders_sql
+from activation.identifiers import IDENTIFIERS, holders_sql, normal_sql
 
 
 def build_permissions(
@@ -29,21 +29,35 @@ def build_permissions(
 
 
 def build_holders(connection: duckdb.DuckDBPyConnection, sync: Sync) -> None:
-    """Grain: identifier of a candidate; what all customers who hold it say together."""
+    """Grain: candidate. What all who hold an identifier that would be sent say together."""
     identifier = IDENTIFIERS[sync.consent]
+    others = "".join(
+        f" union select candidate.customer_id, {normal_sql(column, kind)} from candidate "
+        f"join customers using (customer_id) where {column} is not null"
+        for kind, column in identifier.columns.items()
+        if len(identifier.types) > 1
+    )
     connection.execute(
         f"""
         create temp table identifier_state as
         with held as ({holders_sql(identifier)}),
+        would_be_sent as (
+            select customer_id, identifier from candidate where identifier is not null{others}
+        ),
         suppressed as (
+            -- Any identifier of a person that nobody may contact covers the person.
             select customer_id
-            from customer_identifiers
-            where sha256(lower(trim(identifier_value))) in (
+            from (
+                select customer_id, identifier from held
+                union all
+                select customer_id, lower(trim(identifier_value)) from customer_identifiers
+            )
+            where sha256(identifier) in (
                 select identifier_hash from suppression where channel in ('{sync.consent}', 'all')
             )
         )
         select
-            held.identifier,
+            would_be_sent.customer_id,
             bool_or(coalesce(is_minor(customers.birth_date, customers.birth_year), false))
                 as has_minor,
             bool_or(held.customer_id in (select customer_id from suppressed)) as has_suppressed,
@@ -51,11 +65,11 @@ def build_holders(connection: duckdb.DuckDBPyConnection, sync: Sync) -> None:
             bool_and(coalesce(permission.is_granted, false)) as is_permitted_by_all,
             bool_or(coalesce(holdout_record."group" = 'holdout', false)) as has_holdout,
             count(holdout_record.customer_id) > 0 as has_record
-        from held
+        from would_be_sent
+        join held on would_be_sent.identifier = held.identifier
         left join customers on held.customer_id = customers.customer_id
         left join permission on held.customer_id = permission.customer_id
         left join holdout_record on held.customer_id = holdout_record.customer_id
-        where held.identifier in (select identifier from candidate)
-        group by held.identifier
+        group by would_be_sent.customer_id
         """
     )

@@ -1,13 +1,15 @@
 """The plan of a sync: what would change in the channel, why, and what holds it. Sends nothing."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import UTC
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 
 from activation.audiences import load_audiences
-from activation.desired import REASONS, SALT_VERSION, fields_sql
+from activation.desired import REASON_WORDS, REASONS, SALT_VERSION, fields_sql
 from activation.evaluation import Evaluation, evaluate
 from activation.guards import Tripped, tripped_guards
 from activation.ledger import PlanRecord, read_plan, store_plan
@@ -15,7 +17,9 @@ from activation.recovery import settle_sync
 from khach.clock import now
 from khach.environment import Environment
 from khach.errors import ConfigError, KhachError
+from khach.operations import notice_older_state
 from khach.runs import utc_now
+from khach.settings import load_settings
 from khach.state import open_state
 
 
@@ -37,6 +41,9 @@ class PlanSummary:
     excluded_count: int
     reasons: dict[str, int]
     tripped: tuple[Tripped, ...]
+    kind: str = "membership"
+    estimated_cost_amount: Decimal | None = None
+    examples: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def is_blocked(self) -> bool:
@@ -54,13 +61,23 @@ class PlanSummary:
 
     def text(self) -> str:
         """A few lines for people."""
+        counts = (
+            f"send {self.add_count:,} messages, {self.unchanged_count:,} have had theirs or wait"
+            if self.kind == "message"
+            else f"add {self.add_count:,}, update {self.update_count:,}, "
+            f"remove {self.remove_count:,}, unchanged {self.unchanged_count:,}"
+        )
         lines = [
             f"{self.plan_id} {self.status}: {self.sync_id} to {self.channel}",
-            f"  add {self.add_count:,}, update {self.update_count:,}, "
-            f"remove {self.remove_count:,}, unchanged {self.unchanged_count:,}; "
-            f"left out {self.excluded_count:,}",
+            f"  {counts}; left out {self.excluded_count:,}",
         ]
-        lines += [f"    {reason} {count:,}" for reason, count in self.reasons.items()]
+        if self.estimated_cost_amount is not None:
+            lines.append(f"  estimated cost {self.estimated_cost_amount:,.0f}")
+        lines += [f"  {act}: {', '.join(ids)}, ..." for act, ids in self.examples.items() if ids]
+        lines += [
+            f"    {count:,} {reason}: {REASON_WORDS[reason][0]} ({REASON_WORDS[reason][1]})"
+            for reason, count in self.reasons.items()
+        ]
         lines += [f"  held by {guard.text()}" for guard in self.tripped]
         if self.tripped:
             names = " ".join(f"--accept {guard.guard}" for guard in self.tripped)
@@ -98,6 +115,8 @@ def make_plan(env: Environment, sync_id: str) -> PlanSummary:
     published; BusyError while the sync is being applied or the channel gives no answer.
     """
     settle_sync(env, sync_id)
+    with open_state(env) as state:
+        notice_older_state(env, state)
     with evaluate(env, sync_id) as evaluation:
         counts, reasons = evaluation.counts(), _in_order(evaluation.reasons())
         tripped = tripped_guards(
@@ -107,8 +126,10 @@ def make_plan(env: Environment, sync_id: str) -> PlanSummary:
             snapshot=evaluation.snapshot,
             now=now(env).astimezone(UTC).replace(tzinfo=None),
             is_sandbox=env.is_sandbox,
+            least_rows=evaluation.sync.capabilities.least_rows,
         )
-        record = _record(evaluation, counts, reasons, tripped)
+        unit_costs = load_settings(env).unit_costs
+        record = _record(evaluation, counts, reasons, tripped, unit_costs)
         rows = evaluation.plan_rows()
     with open_state(env) as state:
         store_plan(state, record, rows)
@@ -132,6 +153,9 @@ def summarise(record: PlanRecord) -> PlanSummary:
         excluded_count=record.excluded_count,
         reasons=_in_order(record.figures["reasons"]),
         tripped=tuple(Tripped(**guard) for guard in record.figures["tripped"]),
+        kind=record.figures.get("kind", "membership"),
+        estimated_cost_amount=record.estimated_cost_amount,
+        examples=record.figures.get("examples", {}),
     )
 
 
@@ -202,9 +226,16 @@ def require_same_inputs(record: PlanRecord, evaluation: Evaluation) -> None:
 
 
 def _record(
-    evaluation: Evaluation, counts: dict[str, int], reasons: dict[str, int], tripped: list[Tripped]
+    evaluation: Evaluation,
+    counts: dict[str, int],
+    reasons: dict[str, int],
+    tripped: list[Tripped],
+    unit_costs: Mapping[str, Decimal],
 ) -> PlanRecord:
     at = utc_now()
+    cost = unit_costs.get("message", unit_costs.get(evaluation.sync.consent))
+    if not evaluation.sync.is_message:
+        cost = None
     return PlanRecord(
         plan_id=f"p{at:%Y%m%dT%H%M%S%f}-{evaluation.sync.id}",
         sync_id=evaluation.sync.id,
@@ -216,15 +247,18 @@ def _record(
         status="blocked" if tripped else "ready",
         blocked_by=tuple(guard.guard for guard in tripped),
         accepted_by=None,
-        add_count=counts["add"],
+        add_count=counts["add"] + counts["message"],
         update_count=counts["update"],
         remove_count=counts["remove"],
         unchanged_count=counts["unchanged"],
         excluded_count=sum(reasons.values()),
+        estimated_cost_amount=None if cost is None else cost * counts["message"],
         fingerprint=evaluation.fingerprint,
         figures={
             "reasons": reasons,
-            "size": counts["add"] + counts["update"] + counts["unchanged"],
+            "kind": evaluation.sync.kind,
+            "examples": evaluation.examples(),
+            "size": counts["add"] + counts["update"] + counts["message"] + counts["unchanged"],
             "tripped": [guard.as_dict() for guard in tripped],
             "salt_version": SALT_VERSION,
         },

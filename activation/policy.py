@@ -1,31 +1,80 @@
-"""policy.yml: what holds for every audience, whatever its own file says."""
+"""policy.yml: what holds for every audience, whatever its own file says.
 
-import csv
-import hashlib
-import re
+The defaults follow Viet Nam's Decree 91/2020 on advertising messages, e-mails and calls: hours,
+the number per recipient and day, the label, the way to refuse. Laws change: check the current one.
+"""
+
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from datetime import date
+from typing import Annotated, Literal
 
 import pyarrow as pa
 from pydantic import Field
 
+from activation.suppression_list import read_suppressions
 from khach.config_files import parse, read_yaml
-from khach.contacts import parse_email, parse_phone
 from khach.environment import Environment
-from khach.errors import ConfigError
 from khach.settings import Section, load_settings
 
-SUPPRESSIBLE = ("email", "sms", "zalo", "push", "ads", "all")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_SCHEMA = pa.schema([("channel", pa.string()), ("identifier_hash", pa.string())])
+Contact = Literal["email", "sms", "zalo", "phone", "push"]
+Window = Annotated[
+    str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")
+]
+ADVERTISING_PURPOSES = ("marketing", "advertising")
+_DAY = "07:00-22:00"
+
+
+class Cap(Section):
+    """At most so many messages to one recipient, over these channels together."""
+
+    channels: Annotated[tuple[Contact, ...], Field(min_length=1)]
+    at_most: Annotated[int, Field(ge=0)]
+    per_hours: Annotated[int, Field(ge=1, le=24 * 366)] = 24
+
+
+class Label(Section):
+    """What an advertising text must begin with and tell; added where it is missing, or refused."""
+
+    label: str
+    opt_out: str
+    when_missing: Literal["add", "refuse"] = "add"
+
+
+class Seed(Section):
+    """Own staff who receive every send, outside the counts, and have agreed to it."""
+
+    name: Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")]
+    agreed_on: date
+    email: str | None = None
+    phone: str | None = None
+    user_id: str | None = None
+
+
+class ZaloTemplate(Section):
+    """An approved template of the official account: its parameters and its tag."""
+
+    fields: tuple[str, ...]
+    tag: Literal["transaction", "care", "promotion"]
 
 
 class PolicyFile(Section):
     """The keys of policy.yml."""
 
     suppression_list: str | None = None
-    seeds: list[Any] = Field(default_factory=list)
+    seeds: tuple[Seed, ...] = ()
+    send_windows: dict[Contact, Window] = Field(
+        default={"sms": _DAY, "zalo": _DAY, "push": _DAY, "phone": "08:00-17:00"}
+    )
+    caps: tuple[Cap, ...] = (
+        Cap(channels=("sms",), at_most=3),
+        Cap(channels=("email",), at_most=3),
+        Cap(channels=("phone",), at_most=1),
+    )
+    advertising: dict[Contact, Label] = Field(
+        default={"sms": Label(label="[QC] ", opt_out=" Từ chối nhận: soạn TC")}
+    )
+    fallbacks: dict[str, str] = Field(default={"salutation_name": "bạn"})
+    zalo_templates: dict[str, ZaloTemplate] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -33,6 +82,7 @@ class Policy:
     """The policy in force. `suppressions`: Arrow table channel, identifier_hash (SHA-256)."""
 
     minimum_age: int
+    rules: PolicyFile
     suppressions: pa.Table
 
 
@@ -44,51 +94,16 @@ def load_policy(env: Environment) -> Policy:
     """
     settings = load_settings(env)
     file = read_yaml(env.config / "policy.yml")
-    policy = parse(file, PolicyFile)
-    if policy.seeds:
+    rules = parse(file, PolicyFile)
+    path = env.config / rules.suppression_list if rules.suppression_list else None
+    if path is not None and not path.is_file():
         raise file.error(
-            "seeds are not built yet: later release", ("seeds",), fix="write `seeds: []`"
+            f"the suppression list {rules.suppression_list} does not exist",
+            ("suppression_list",),
+            fix="put the file beside policy.yml, or write null",
         )
-    rows: list[tuple[str, str]] = []
-    if policy.suppression_list:
-        path = env.config / policy.suppression_list
-        if not path.is_file():
-            raise file.error(
-                f"the suppression list {policy.suppression_list} does not exist",
-                ("suppression_list",),
-                fix="put the file beside policy.yml, or write null",
-            )
-        rows = _read_suppressions(path, settings.default_country)
-    columns = [pa.array([row[i] for row in rows], pa.string()) for i in range(2)]
-    return Policy(settings.minimum_age, pa.Table.from_arrays(columns, schema=_SCHEMA))
-
-
-def _read_suppressions(path: Path, country: str) -> list[tuple[str, str]]:
-    with path.open(encoding="utf-8-sig", newline="") as handle:
-        reader = csv.DictReader(handle)
-        if set(reader.fieldnames or ()) != {"channel", "identifier"}:
-            raise ConfigError(
-                "the suppression list must have the columns channel and identifier",
-                file=path,
-                line=1,
-            )
-        return sorted({_suppression(path, reader.line_num, row, country) for row in reader})
-
-
-def _suppression(path: Path, line: int, row: dict[str, str], country: str) -> tuple[str, str]:
-    channel, raw = (row["channel"] or "").strip(), (row["identifier"] or "").strip()
-    if channel not in SUPPRESSIBLE:
-        raise ConfigError(
-            "unknown channel in the suppression list",
-            file=path, line=line, key="channel", fix=f"one of {', '.join(SUPPRESSIBLE)}",
-        )  # fmt: skip
-    if _SHA256.fullmatch(raw.lower()):
-        return channel, raw.lower()
-    value = parse_email(raw) if "@" in raw else parse_phone(raw, country)
-    if value is None:
-        raise ConfigError(
-            "an entry of the suppression list is neither an e-mail address, a phone number nor "
-            "a SHA-256",
-            file=path, line=line, key="identifier",
-        )  # fmt: skip
-    return channel, hashlib.sha256(value.encode()).hexdigest()
+    names = [seed.name for seed in rules.seeds]
+    if len(names) > len(set(names)):
+        raise file.error("a seed's name stands twice", ("seeds",))
+    suppressions = read_suppressions(path, settings.default_country)
+    return Policy(settings.minimum_age, rules, suppressions)

@@ -1,8 +1,9 @@
-"""After a process died: read back what the channel really holds, then drop the rest of its plan.
+"""After a process died: settle what was under way, then drop the rest of its plan.
 
-Nothing is sent here. A row that took effect becomes acknowledged (so that it can be updated or
-removed later), a row that did not is `dropped`; the next plan sends what is missing, under the
-consents of its own day.
+Memberships are read back: a row that took effect becomes acknowledged (so that it can be updated or
+removed later), one that did not is `dropped`; the next plan sends what is missing, under the
+consents of its own day. Messages are repeated only where the channel lets a repeat take effect
+once; elsewhere they become `unknown` and are never sent again by themselves.
 """
 
 from dataclasses import asdict, dataclass
@@ -10,15 +11,22 @@ from typing import Any
 
 import duckdb
 
+from activation.answers import poll_submitted
+from activation.audience_file import Sync
 from activation.audiences import load_audiences
 from activation.channels import make_channel
-from activation.channels.base import RemoteMember
+from activation.channels.base import Channel, Outcome, RemoteMember
 from activation.consent import withdraw
 from activation.leases import hold_lease
-from activation.ledger import outcome_table, record_outcomes
+from activation.outcomes import record_outcomes
+from activation.resending import resend
 from khach.environment import Environment
 from khach.runs import utc_now
 from khach.state import open_state
+
+_THERE = Outcome("acknowledged", "read_back")
+_NOT_THERE = Outcome("dropped", "interrupted", "not there after an interruption")
+_MAYBE = Outcome("unknown", "interrupted", "the channel cannot show whether it arrived")
 
 
 @dataclass(frozen=True)
@@ -29,6 +37,7 @@ class Settled:
     plan_ids: tuple[str, ...]
     acknowledged_count: int
     dropped_count: int
+    unknown_count: int
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`."""
@@ -38,7 +47,8 @@ class Settled:
         """One line for people."""
         return (
             f"{self.sync_id}: an interrupted apply was settled; {self.acknowledged_count:,} rows "
-            f"had arrived, {self.dropped_count:,} had not; the rest is planned again"
+            f"had arrived, {self.dropped_count:,} had not, {self.unknown_count:,} nobody knows of; "
+            "the rest is planned again"
         )
 
 
@@ -59,19 +69,28 @@ def settle(env: Environment) -> list[Settled]:
 
 
 def settle_sync(env: Environment, sync_id: str, *, is_leased: bool = False) -> Settled | None:
-    """Settle one sync; None when nothing was open. `is_leased`: the caller holds its lease."""
+    """Settle one sync, and ask for answers still to come; None when no apply was interrupted.
+
+    `is_leased`: the caller holds its lease. Raises BusyError when the channel gives no answer.
+    """
     with open_state(env) as state:
         plan_ids = _open_plans(state, sync_id)
-    if not plan_ids:
+        has_submitted = state.execute(
+            "select 1 from sync_submitted where sync_id = ? limit 1", [sync_id]
+        ).fetchone()
+    if not plan_ids and not has_submitted:
         return None
     if not is_leased:
         with hold_lease(env, sync_id):
             return settle_sync(env, sync_id, is_leased=True)
-    counts = {"acknowledged": 0, "dropped": 0}
-    for plan_id in plan_ids:
-        for status, count in _settle_plan(env, sync_id, plan_id).items():
-            counts[status] += count
-    return Settled(sync_id, tuple(plan_ids), counts["acknowledged"], counts["dropped"])
+    _, sync = load_audiences(env).find_sync(sync_id)
+    channel = make_channel(env, sync.channel, sync.remote, sync_id)
+    if has_submitted:
+        poll_submitted(env, sync, channel)
+    outcomes = [o for plan_id in plan_ids for o in _settle_plan(env, sync, channel, plan_id)]
+    statuses: list[str] = [outcome.status for outcome in outcomes]
+    counts = [statuses.count(status) for status in ("acknowledged", "dropped", "unknown")]
+    return Settled(sync_id, tuple(plan_ids), *counts) if plan_ids else None
 
 
 def _open_plans(state: duckdb.DuckDBPyConnection, sync_id: str) -> list[str]:
@@ -84,38 +103,54 @@ def _open_plans(state: duckdb.DuckDBPyConnection, sync_id: str) -> list[str]:
     return [str(row[0]) for row in rows]
 
 
-def _settle_plan(env: Environment, sync_id: str, plan_id: str) -> dict[str, int]:
+def _settle_plan(env: Environment, sync: Sync, channel: Channel, plan_id: str) -> list[Outcome]:
     with open_state(env) as state:
         rows = state.execute(
-            "select row_number, action, remote_id from sync_plan_rows join sync_intents "
-            "using (plan_id, row_number) where plan_id = ? order by row_number",
+            "select row_number, action, remote_id, identifier_hash, payload_hash, entry_id, "
+            "batch_id from sync_plan_rows join sync_intents using (plan_id, row_number) "
+            "where plan_id = ? order by row_number",
             [plan_id],
-        ).fetchall()
-    settled = _read_back(env, sync_id, plan_id, rows) if rows else []
+        ).to_arrow_table()
+    settled: list[Outcome] = []
+    if rows.num_rows and sync.is_message:
+        settled = resend(env, sync, channel, plan_id, rows)
+    elif rows.num_rows:
+        settled = _read_back(env, sync, channel, plan_id, rows.to_pylist())
     with open_state(env) as state:
-        record_outcomes(state, plan_id, outcome_table(settled))
         state.execute(
             "update sync_plans set status = 'superseded', ended_at = ? where plan_id = ? "
             "and ended_at is null",
             [utc_now(), plan_id],
         )
-    statuses = [row[1] for row in settled]
-    return {status: statuses.count(status) for status in ("acknowledged", "dropped")}
+    return settled
 
 
 def _read_back(
-    env: Environment, sync_id: str, plan_id: str, rows: list[tuple[int, str, str]]
-) -> list[tuple[int, str, str | None, str | None, bool]]:
-    _, sync = load_audiences(env).find_sync(sync_id)
-    channel = make_channel(env, sync.channel, sync.remote, sync_id)
+    env: Environment, sync: Sync, channel: Channel, plan_id: str, rows: list[dict[str, Any]]
+) -> list[Outcome]:
+    """What the channel holds now. One that cannot show it: an add or update may have arrived, and
+    is held as unconfirmed; a removal is repeated by the next plan.
+    """
     if sync.capabilities.is_whole_file:
-        is_there = channel.holds(sync_id, plan_id)
-        return [_outcome(row[0], is_there, is_confirmed=True) for row in rows]
-    members = channel.read_back([withdraw(row[2]) for row in rows])
-    return [
-        _outcome(number, _took_effect(action, member), is_confirmed=action == "add")
-        for (number, action, _), member in zip(rows, members, strict=True)
-    ]
+        is_there = channel.holds(sync.id, plan_id)
+        outcomes = [_THERE if is_there else _NOT_THERE for _ in rows]
+    elif sync.capabilities.can_read_back:
+        members = channel.read_back([withdraw(row["remote_id"]) for row in rows])
+        outcomes = [
+            _THERE if _took_effect(row["action"], member) else _NOT_THERE
+            for row, member in zip(rows, members, strict=True)
+        ]
+    else:
+        outcomes = [_MAYBE for _ in rows]
+    answers = [(row["row_number"], o) for row, o in zip(rows, outcomes, strict=True)]
+    is_add = {row["row_number"] for row in rows if row["action"] == "add"}
+    with open_state(env) as state:
+        # Only an add, or a whole file, proves its fields: the tag of an add is posted after them.
+        proven = [a for a in answers if a[0] in is_add or sync.capabilities.is_whole_file]
+        record_outcomes(state, plan_id, proven)
+        rest = [a for a in answers if a not in proven]
+        record_outcomes(state, plan_id, rest, is_confirmed=False)
+    return outcomes
 
 
 def _took_effect(action: str, member: RemoteMember) -> bool:
@@ -125,11 +160,3 @@ def _took_effect(action: str, member: RemoteMember) -> bool:
     proven by a tag that stood there before, hence not confirmed: the next plan sends them again.
     """
     return not member.is_member if action == "remove" else member.is_member
-
-
-def _outcome(
-    number: int, is_there: bool, *, is_confirmed: bool
-) -> tuple[int, str, str | None, str | None, bool]:
-    if is_there:
-        return number, "acknowledged", "read_back", None, is_confirmed
-    return number, "dropped", "interrupted", "not there after an interruption", False

@@ -12,8 +12,9 @@ import pyarrow as pa
 from activation.audience_file import Audience, Sync
 from activation.channels.base import Batch, Channel, Outcome
 from activation.consent import withdraw
-from activation.leases import Lease
 from activation.identifiers import IDENTIFIERS, holders_sql
+from activation.leases import Lease
+from activation.policy import Policy
 from activation.snapshot import current_snapshot, open_marts
 from khach.environment import Environment
 from khach.errors import BusyError
@@ -29,6 +30,7 @@ def push_suppressions(
     sync: Sync,
     *,
     channel: Channel,
+    policy: Policy,
     remote: Mapping[str, str],
     lease: Lease,
 ) -> int:
@@ -37,13 +39,16 @@ def push_suppressions(
     Raises BusyError when the channel stops answering; what was answered until then is recorded.
     """
     destination = hashlib.sha256(f"{sync.channel}/{sync.remote}/{remote}".encode()).hexdigest()[:16]
-    pending = _pending(env, audience, sync, destination)
+    pending = _pending(env, audience, sync, policy, destination)
     unsubscribed = 0
     size = sync.capabilities.batch_size
     for start in range(0, pending.num_rows, size):
         batch = pending.slice(start, size)
         began = utc_now()
-        rows = [withdraw(remote_id) for remote_id in batch.column("remote_id").to_pylist()]
+        rows = [
+            withdraw(row["remote_id"], row["identifier_hash"], row["identifier"])
+            for row in batch.to_pylist()
+        ]
         outcomes = channel.suppress(Batch(f"{sync.id}-{began:%Y%m%dT%H%M%S%f}", "", sync.id, rows))
         with open_state(env) as state:
             lease.renew(state)
@@ -55,7 +60,9 @@ def push_suppressions(
                 [sync.id, destination, utc_now(), list(_SETTLED)],
             )
             state.execute(
-                "insert into sync_receipts select 's' || strftime(?, '%Y%m%dT%H%M%S%f') || '-' || "
+                "insert into sync_receipts (receipt_id, plan_id, sync_id, customer_id, action, "
+                "status, payload_hash, consent_id, remote_id, vendor_code, vendor_message, "
+                "attempted_at, settled_at) select 's' || strftime(?, '%Y%m%dT%H%M%S%f') || '-' || "
                 "identifier_hash[1:12], null, ?, customer_id, 'suppress', status, null, "
                 "consent_id, remote_id, code, message, ?, ? from answered "
                 "where code <> 'not_held' and status <> 'unanswered'",
@@ -69,8 +76,13 @@ def push_suppressions(
     return unsubscribed
 
 
-def _pending(env: Environment, audience: Audience, sync: Sync, destination: str) -> pa.Table:
-    """Withdrawn identifiers not yet carried: one row each, with the consent that says so."""
+def _pending(
+    env: Environment, audience: Audience, sync: Sync, policy: Policy, destination: str
+) -> pa.Table:
+    """Withdrawn identifiers not yet carried: one row each, with the consent that says so.
+
+    Who stands on the suppression list has withdrawn too; its `consent_id` is the list's name.
+    """
     with open_state(env) as state:
         snapshot = current_snapshot(env, state)
         pushed = state.execute(
@@ -80,24 +92,35 @@ def _pending(env: Environment, audience: Audience, sync: Sync, destination: str)
         ).to_arrow_table()
     with open_marts(snapshot) as connection:
         connection.register("pushed", pushed)
+        connection.register("suppression", policy.suppressions)
         return connection.execute(
             f"""
             with held as ({holders_sql(IDENTIFIERS[sync.consent])}),
+            refused as (
+                select identifier, held.customer_id, consent_id, withdrawn_at
+                from held
+                join consents on held.customer_id = consents.customer_id
+                where consents.channel = ? and consents.purpose = ?
+                    and consents.is_granted is not true and identifier <> ''
+                union all
+                select identifier, customer_id, 'suppression_list', null
+                from held
+                where sha256(identifier) in (
+                    select identifier_hash from suppression where channel in (?, 'all')
+                )
+            ),
             withdrawn as (
                 select
                     sha256(identifier) as identifier_hash,
                     identifier,
                     min(consent_id) as consent_id,
-                    arg_min(held.customer_id, consent_id) as customer_id,
+                    min(customer_id) as customer_id,
                     arg_min(withdrawn_at, consent_id) as withdrawn_at
-                from held
-                join consents on held.customer_id = consents.customer_id
-                where consents.channel = ? and consents.purpose = ?
-                    and consents.is_granted is not true and identifier <> ''
+                from refused
                 group by identifier
             )
             select
-                identifier_hash, customer_id, consent_id, withdrawn_at,
+                identifier_hash, identifier, customer_id, consent_id, withdrawn_at,
                 {sync.capabilities.remote_id_sql} as remote_id
             from withdrawn
             where not exists (
@@ -108,7 +131,7 @@ def _pending(env: Environment, audience: Audience, sync: Sync, destination: str)
             )
             order by identifier_hash
             """,
-            [sync.consent, audience.purpose],
+            [sync.consent, audience.purpose, sync.consent],
         ).to_arrow_table()
 
 

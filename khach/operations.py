@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import duckdb
 
 from khach.environment import Environment
+from khach.runs import utc_now
 from khach.state import open_state
 
 _TABLES: Mapping[str, str] = {
@@ -31,7 +32,11 @@ _TABLES: Mapping[str, str] = {
     "valid_from timestamp, valid_to timestamp, reason_code varchar",
     "holdouts": 'audience varchar, customer_id varchar, "group" varchar, assigned_at timestamp, '
     "salt_version integer",
-    "messages": "sync_id varchar, customer_id varchar, entry_id varchar, status varchar",
+    "messages": "sync_id varchar, customer_id varchar, entry_id varchar, status varchar, "
+    "audience varchar, consent_channel varchar, plan_id varchar, handle varchar, "
+    "sent_at timestamp, settled_at timestamp",
+    "offer_codes": "offer_code varchar, audience varchar, customer_id varchar, "
+    "valid_from timestamp, valid_until timestamp",
     "sync_plans": "plan_id varchar, sync_id varchar, audience varchar, channel varchar, "
     "snapshot_id varchar, created_at timestamp, status varchar, blocked_by varchar, "
     "accepted_by varchar, add_count bigint, update_count bigint, remove_count bigint, "
@@ -39,7 +44,7 @@ _TABLES: Mapping[str, str] = {
     "sync_receipts": "receipt_id varchar, plan_id varchar, sync_id varchar, customer_id varchar, "
     "action varchar, status varchar, payload_hash varchar, consent_id varchar, "
     "remote_id varchar, vendor_code varchar, vendor_message varchar, attempted_at timestamp, "
-    "settled_at timestamp",
+    "settled_at timestamp, not_before timestamp",
 }
 
 
@@ -52,6 +57,7 @@ def publish_operations(env: Environment) -> None:
     fresh = env.published / f".operations.{os.getpid()}.partial"
     _remove(env)
     with open_state(env) as state:
+        notice_older_state(env, state)
         file = str(fresh).replace("'", "''")
         state.execute(f"attach '{file}' as operations")
         for name, columns in _TABLES.items():
@@ -63,6 +69,25 @@ def publish_operations(env: Environment) -> None:
     os.fsync(descriptor)
     os.close(descriptor)
     fresh.replace(env.operations)
+
+
+def notice_older_state(env: Environment, state: duckdb.DuckDBPyConnection) -> None:
+    """Record in state that it was put back: readers have plans that it does not know."""
+    if not env.operations.exists():
+        return
+    file = str(env.operations).replace("'", "''")
+    state.execute(f"attach '{file}' as published (read_only)")
+    try:
+        row = state.execute(
+            "select count(*) from published.main.sync_plans "
+            f"where plan_id not in (select plan_id from {state_catalog(state)}.main.sync_plans)"
+        ).fetchone()
+        if row and row[0]:
+            state.execute(
+                "insert into restores values (?, 'older than what readers have')", [utc_now()]
+            )
+    finally:
+        state.execute("detach published")
 
 
 def _fill(state: duckdb.DuckDBPyConnection, name: str) -> None:

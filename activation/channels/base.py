@@ -66,13 +66,14 @@ class Outcome:
 
     acknowledged: done (a membership), taken over (a message). submitted: taken, the answer comes
     later under `handle`. rejected: refused, in the channel's words. dropped: left so, on purpose.
-    unanswered: certainly not done, try again. unknown: may have been done, nobody can tell.
+    deferred: not now, by our own rules. unanswered: certainly not done, try again. unknown: may
+    have been done, nobody can tell.
     delivered, failed: what became of a message, by `poll` only.
     `handle` is the channel's own id of the member, message or request, where it gives one.
     """
 
     status: Literal[
-        "acknowledged", "submitted", "rejected", "dropped", "unanswered", "unknown",
+        "acknowledged", "submitted", "rejected", "dropped", "deferred", "unanswered", "unknown",
         "delivered", "failed",
     ]  # fmt: skip
     code: str | None = None

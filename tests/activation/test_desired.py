@@ -1,5 +1,6 @@
 """Who goes out and the one reason of everybody else, over marts in memory."""
 
+import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -14,8 +15,10 @@ from hypothesis import strategies as st
 from activation.audience_file import Audience
 from activation.audiences import Book
 from activation.desired import build_desired
-from activation.policy import Policy
+from activation.ledger import Inputs, read_inputs
+from activation.policy import Policy, PolicyFile
 from activation.rules import compile_rule
+from khach.state import migrate
 
 NO_SUPPRESSIONS = pa.table(
     {"channel": pa.array([], "string"), "identifier_hash": pa.array([], "string")}
@@ -26,6 +29,14 @@ def a_book(*changes: Mapping[str, object]) -> Book:
     audiences = [Audience(**(yaml.safe_load(AUDIENCE) | change)) for change in changes or ({},)]
     rules = {a.name: compile_rule(str(a.where), CUSTOMERS) for a in audiences}
     return Book({a.name: a for a in audiences}, rules)
+
+
+@functools.cache
+def no_inputs() -> Inputs:
+    """What an empty state knows."""
+    with duckdb.connect() as state:
+        migrate(state)
+        return read_inputs(state, "none", "none")
 
 
 def reasons(
@@ -50,16 +61,19 @@ def reasons(
             book,
             audience,
             audience.syncs[0],
-            policy=Policy(16, suppressions),
+            policy=Policy(16, PolicyFile(), suppressions),
             as_of=AS_OF,
             time_zone="Asia/Ho_Chi_Minh",
-            holdouts=pa.table(
-                {
-                    "customer_id": pa.array(list(recorded), "string"),
-                    "group": pa.array(list(recorded.values()), "string"),
-                }
+            inputs=replace(
+                no_inputs(),
+                holdouts=pa.table(
+                    {
+                        "customer_id": pa.array(list(recorded), "string"),
+                        "group": pa.array(list(recorded.values()), "string"),
+                    }
+                ),
+                acknowledged=pa.table({"customer_id": pa.array(list(carried_by), "string")}),
             ),
-            acknowledged=pa.table({"customer_id": pa.array(list(carried_by), "string")}),
             remote={"tag": "t"},
         )
         return dict(connection.execute("select customer_id, reason_code from desired").fetchall())

@@ -11,6 +11,7 @@ from mail_contract import Contract
 
 from activation.apply import apply_plan
 from activation.channels import http
+from activation.channels.base import Batch
 from activation.channels.mailchimp import Mailchimp
 from activation.consent import WithdrawalRow
 from activation.plan import make_plan
@@ -67,7 +68,7 @@ def test_suppressing_and_reading_back_keep_the_contract(
     ((member_id,),) = shop.remote("select member_id from members where list_id = $list")
     here, stranger = WithdrawalRow(member_id), WithdrawalRow("0" * 32)
     assert [m.is_held for m in channel.read_back([here, stranger])] == [True, False]
-    codes = [outcome.code for outcome in channel.suppress([here, stranger])]
+    codes = [outcome.code for outcome in channel.suppress(Batch("b", "p", "s", [here, stranger]))]
     assert codes == ["unsubscribed", "not_held"]
-    assert channel.remove([here, stranger])[0].status == "acknowledged"
+    assert channel.remove(Batch("b", "p", "s", [here, stranger]))[0].status == "acknowledged"
     assert ("PATCH", "/lists/*/members/*") in sent

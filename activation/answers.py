@@ -1,0 +1,42 @@
+"""Answers that come later: what a channel only took over is asked for until its end is known."""
+
+from datetime import timedelta
+
+from activation.audience_file import Sync
+from activation.channels.base import Channel, Outcome
+from activation.outcomes import record_answers
+from khach.environment import Environment
+from khach.runs import utc_now
+from khach.state import open_state
+
+# File audiences take up to two days; what has no answer by then gets none.
+PATIENCE = timedelta(hours=72)
+_PAGE = 1000
+
+
+def poll_submitted(env: Environment, sync: Sync, channel: Channel) -> None:
+    """Ask for every open answer of a sync; after three days of silence a row is `unknown`."""
+    with open_state(env) as state:
+        rows = state.execute(
+            "select distinct handle, submitted_at from sync_submitted where sync_id = ? "
+            "and handle is not null order by submitted_at, handle",
+            [sync.id],
+        ).fetchall()
+    if not sync.capabilities.is_polled:
+        rows = []
+    for start in range(0, len(rows), _PAGE):
+        page = rows[start : start + _PAGE]
+        answers = [
+            (str(handle), _or_given_up(outcome, utc_now() - submitted_at))
+            for (handle, submitted_at), outcome in zip(
+                page, channel.poll([str(handle) for handle, _ in page]), strict=True
+            )
+        ]
+        with open_state(env) as state:
+            record_answers(state, sync.id, answers)
+
+
+def _or_given_up(outcome: Outcome, age: timedelta) -> Outcome:
+    if outcome.status in ("submitted", "unanswered"):
+        return Outcome("unknown", "no_answer") if age > PATIENCE else Outcome("submitted")
+    return outcome

@@ -1,0 +1,176 @@
+"""Carrying the rows of a started plan to the channel: batches, intents, halving, answers."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from activation.channels.base import Batch, BatchRejectedError, Channel, Outcome, Row
+from activation.consent import PermittedRow, withdraw
+from activation.evaluation import Evaluation
+from activation.leases import Lease
+from activation.ledger import PlanRecord
+from activation.outcomes import open_intents, record_outcomes, record_without_sending
+from activation.policy import PolicyFile
+from activation.timing import capped, next_opening, sync_windows
+from khach.clock import now
+from khach.environment import Environment
+from khach.errors import BusyError
+from khach.state import open_state
+
+_NOT_WANTED = Outcome("dropped", "no_longer_wanted", "a withdrawal or a change came after the plan")
+_ONE_WAY = Outcome("deferred", "one_way_job", "removals and additions never go in one job")
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A started plan on its way; every method leaves state whole at every line."""
+
+    env: Environment
+    plan: PlanRecord
+    evaluation: Evaluation
+    channel: Channel
+    lease: Lease
+
+    def whole_file(self, planned: pa.Table) -> None:
+        """The whole list in one delivery; nothing is written when nothing changes."""
+        numbers = planned.column("row_number").to_pylist()
+        if not numbers:
+            return
+        members = list(self.evaluation.permitted().values())
+        fields = sorted(self.evaluation.sync.fields)
+        self._intend(numbers, f"{self.plan.plan_id}-b1")
+        self.channel.replace(members, fields, self.plan.sync_id, self.plan.plan_id)
+        self._record([(number, Outcome("acknowledged")) for number in numbers])
+
+    def members(self, planned: pa.Table) -> None:
+        """Removes first, then adds and updates, in batches; each batch is one kind."""
+        is_remove = pc.equal(planned.column("action"), "remove")
+        leaving, coming = planned.filter(is_remove), planned.filter(pc.invert(is_remove))
+        if planned.num_rows:
+            self.channel.prepare(sorted(self.evaluation.sync.fields))
+        for batch in self._batches(leaving):
+            self._remove(batch)
+        if leaving.num_rows and self.evaluation.sync.capabilities.is_one_way_job:
+            self._leave(coming, _ONE_WAY)
+            return
+        for batch in self._batches(coming):
+            self._permitted(batch, self.channel.upsert)
+
+    def messages(self, planned: pa.Table, policy: PolicyFile, time_zone: str) -> None:
+        """One message a row, those that may go out now; the others are deferred or expired."""
+        moment = self._now()
+        opening = next_opening(sync_windows(self.evaluation.sync, policy), moment, time_zone)
+        on_enter = self.evaluation.sync.on_enter
+        limit = on_enter.valid_for_hours * 3600 if on_enter else 0
+        seconds = pc.seconds_between(planned.column("entered_at"), pa.scalar(moment))
+        is_fresh = pc.less(seconds, limit)
+        self._leave(planned.filter(pc.invert(is_fresh)), Outcome("dropped", "expired"))
+        planned = planned.filter(is_fresh)
+        if opening is not None:
+            self._leave(planned, Outcome("deferred", "quiet_hours"), not_before=opening)
+            return
+        planned = self._without_capped(planned, policy, moment)
+        if planned.num_rows:
+            self.channel.prepare(sorted(self.evaluation.sync.fields))
+        for batch in self._batches(planned):
+            self._permitted(batch, self.channel.send)
+
+    def _without_capped(self, planned: pa.Table, policy: PolicyFile, moment: datetime) -> pa.Table:
+        with open_state(self.env) as state:
+            messages = state.execute(
+                "select customer_id, identifier_hash, consent_channel, sync_id, sent_at "
+                "from messages where status <> 'failed'"
+            ).to_arrow_table()
+        held = capped(
+            self.evaluation.connection, self.evaluation.sync, policy.caps, messages=messages,
+            rows=planned.select(["row_number", "customer_id", "identifier_hash"]), now=moment,
+        )  # fmt: skip
+        for number, free_at in sorted(held.items()):
+            row = planned.filter(pc.equal(planned.column("row_number"), number))
+            self._leave(row, Outcome("deferred", "frequency_cap"), not_before=free_at)
+        keys = pa.array(sorted(held), pa.int64())
+        return planned.filter(pc.invert(pc.is_in(planned.column("row_number"), value_set=keys)))
+
+    def _batches(self, planned: pa.Table) -> list[pa.Table]:
+        size = self.evaluation.sync.capabilities.batch_size
+        return [planned.slice(start, size) for start in range(0, planned.num_rows, size)]
+
+    def _remove(self, batch: pa.Table) -> None:
+        known = self.evaluation.identifiers(batch.column("identifier_hash").combine_chunks())
+        rows = {
+            row["row_number"]: withdraw(
+                row["remote_id"], str(row["row_number"]), known.get(row["identifier_hash"])
+            )
+            for row in batch.select(["row_number", "remote_id", "identifier_hash"]).to_pylist()
+        }
+        self._send(rows, self.channel.remove)
+
+    def _permitted(
+        self, batch: pa.Table, act: Callable[[Batch[PermittedRow]], list[Outcome]]
+    ) -> None:
+        """Built before the intent: a row without permission leaves no trace of an attempt."""
+        permitted = self.evaluation.permitted(batch.select(["row_number", "identifier_hash"]))
+        numbers = batch.column("row_number").to_pylist()
+        hashes = batch.column("identifier_hash").to_pylist()
+        rows = {n: permitted[h] for n, h in zip(numbers, hashes, strict=True) if h in permitted}
+        if len(rows) < len(numbers):
+            gone = pa.array([number for number in numbers if number not in rows], pa.int64())
+            self._leave(
+                batch.filter(pc.is_in(batch.column("row_number"), value_set=gone)), _NOT_WANTED
+            )
+        self._send(rows, act)
+
+    def _send(self, rows: dict[int, Row], act: Callable[[Batch[Row]], list[Outcome]]) -> None:
+        """One batch, its answers recorded; a rejected one is halved until the bad row is alone."""
+        if not rows:
+            return
+        numbers = list(rows)
+        batch_id = f"{self.plan.plan_id}-b{numbers[0]}-{len(numbers)}"
+        self._intend(numbers, batch_id)
+        batch = Batch(batch_id, self.plan.plan_id, self.plan.sync_id, list(rows.values()))
+        try:
+            outcomes = act(batch)
+        except BatchRejectedError as problem:
+            if len(numbers) == 1:
+                self._record([(numbers[0], problem.outcome)])
+                return
+            middle = len(numbers) // 2
+            for half in (numbers[:middle], numbers[middle:]):
+                self._send({number: rows[number] for number in half}, act)
+            return
+        self._record(list(zip(numbers, outcomes, strict=True)))
+
+    def _intend(self, numbers: Sequence[int], batch_id: str) -> None:
+        with open_state(self.env) as state:
+            self.lease.renew(state)
+            open_intents(
+                state, self.plan, numbers, batch_id=batch_id, at=self._now(),
+                consent_channel=self.evaluation.sync.consent,
+            )  # fmt: skip
+
+    def _record(self, answers: Sequence[tuple[int, Outcome]]) -> None:
+        """Write what was answered; the apply stops at a channel that does not answer."""
+        with open_state(self.env) as state:
+            record_outcomes(state, self.plan.plan_id, answers)
+        silent = sum(outcome.status == "unanswered" for _, outcome in answers)
+        if silent:
+            raise BusyError(
+                f"{self.plan.channel} gave no answer for {silent} rows",
+                fix="try again later; the next run first settles what was under way",
+            )
+
+    def _leave(
+        self, planned: pa.Table, outcome: Outcome, *, not_before: datetime | None = None
+    ) -> None:
+        """Rows that are not sent now: a receipt says why, and the next plan looks again."""
+        if planned.num_rows:
+            with open_state(self.env) as state:
+                record_without_sending(
+                    state, self.plan, planned.column("row_number"), outcome, not_before
+                )
+
+    def _now(self) -> datetime:
+        return now(self.env).astimezone(UTC).replace(tzinfo=None)

@@ -1,0 +1,183 @@
+"""What would change at the channel: desired rows against what state knows was done.
+
+Leaves the temporary table `difference`: row_number, customer_id, identifier_hash, remote_id,
+action, payload_hash, field_hashes, changed_fields, consent_id, reason_code, entry_id, entered_at,
+offer_code. Row order does not matter.
+"""
+
+from datetime import datetime, timedelta
+
+import duckdb
+
+from activation.audience_file import Sync
+from activation.ledger import Inputs
+
+
+def build_member_difference(
+    connection: duckdb.DuckDBPyConnection, sync: Sync, inputs: Inputs
+) -> None:
+    """Grain: identifier. Keyed by it, so that a merge of customers is no churn.
+
+    Where the channel knows members by another key and that has changed, the old one is removed and
+    the new one added. Rows whose answer is still to come are left alone.
+    """
+    connection.register("in_flight", inputs.in_flight)
+    connection.execute(
+        f"""
+        create temp table difference as
+        with wanted as (
+            select * from desired where reason_code is null
+        ),
+        paired as (
+            select
+                coalesce(wanted.customer_id, acknowledged.customer_id) as customer_id,
+                coalesce(wanted.identifier_hash, acknowledged.identifier_hash) as identifier_hash,
+                wanted.remote_id as remote_id,
+                acknowledged.remote_id as old_remote_id,
+                acknowledged.handle,
+                wanted.identifier_hash is not null as is_wanted,
+                acknowledged.identifier_hash is not null as is_held,
+                coalesce(wanted.remote_id <> acknowledged.remote_id, false) as is_renamed,
+                wanted.payload_hash,
+                acknowledged.payload_hash as old_payload_hash,
+                wanted.field_hashes,
+                wanted.consent_id,
+                wanted.offer_code,
+                acknowledged.field_hashes as old_hashes
+            from wanted
+            full join acknowledged on wanted.identifier_hash = acknowledged.identifier_hash
+        ),
+        joined as (
+            select
+                paired.*,
+                case
+                    when identifier_hash in (select identifier_hash from in_flight)
+                        then 'unchanged'
+                    when not is_wanted then 'remove'
+                    when not is_held or is_renamed then 'add'
+                    when payload_hash = old_payload_hash then 'unchanged'
+                    else 'update'
+                end as action,
+                coalesce(handle, if(is_wanted, remote_id, old_remote_id)) as channel_id
+            from paired
+            union all
+            select paired.* replace (null as consent_id, null as payload_hash,
+                null as field_hashes, null as offer_code), 'remove', coalesce(handle, old_remote_id)
+            from paired
+            where is_renamed
+                and identifier_hash not in (select identifier_hash from in_flight)
+        )
+        select
+            row_number() over (
+                order by
+                    case joined.action when 'remove' then 0 when 'unchanged' then 2 else 1 end,
+                    joined.identifier_hash
+            ) as row_number,
+            joined.customer_id,
+            joined.identifier_hash,
+            channel_id as remote_id,
+            joined.action,
+            joined.payload_hash,
+            joined.field_hashes,
+            case when joined.action = 'update' then list_sort(list_filter(
+                map_keys(joined.field_hashes),
+                lambda name: joined.field_hashes[name] is distinct from old_hashes[name]
+            )) end as changed_fields,
+            joined.consent_id,
+            desired.reason_code,
+            cast(null as varchar) as entry_id,
+            cast(null as timestamp) as entered_at,
+            joined.offer_code
+        from joined
+        left join desired on joined.customer_id = desired.customer_id
+        where {"true" if sync.is_mirror else "joined.action <> 'remove'"}
+        """
+    )
+
+
+def build_message_difference(
+    connection: duckdb.DuckDBPyConnection, sync: Sync, inputs: Inputs, *, as_of: datetime
+) -> None:
+    """Grain: customer. One message per entry into the audience, while it is fresh and cooled down.
+
+    An entry begins with the open interval of membership, or now. What anybody got under the same
+    number, or under an id that has gone up in this one, counts.
+    """
+    if sync.on_enter is None:
+        raise TypeError("a membership has no entries")
+    connection.register("open_reason_told", inputs.open_reasons)
+    connection.register("messages_told", inputs.messages)
+    connection.execute(
+        """
+        create temp table difference as
+        with entries as (
+            select
+                coalesce(current_customer_id, customer_id) as customer_id,
+                min(valid_from) as entered_at
+            from open_reason_told
+            left join customer_survivors using (customer_id)
+            where reason_code = 'member'
+            group by all
+        ),
+        sent as (
+            select
+                coalesce(current_customer_id, customer_id) as customer_id,
+                identifier_hash,
+                entry_id,
+                sent_at
+            from messages_told
+            left join customer_survivors using (customer_id)
+        ),
+        last_sent as (
+            select customer_id, max(sent_at) as last_sent_at from sent group by all
+        ),
+        last_sent_there as (
+            select identifier_hash, max(sent_at) as last_sent_at from sent group by all
+        ),
+        wanted as (
+            select
+                desired.*,
+                coalesce(entries.entered_at, $as_of) as entered_at,
+                'e' || sha256(
+                    $sync_id || '/' || customer_id || '/' || coalesce(entries.entered_at, $as_of)
+                )[1:24] as entry_id,
+                greatest(last_sent.last_sent_at, last_sent_there.last_sent_at) as last_sent_at
+            from desired
+            left join entries using (customer_id)
+            left join last_sent using (customer_id)
+            left join last_sent_there using (identifier_hash)
+            where reason_code is null
+        ),
+        judged as (
+            select
+                wanted.*,
+                entered_at + to_seconds($seconds) > $as_of
+                and (last_sent_at is null or last_sent_at <= $cooled)
+                and entry_id not in (select entry_id from sent) as is_due
+            from wanted
+        )
+        select
+            row_number() over (
+                order by if(is_due, 0, 1), identifier_hash
+            ) as row_number,
+            customer_id,
+            identifier_hash,
+            remote_id,
+            if(is_due, 'message', 'unchanged') as action,
+            payload_hash,
+            field_hashes,
+            cast(null as varchar[]) as changed_fields,
+            consent_id,
+            reason_code,
+            entry_id,
+            entered_at,
+            offer_code
+        from judged
+        """,
+        {
+            "as_of": as_of,
+            "sync_id": sync.id,
+            "seconds": sync.on_enter.valid_for_hours * 3600,
+            "cooled": as_of - timedelta(days=sync.on_enter.cool_down_days),
+        },
+    )

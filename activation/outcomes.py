@@ -1,0 +1,234 @@
+"""Intents, answers and receipts of rows that leave: the part of the ledger that `apply` writes.
+
+An intent is durable before its batch is sent and closed in the transaction that writes the row's
+receipt; a row without an answer keeps it. Ids, hashes, counts and reasons only.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import pyarrow as pa
+
+from activation.channels.base import Outcome
+from activation.ledger import PlanRecord, State
+from khach.runs import utc_now
+
+_OUTCOME = pa.schema(
+    [("row_number", pa.int64()), ("status", pa.string()), ("code", pa.string()),
+     ("message", pa.string()), ("handle", pa.string()), ("is_confirmed", pa.bool_())]
+)  # fmt: skip
+
+
+def open_intents(
+    state: State,
+    plan: PlanRecord,
+    row_numbers: Sequence[int],
+    *,
+    batch_id: str,
+    consent_channel: str,
+    at: datetime,
+) -> None:
+    """Make durable that these rows are about to be sent as this batch; messages stand from here on.
+
+    `at` is the business's clock, naive UTC. A row that is open already goes over to the batch.
+    """
+    state.register("going", pa.table({"row_number": pa.array(row_numbers, pa.int64())}))
+    state.execute("begin")
+    state.execute(
+        "delete from sync_intents where plan_id = ? and row_number in "
+        "(select row_number from going)",
+        [plan.plan_id],
+    )
+    state.execute(
+        "insert into sync_intents (plan_id, row_number, sync_id, opened_at, batch_id) "
+        "select ?, row_number, ?, ?, ? from going",
+        [plan.plan_id, plan.sync_id, utc_now(), batch_id],
+    )
+    state.execute(
+        "insert into messages (sync_id, customer_id, entry_id, status, audience, consent_channel, "
+        "identifier_hash, plan_id, row_number, sent_at) "
+        "select ?, customer_id, entry_id, 'intent', ?, ?, identifier_hash, plan_id, row_number, ? "
+        "from sync_plan_rows join going using (row_number) "
+        "where plan_id = ? and action = 'message' on conflict do nothing",
+        [plan.sync_id, plan.audience, consent_channel, at, plan.plan_id],
+    )
+    state.execute("commit")
+    state.unregister("going")
+
+
+def record_outcomes(
+    state: State,
+    plan_id: str,
+    outcomes: Sequence[tuple[int, Outcome]],
+    *,
+    is_confirmed: bool = True,
+) -> None:
+    """Close intents of rows with an answer: receipts, members and messages, in one transaction.
+
+    `is_confirmed`: whether an acknowledged payload is known to be there. An unanswered membership
+    keeps its intent; an unanswered message was not sent, so its intent and message are undone.
+    """
+    rows = [(number, o.status, o.code, o.message, o.handle, is_confirmed) for number, o in outcomes]
+    columns = [pa.array([row[i] for row in rows], field.type) for i, field in enumerate(_OUTCOME)]
+    state.register("answered", pa.Table.from_arrays(columns, schema=_OUTCOME))
+    state.execute("begin")
+    state.execute(
+        """
+        create or replace temp table settled as
+        select planned.*, intent.sync_id, intent.opened_at, answered.* exclude (row_number)
+        from answered
+        join sync_intents as intent
+            on intent.plan_id = $plan and answered.row_number = intent.row_number
+        join sync_plan_rows as planned
+            on planned.plan_id = $plan and answered.row_number = planned.row_number
+        where answered.status <> 'unanswered' or planned.action = 'message'
+        """,
+        {"plan": plan_id},
+    )
+    _write_receipts(state)
+    _write_messages(state)
+    _write_members(state)
+    state.execute(
+        "delete from sync_intents where plan_id = ? and row_number in "
+        "(select row_number from settled)",
+        [plan_id],
+    )
+    state.execute("drop table settled")
+    state.execute("commit")
+    state.unregister("answered")
+
+
+def record_answers(state: State, sync_id: str, answers: Sequence[tuple[str, Outcome]]) -> None:
+    """What became of submitted rows, by handle: receipts, members and messages follow."""
+    settled = [(handle, o) for handle, o in answers if o.status != "submitted"]
+    state.register(
+        "told",
+        pa.table(
+            {
+                "handle": pa.array([handle for handle, _ in settled], pa.string()),
+                "status": pa.array([o.status for _, o in settled], pa.string()),
+                "code": pa.array([o.code for _, o in settled], pa.string()),
+                "message": pa.array([o.message for _, o in settled], pa.string()),
+            }
+        ),
+    )
+    state.execute("begin")
+    state.execute(
+        """
+        create or replace temp table settled as
+        select
+            planned.*, submitted.sync_id, submitted.submitted_at as opened_at, told.status,
+            told.code, told.message, null::varchar as handle, true as is_confirmed
+        from sync_submitted as submitted
+        join told on submitted.handle = told.handle
+        join sync_plan_rows as planned
+            on submitted.plan_id = planned.plan_id and submitted.row_number = planned.row_number
+        where submitted.sync_id = ?
+        """,
+        [sync_id],
+    )
+    state.execute(
+        "delete from sync_receipts where receipt_id in "
+        "(select plan_id || '-' || row_number from settled where action <> 'message')"
+    )
+    _write_receipts(state, "action <> 'message'")
+    _write_members(state)
+    state.execute(
+        "update messages set status = settled.status, settled_at = ? from settled "
+        "where messages.sync_id = settled.sync_id and messages.entry_id = settled.entry_id "
+        "and settled.status in ('delivered', 'failed', 'unknown')",
+        [utc_now()],
+    )
+    state.execute(
+        "delete from sync_submitted where (plan_id, row_number) in "
+        "(select (plan_id, row_number) from settled)"
+    )
+    state.execute("drop table settled")
+    state.execute("commit")
+    state.unregister("told")
+
+
+def record_without_sending(
+    state: State,
+    plan: PlanRecord,
+    row_numbers: pa.Array,
+    outcome: Outcome,
+    not_before: datetime | None,
+) -> None:
+    """Receipts of rows that do not go out: deferred (until `not_before`) or dropped."""
+    state.register("left_rows", pa.table({"row_number": row_numbers}))
+    state.execute(
+        "insert into sync_receipts (receipt_id, plan_id, sync_id, customer_id, action, status, "
+        "payload_hash, consent_id, remote_id, vendor_code, vendor_message, attempted_at, "
+        "settled_at, not_before) select plan_id || '-' || row_number, plan_id, $sync, "
+        "customer_id, action, $status, payload_hash, consent_id, remote_id, $code, $message, $at, "
+        "$at, $not_before from sync_plan_rows join left_rows using (row_number) "
+        "where plan_id = $plan",
+        {
+            "sync": plan.sync_id, "plan": plan.plan_id, "status": outcome.status,
+            "code": outcome.code, "message": outcome.message, "at": utc_now(),
+            "not_before": not_before,
+        },
+    )  # fmt: skip
+    state.unregister("left_rows")
+
+
+def _write_receipts(state: State, which: str = "true") -> None:
+    state.execute(
+        f"""
+        insert into sync_receipts (receipt_id, plan_id, sync_id, customer_id, action, status,
+            payload_hash, consent_id, remote_id, vendor_code, vendor_message, attempted_at,
+            settled_at)
+        select plan_id || '-' || row_number, plan_id, sync_id, customer_id, action,
+            if(status = 'failed', 'rejected', if(status = 'delivered', 'acknowledged', status)),
+            payload_hash, consent_id, coalesce(handle, remote_id), code, message, opened_at,
+            if(status = 'submitted', null, ?)
+        from settled
+        where status <> 'unanswered' and {which}
+        """,
+        [utc_now()],
+    )
+
+
+def _write_messages(state: State) -> None:
+    """Accepted is not delivered: a message with a handle is asked for until its end is known."""
+    state.execute(
+        "delete from messages where (sync_id, entry_id) in (select (sync_id, entry_id) "
+        "from settled where action = 'message' and status in ('rejected', 'dropped', "
+        "'unanswered'))"
+    )
+    state.execute(
+        "update messages set handle = settled.handle, status = "
+        "if(settled.status = 'acknowledged', 'accepted', settled.status) from settled "
+        "where messages.sync_id = settled.sync_id and messages.entry_id = settled.entry_id "
+        "and settled.action = 'message'"
+    )
+    state.execute(
+        "insert into sync_submitted select plan_id, row_number, sync_id, handle, ? from settled "
+        "where status = 'submitted' "
+        "or action = 'message' and status = 'acknowledged' and handle is not null",
+        [utc_now()],
+    )
+
+
+def _write_members(state: State) -> None:
+    """What the channel has confirmed; an add that may have arrived is held as unconfirmed, so that
+    it is sent again while wanted, and removed when not.
+    """
+    state.execute(
+        "create or replace temp table standing as select * from settled where action <> 'message' "
+        "and (status = 'acknowledged' or status = 'unknown' and action <> 'remove')"
+    )
+    state.execute(
+        "delete from sync_acknowledged where (sync_id, identifier_hash) in "
+        "(select (sync_id, identifier_hash) from standing)"
+    )
+    state.execute(
+        "insert into sync_acknowledged by name "
+        "select sync_id, customer_id, identifier_hash, coalesce(remote_id, identifier_hash) as "
+        "remote_id, handle, if(is_confirmed and status = 'acknowledged', payload_hash, null) as "
+        "payload_hash, if(is_confirmed and status = 'acknowledged', field_hashes, null) as "
+        "field_hashes, ?::timestamp as acknowledged_at from standing where action <> 'remove'",
+        [utc_now()],
+    )
+    state.execute("drop table standing")
