@@ -53,8 +53,12 @@ class ApplySummary:
         return f"{self.plan_id} {self.status}: {counts or 'nothing to send'}{pushed}"
 
 
-def apply_plan(env: Environment, plan_id: str, accept: Sequence[str] = ()) -> ApplySummary:
+def apply_plan(
+    env: Environment, plan_id: str, accept: Sequence[str] = (), *, only_seeds: bool = False
+) -> ApplySummary:
     """Carry withdrawals, then execute a stored plan, row by row acknowledged.
+
+    `only_seeds`: a test send to own staff; the plan stays open, and guards do not hold it.
 
     Raises ConfigError for an unknown plan, guard or variable; GateError when a guard holds the plan
     and is not in `accept` (withdrawals have gone out all the same); KhachError when the inputs
@@ -77,21 +81,26 @@ def apply_plan(env: Environment, plan_id: str, accept: Sequence[str] = ()) -> Ap
             unsubscribed = push_suppressions(
                 env, audience, sync, channel=channel, policy=policy, remote=remote, lease=lease
             )
-        _require_released(plan, accept)
+        if not only_seeds:
+            _require_released(plan, accept)
         with evaluate(env, sync.id) as evaluation:
             require_same_inputs(plan, evaluation)
-            _start(env, plan, evaluation, accept)
-            _deliver(Delivery(env, plan, evaluation, channel, lease), policy.rules)
+            if not only_seeds:
+                _start(env, plan, evaluation, accept)
+            delivery = Delivery(env, plan, evaluation, channel, lease)
+            _deliver(delivery, policy.rules, only_seeds=only_seeds)
         with open_state(env) as state:
-            status = end_plan(state, plan_id)
+            status = plan.status if only_seeds else end_plan(state, plan_id)
             counts = count_receipts(state, plan_id)
     return ApplySummary(plan_id, sync.id, status, counts, unsubscribed)
 
 
-def _deliver(delivery: Delivery, policy: PolicyFile) -> None:
+def _deliver(delivery: Delivery, policy: PolicyFile, *, only_seeds: bool) -> None:
     with open_state(delivery.env) as state:
-        planned = read_plan_rows(state, delivery.plan.plan_id)
+        planned = read_plan_rows(state, delivery.plan.plan_id, only_seeds=only_seeds)
     if delivery.evaluation.sync.capabilities.is_whole_file:
+        if only_seeds:
+            raise KhachError("a whole list has no test send", fix="khach show PLAN ROW shows a row")
         delivery.whole_file(planned)
     elif delivery.evaluation.sync.is_message:
         time_zone = load_settings(delivery.env).business_time_zone

@@ -19,6 +19,7 @@ from activation.ledger import Inputs
 from activation.permissions import build_holders, build_permissions
 from activation.policy import Policy
 from activation.rules import set_as_of
+from activation.seeds import IS_SEED
 
 SALT_VERSION = 1
 # Every reason, the first that applies first, in words (English, Vietnamese).
@@ -124,7 +125,7 @@ def _build_candidates(
             offer_code
         from customers
         left join offer_code using (customer_id)
-        where {membership_sql(book, audience)} and is_test is not true
+        where {membership_sql(book, audience)} and is_test is not true or {IS_SEED}
         """
     )
 
@@ -155,7 +156,8 @@ def _build_reasons(connection: duckdb.DuckDBPyConnection, audience: Audience, sy
                 when hashed.identifier is null then 'no_identifier'
                 when not regexp_full_match(hashed.identifier, '{pattern}')
                     then 'invalid_identifier'
-                when is_lower_priority then 'lower_priority_audience'
+                when is_lower_priority and not starts_with(hashed.customer_id, 'seed:')
+                    then 'lower_priority_audience'
             end as reason_code
         from hashed
         left join permission on hashed.customer_id = permission.customer_id
@@ -173,6 +175,7 @@ def _build_reasons(connection: duckdb.DuckDBPyConnection, audience: Audience, sy
                 or not has_record
                 and cast('0x' || sha256('{salt}' || customer_id)[1:13] as ubigint) / 16.0 ** 13
                     < {audience.holdout}
+                and not {IS_SEED}
             ) as is_held_out,
             -- The one who carries the identifier now keeps it; else the lowest id.
             arg_min(

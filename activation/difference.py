@@ -148,13 +148,28 @@ def build_message_difference(
             left join last_sent_there using (identifier_hash)
             where reason_code is null
         ),
-        judged as (
+        cooled as (
             select
                 wanted.*,
                 entered_at + to_seconds($seconds) > $as_of
                 and (last_sent_at is null or last_sent_at <= $cooled)
-                and entry_id not in (select entry_id from sent) as is_due
+                and entry_id not in (select entry_id from sent) as is_own_turn
             from wanted
+        ),
+        -- Own staff get one with every send, however soon after the last.
+        judged as (
+            select
+                cooled.*,
+                if(
+                    starts_with(customer_id, 'seed:'),
+                    entry_id not in (select entry_id from sent)
+                    and exists (
+                        select 1 from cooled as other
+                        where other.is_own_turn and not starts_with(other.customer_id, 'seed:')
+                    ),
+                    is_own_turn
+                ) as is_due
+            from cooled
         )
         select
             row_number() over (

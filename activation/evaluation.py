@@ -22,6 +22,7 @@ from activation.difference import build_member_difference, build_message_differe
 from activation.identifiers import IDENTIFIERS, holders_sql
 from activation.ledger import Inputs, read_inputs
 from activation.policy import Policy, load_policy
+from activation.seeds import IS_SEED, add_seeds
 from activation.snapshot import Snapshot, current_snapshot, open_marts
 from khach.environment import Environment
 from khach.settings import load_settings
@@ -43,9 +44,9 @@ class Evaluation:
     fingerprint: str
 
     def counts(self) -> dict[str, int]:
-        """Rows per action: add, update, remove, message, unchanged."""
+        """Rows per action: add, update, remove, message, unchanged; seeds do not count."""
         found = self.connection.execute(
-            "select action, count(*) from difference group by action"
+            f"select action, count(*) from difference where not {IS_SEED} group by action"
         ).fetchall()
         return dict.fromkeys(("add", "update", "remove", "message", "unchanged"), 0) | dict(found)
 
@@ -53,7 +54,7 @@ class Evaluation:
         """A few customer ids per action, the lowest."""
         found = self.connection.execute(
             "select action, list_sort(list(distinct customer_id))[1:?] from difference "
-            "where action <> 'unchanged' group by action order by action",
+            f"where action <> 'unchanged' and not {IS_SEED} group by action order by action",
             [count],
         ).fetchall()
         return dict(found)
@@ -62,7 +63,7 @@ class Evaluation:
         """How many customers go out."""
         return int(
             self.connection.execute(
-                "select count(*) from desired where reason_code is null"
+                f"select count(*) from desired where reason_code is null and not {IS_SEED}"
             ).fetchall()[0][0]
         )
 
@@ -71,7 +72,7 @@ class Evaluation:
         return dict(
             self.connection.execute(
                 "select reason_code, count(*) from desired where reason_code is not null "
-                "group by reason_code order by reason_code"
+                f"and not {IS_SEED} group by reason_code order by reason_code"
             ).fetchall()
         )
 
@@ -89,7 +90,7 @@ class Evaluation:
         self.connection.register("open_reason", self.inputs.open_reasons)
         return self.connection.execute(
             "with now_in as (select customer_id, coalesce(reason_code, 'member') as reason_code "
-            "from desired) "
+            f"from desired where not {IS_SEED}) "
             "select coalesce(now_in.customer_id, open_reason.customer_id) as customer_id, "
             "now_in.reason_code, entered.entered_at as valid_from "
             "from now_in full join open_reason using (customer_id) left join (select customer_id, "
@@ -102,7 +103,7 @@ class Evaluation:
         """customer_id, group of the eligible who have no record yet; empty without a holdout."""
         return self.connection.execute(
             'select customer_id, holdout_group as "group" from desired '
-            "where holdout_group is not null and ? > 0 and customer_id not in "
+            f"where holdout_group is not null and ? > 0 and not {IS_SEED} and customer_id not in "
             "(select customer_id from holdout_record) order by 1",
             [self.audience.holdout],
         ).to_arrow_table()
@@ -181,6 +182,7 @@ def evaluate(env: Environment, sync_id: str, *, needs_remote: bool = True) -> It
         snapshot = current_snapshot(env, state)
         inputs = read_inputs(state, audience.name, sync.id)
     with open_marts(snapshot) as connection:
+        add_seeds(connection, policy.rules.seeds, audience, sync, country=settings.default_country)
         build_desired(
             connection,
             book,
@@ -215,7 +217,8 @@ def _fingerprint(
     """
     digests = [
         connection.execute(
-            f"select count(*), coalesce(sum(hash(t)::hugeint), 0)::varchar from {table} as t"
+            f"select count(*), coalesce(sum(hash(t)::hugeint), 0)::varchar from {table} as t "
+            f"where not {IS_SEED}"
         ).fetchone()
         for table in ("acknowledged", "holdout_record", "messages_told")
     ]

@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+import pyarrow.compute as pc
+
 from activation.audience_file import Guards
 from activation.ledger import Inputs
 from activation.snapshot import Snapshot
@@ -63,7 +65,7 @@ def tripped_guards(
     stay empty, but a full one is never emptied by an empty or partial source.
     """
     size = counts["add"] + counts["update"] + counts["message"] + counts["unchanged"]
-    held, removed = inputs.acknowledged.num_rows, counts["remove"]
+    held, removed = _members(inputs), counts["remove"]
     age = (now - snapshot.as_of).total_seconds() / 3600
     changes = counts["add"] + counts["update"] + counts["message"] + removed
     least = max(guards.min_size, least_rows)
@@ -89,3 +91,9 @@ def tripped_guards(
     if inputs.last_size is None and not is_sandbox:
         found.append(Tripped("first_run"))
     return found
+
+
+def _members(inputs: Inputs) -> int:
+    """Customers whom the channel holds by us; own staff do not count."""
+    is_seed = pc.starts_with(inputs.acknowledged.column("customer_id"), "seed:")
+    return inputs.acknowledged.num_rows - int(pc.sum(is_seed).as_py() or 0)

@@ -167,10 +167,14 @@ def read_plan(state: State, plan_id: str) -> PlanRecord:
     return PlanRecord(**values)
 
 
-def read_plan_rows(state: State, plan_id: str) -> pa.Table:
-    """The rows of a stored plan, in order of row_number."""
+def read_plan_rows(state: State, plan_id: str, *, only_seeds: bool = False) -> pa.Table:
+    """The rows of a stored plan that have no receipt yet, in order of row_number."""
     return state.execute(
-        "select * from sync_plan_rows where plan_id = ? order by row_number", [plan_id]
+        "select * from sync_plan_rows as p where plan_id = $plan and action <> 'none' "
+        "and (not $seeds or starts_with(customer_id, 'seed:')) and not exists (select 1 "
+        "from sync_receipts where receipt_id = p.plan_id || '-' || p.row_number) "
+        "order by row_number",
+        {"plan": plan_id, "seeds": only_seeds},
     ).to_arrow_table()
 
 
@@ -234,7 +238,8 @@ def end_plan(state: State, plan_id: str) -> str:
     row = state.execute(
         "update sync_plans set ended_at = ?, status = if((select count(*) from sync_receipts as r "
         "where r.plan_id = sync_plans.plan_id and r.status in ('acknowledged', 'submitted')) = "
-        "add_count + update_count + remove_count, 'applied', 'partly_applied') "
+        "(select count(*) from sync_plan_rows as p where p.plan_id = sync_plans.plan_id "
+        "and p.action <> 'none'), 'applied', 'partly_applied') "
         "where plan_id = ? returning status",
         [utc_now(), plan_id],
     ).fetchone()

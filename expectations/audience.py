@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 STAGE = "audience"
-_FORMATS = {"email": EMAIL, "sms": E164, "zalo": E164}
+_FORMATS = {
+    "email": EMAIL,
+    "sms": E164,
+    "zalo": E164,
+    "phone": E164,
+    "push": r"^\S{1,128}$",
+    "ads": f"{EMAIL}|{E164}",
+}
 _MOST_ROWS_NAMED = 1000
 
 
@@ -41,7 +48,8 @@ def check(env: Environment, plan_id: str, table: pa.Table, *, on: date) -> list[
             "c.customer_id is null as is_unknown, "
             "count(p.identifier) over (partition by p.identifier) as holders from plan_rows as p "
             "left join published.main.customers as c on p.customer_id = c.customer_id "
-            "where p.action in ('add', 'update'))"
+            "where p.action in ('add', 'update', 'message') "
+            "and not starts_with(p.customer_id, 'seed:'))"
         )
         leaving, customers = gate.query(
             f"select count(*), (select count(*) from published.main.customers) from {relation}"

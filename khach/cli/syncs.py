@@ -104,6 +104,9 @@ def apply(
         list[str] | None,
         typer.Option(metavar="GUARD", help="Release a tripped guard by its name; repeatable."),
     ] = None,
+    only_seeds: Annotated[
+        bool, typer.Option("--only-seeds", help="A test send to own staff; the plan stays open.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Carry out exactly this plan, or refuse because its inputs moved. A receipt for each row."""
@@ -116,7 +119,7 @@ def apply(
     with run_lock(env, "khach apply"), sandbox_servers(env):
         try:
             _audience_gate(env, plan_id)
-            summary = apply_plan(env, plan_id, accept=tuple(accept or ()))
+            summary = apply_plan(env, plan_id, accept=tuple(accept or ()), only_seeds=only_seeds)
         finally:
             publish_operations(env)
     emit(as_json, summary.as_dict(), lambda console: console.print(summary.text(), markup=False))
