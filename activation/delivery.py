@@ -149,6 +149,7 @@ class Delivery:
             open_intents(
                 state, self.plan, numbers, batch_id=batch_id, at=self._now(),
                 consent_channel=self.evaluation.sync.consent,
+                purpose=self.evaluation.audience.purpose,
             )  # fmt: skip
 
     def _record(self, answers: Sequence[tuple[int, Outcome]]) -> None:

@@ -26,6 +26,7 @@ def open_intents(
     *,
     batch_id: str,
     consent_channel: str,
+    purpose: str,
     at: datetime,
 ) -> None:
     """Make durable that these rows are about to be sent as this batch; messages stand from here on.
@@ -46,11 +47,11 @@ def open_intents(
     )
     state.execute(
         "insert into messages (sync_id, customer_id, entry_id, status, audience, consent_channel, "
-        "identifier_hash, plan_id, row_number, sent_at) "
-        "select ?, customer_id, entry_id, 'intent', ?, ?, identifier_hash, plan_id, row_number, ? "
+        "purpose, identifier_hash, plan_id, row_number, sent_at) select ?, customer_id, entry_id, "
+        "'intent', ?, ?, ?, identifier_hash, plan_id, row_number, ? "
         "from sync_plan_rows join going using (row_number) "
         "where plan_id = ? and action = 'message' on conflict do nothing",
-        [plan.sync_id, plan.audience, consent_channel, at, plan.plan_id],
+        [plan.sync_id, plan.audience, consent_channel, purpose, at, plan.plan_id],
     )
     state.execute("commit")
     state.unregister("going")

@@ -33,7 +33,7 @@ _TABLES: Mapping[str, str] = {
     "holdouts": 'audience varchar, customer_id varchar, "group" varchar, assigned_at timestamp, '
     "salt_version integer",
     "messages": "sync_id varchar, customer_id varchar, entry_id varchar, status varchar, "
-    "audience varchar, consent_channel varchar, plan_id varchar, handle varchar, "
+    "audience varchar, consent_channel varchar, purpose varchar, plan_id varchar, handle varchar, "
     "sent_at timestamp, settled_at timestamp",
     "offer_codes": "offer_code varchar, audience varchar, customer_id varchar, "
     "valid_from timestamp, valid_until timestamp",

@@ -130,6 +130,7 @@ _KNOWN = {
         select * from past.configuration_versions where first_seen_at <= $known
     """,
     "holdouts": "select * from past.holdouts where assigned_at <= $as_of",
+    "messages": "select * from past.messages where sent_at <= $as_of",
 }
 # Tables that dbt makes. A history of an older release, without ids of runs, is begun anew.
 _LEDGERS = {

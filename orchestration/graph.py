@@ -40,9 +40,14 @@ if TYPE_CHECKING:
         UnresolvedAssetJobDefinition,
     )
 
-JOB = "daily"
+JOB, HOURLY_JOB = "daily", "hourly"
 # The sandbox's clock says 02:00 when its day is delivered; a retailer's tills are closed by then.
-CRON = "0 3 * * *"
+CRON, HOURLY_CRON = "0 3 * * *", "0 0-2,4-23 * * *"
+# What audiences, permissions and plans read: the hourly job builds these and what they stand on.
+ACTIVATED = (
+    "customers", "consents", "customer_identifiers", "customer_attributes", "customer_survivors",
+    "segments", "segment_membership", "interactions",
+)  # fmt: skip
 
 
 def build_definitions(
@@ -62,11 +67,16 @@ def build_definitions(
     raw = [build_source(source) for source in sources]
     assets, checks = [a for a, _ in raw], [check for _, check in raw]
     judged: list[str] = []
+    hourly: AssetSelection | None = None
     if manifest is not None:
         marts = _marts(manifest)
         judged = [suite.table for suite in SUITES if AssetKey(["main", suite.table]) in marts]
-        syncs = [(s.id, s.channel) for a in load_audiences(env).values() for s in a.syncs]
+        configured = [s for audience in load_audiences(env).values() for s in audience.syncs]
+        syncs = [(s.id, s.channel) for s in configured]
         plans = [build_plan(sync_id, number) for number, (sync_id, _) in enumerate(syncs)]
+        often = [(s.id, s.channel) for s in configured if s.cadence == "hourly"]
+        if often:
+            hourly = _hourly(manifest, often)
         assets += [build_dbt_assets(env, manifest, sources), build_publish(marts)]
         assets += [plan for plan, _ in plans]
         assets += [build_apply(*sync, number) for number, sync in enumerate(syncs)]
@@ -75,17 +85,22 @@ def build_definitions(
         assets=assets,
         asset_checks=checks,
         resources={"session": _session_resource(env, session)},
-        jobs=[_job(select(stages, sources, judged))],
-        schedules=[_schedule(load_settings(env).business_time_zone)],
+        jobs=[_job(JOB, select(stages, sources, judged))]
+        + ([_job(HOURLY_JOB, select(STAGES, sources, judged, light=hourly))] if hourly else []),
+        schedules=_schedules(load_settings(env).business_time_zone, is_hourly=hourly is not None),
         executor=in_process_executor,
         loggers={"console": _silent},
     )
 
 
 def select(
-    stages: Sequence[str], sources: Sequence[Mapping[str, Any]], judged: Sequence[str]
+    stages: Sequence[str],
+    sources: Sequence[Mapping[str, Any]],
+    judged: Sequence[str],
+    *,
+    light: AssetSelection | None = None,
 ) -> AssetSelection:
-    """The assets and checks of the given stages."""
+    """The assets and checks of the given stages; `light`: of the models and syncs, only these."""
     raw = AssetSelection.assets(
         *(AssetKey([f"raw_{s['name']}", table]) for s in sources for table in s["tables"])
     )
@@ -96,6 +111,8 @@ def select(
     parts = {
         "ingest": raw, "build": models, "check": gate, "publish": published, "sync": channels
     }  # fmt: skip
+    if light is not None:
+        parts |= {"build": models & light, "sync": channels & light}
     chosen = [parts[stage] for stage in stages]
     selection = chosen[0]
     for part in chosen[1:]:
@@ -103,13 +120,45 @@ def select(
     return selection
 
 
-def _job(selection: AssetSelection) -> "UnresolvedAssetJobDefinition":
+def _hourly(manifest: Mapping[str, Any], syncs: Sequence[tuple[str, str]]) -> AssetSelection:
+    """The syncs of hourly cadence, and every model that an audience or its consents stand on."""
+    nodes = manifest["nodes"]
+    waiting = [
+        key
+        for key, node in nodes.items()
+        if node["resource_type"] == "model"
+        and (node["name"] in ACTIVATED or node["name"].startswith("aud_"))
+    ]
+    found: set[str] = set()
+    while waiting:
+        key = waiting.pop()
+        if key in nodes and key not in found:
+            found.add(key)
+            waiting += manifest["parent_map"].get(key, [])
+    built = [
+        asset_key(nodes[key])
+        for key in found
+        if nodes[key]["resource_type"] == "seed"
+        or nodes[key]["config"]["materialized"] != "ephemeral"
+    ]
+    going = [
+        key for name, channel in syncs
+        for key in (AssetKey(["plan", name]), AssetKey(["activation", channel, name]))
+    ]  # fmt: skip
+    return AssetSelection.assets(*built, *going)
+
+
+def _job(name: str, selection: AssetSelection) -> "UnresolvedAssetJobDefinition":
     # Without a logger in its configuration Dagster adds its own on the console.
-    return define_asset_job(JOB, selection=selection, config={"loggers": {"console": {}}})
+    return define_asset_job(name, selection=selection, config={"loggers": {"console": {}}})
 
 
-def _schedule(time_zone: str) -> ScheduleDefinition:
-    return ScheduleDefinition(job_name=JOB, cron_schedule=CRON, execution_timezone=time_zone)
+def _schedules(time_zone: str, *, is_hourly: bool) -> list[ScheduleDefinition]:
+    crons = {JOB: CRON} | ({HOURLY_JOB: HOURLY_CRON} if is_hourly else {})
+    return [
+        ScheduleDefinition(job_name=job, cron_schedule=cron, execution_timezone=time_zone)
+        for job, cron in crons.items()
+    ]
 
 
 def _marts_checks(judged: Sequence[str]) -> Iterator[AssetCheckKey]:

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+from activation.audiences import load_audiences
 from khach.cli.output import say
 from khach.configuration import check_configuration
 from khach.environment import Environment
-from khach.errors import KhachError
+from khach.errors import ConfigError, KhachError
 from khach.progress import Reporter, reporter
 from orchestration.manifest import load_manifest
 from orchestration.session import STAGES, Days, Session, open_session
@@ -28,9 +29,12 @@ def run_job(
     full_refresh: bool = False,
     dry_run: bool = False,
     days: Days | None = None,
+    hourly: bool = False,
     progress: Reporter | None = None,
 ) -> int:
     """Run the stages (all, or `select`) once; the exit code of the command line.
+
+    `hourly`: the light job, of the models and syncs that have an hourly cadence.
 
     With `days`, sources read those again in place of what is new. `dry_run` leaves out publishing
     and syncing. What went wrong is told on stderr and journaled.
@@ -40,6 +44,11 @@ def run_job(
     if mistakes:
         _tell(mistakes[1:])
         raise mistakes[0]
+    if hourly and not any(s.cadence == "hourly" for a in load_audiences(env).values()
+                          for s in a.syncs):  # fmt: skip
+        raise ConfigError(
+            "no sync has the cadence hourly", fix="cadence: hourly in an audience file"
+        )
     stages = [s for s in select or STAGES if not (dry_run and s in ("publish", "sync"))]
     warm = threading.Thread(target=_warm_up, args=(stages,), daemon=True)
     with (
@@ -54,21 +63,21 @@ def run_job(
         ) as session,
     ):
         warm.start()
-        _execute(session)
+        _execute(session, hourly=hourly)
     for notice in session.notices:
         say(notice)
     _tell(session.errors)
     return session.exit_code()
 
 
-def _execute(session: Session) -> None:
+def _execute(session: Session, *, hourly: bool) -> None:
     env = session.env
     session.progress.step("getting ready")
     # dbt, if it must parse, works while the libraries are imported.
     manifest = load_manifest(env) if set(session.stages) != {"ingest"} else None
     from dagster import DagsterInstance
 
-    from orchestration.graph import JOB, build_definitions
+    from orchestration.graph import HOURLY_JOB, JOB, build_definitions
     from orchestration.instance import RUN_TAG, forget_old_runs, prepare_home, settle_dead_runs
 
     prepare_home(env)
@@ -76,7 +85,7 @@ def _execute(session: Session) -> None:
     with DagsterInstance.from_config(str(env.dagster_home)) as instance:
         settle_dead_runs(instance)
         forget_old_runs(instance)
-        job = definitions.resolve_job_def(JOB)
+        job = definitions.resolve_job_def(HOURLY_JOB if hourly else JOB)
         result = job.execute_in_process(
             instance=instance, tags={RUN_TAG: session.run_id}, raise_on_error=False
         )

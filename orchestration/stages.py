@@ -129,14 +129,20 @@ def publish(session: Session) -> str:
     return snapshot_id
 
 
-def plan_sync(session: Session, sync_id: str) -> PlanSummary:
-    """Store the plan of a sync; what an interrupted apply left open is settled first."""
+def plan_sync(session: Session, sync_id: str) -> PlanSummary | None:
+    """Store the plan of a sync; what an interrupted apply left open is settled first.
+
+    None when the sync has had its turn: a weekly one within the week.
+    """
+    from activation.cadence import is_due
     from activation.plan import make_plan
     from activation.recovery import settle
 
     session.progress.step(f"plan {sync_id}")
     if not session.plans:
         settle(session.env)
+    if not is_due(session.env, sync_id):
+        return None
     session.plans[sync_id] = summary = make_plan(session.env, sync_id)
     return summary
 
@@ -146,22 +152,28 @@ def judge_audience(session: Session, sync_id: str) -> Verdict:
     from activation.plan import plan_rows
     from expectations import audience
 
-    plan_id = _plan_of(session, sync_id)
+    if sync_id not in session.plans:
+        return Verdict([], None)
+    plan_id = session.plans[sync_id].plan_id
     rows = plan_rows(session.env, plan_id)
     results = audience.check(session.env, plan_id, rows, on=clock.now(session.env).date())
     return Verdict(results, session.record(results))
 
 
-def apply_sync(session: Session, sync_id: str) -> ApplySummary:
-    """Carry out the plan just made. Raises GateError when a guard holds it."""
+def apply_sync(session: Session, sync_id: str) -> ApplySummary | None:
+    """Carry out the plan just made, if any. Raises GateError when a guard holds it."""
     from activation.apply import apply_plan
 
     session.progress.step(f"apply {sync_id}")
-    return apply_plan(session.env, _plan_of(session, sync_id))
+    if sync_id not in session.plans:
+        return None
+    return apply_plan(session.env, session.plans[sync_id].plan_id)
 
 
-def plan_figures(summary: PlanSummary) -> dict[str, str | int]:
+def plan_figures(summary: PlanSummary | None) -> dict[str, str | int]:
     """What Dagster shows of a plan: counts."""
+    if summary is None:
+        return {"status": "not due yet"}
     return {
         "plan_id": summary.plan_id,
         "status": summary.status,
@@ -173,15 +185,11 @@ def plan_figures(summary: PlanSummary) -> dict[str, str | int]:
     }
 
 
-def apply_figures(summary: ApplySummary) -> dict[str, str | int]:
+def apply_figures(summary: ApplySummary | None) -> dict[str, str | int]:
     """What Dagster shows of an apply: counts of receipts by status."""
+    if summary is None:
+        return {"status": "not due yet"}
     return {"plan_id": summary.plan_id, "status": summary.status, **summary.receipts}
-
-
-def _plan_of(session: Session, sync_id: str) -> str:
-    if sync_id not in session.plans:
-        raise KhachError(f"sync {sync_id} has no plan in this run", fix=f"khach plan {sync_id}")
-    return session.plans[sync_id].plan_id
 
 
 def _one(problems: list[GateError]) -> GateError | None:

@@ -32,6 +32,11 @@ from khach.redact import redact
 # Mailchimp allows 10 connections at once per account.
 _CONNECTIONS = 10
 _PAGE = 1000
+# A segment shows subscribed members only, unless it is told.
+_WHOLE = (
+    "&fields=members.id,total_items&include_unsubscribed=true&include_cleaned=true"
+    "&include_transactional=true"
+)
 _REACHABLE = ("subscribed", "pending", "transactional")
 
 
@@ -97,10 +102,8 @@ class Mailchimp(Channel):
         tag_id = next((tag["id"] for tag in body["tags"] if tag["name"] == self._tag), None)
         offset, total = 0, 0 if tag_id is None else 1
         while offset < total:
-            page = f"segments/{tag_id}/members?count={_PAGE}&offset={offset}&fields="
-            status, body = self._client.call(
-                "GET", self._path(page + "members.id,total_items&include_unsubscribed=true")
-            )
+            page = f"segments/{tag_id}/members?count={_PAGE}&offset={offset}"
+            status, body = self._client.call("GET", self._path(page + _WHOLE))
             self._require_list(status)
             yield from (str(member["id"]) for member in body["members"])
             offset, total = offset + _PAGE, int(body["total_items"])

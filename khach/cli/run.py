@@ -44,6 +44,9 @@ def run(  # noqa: PLR0917 (options of the contract)
     full_refresh: Annotated[
         bool, typer.Option("--full-refresh", help="Rebuild the warehouse from the lake.")
     ] = False,
+    hourly: Annotated[
+        bool, typer.Option("--hourly", help="The light job: syncs of hourly cadence, no KPIs.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Everything but publishing and syncing.")
     ] = False,
@@ -70,12 +73,15 @@ def run(  # noqa: PLR0917 (options of the contract)
             raise ConfigError("an earlier day is built whole: --as-of goes with --known-at alone")
         return run_replay(env, day, known_at, as_json=as_json)
     days = _days(env, from_, to, source)
+    if hourly and (stages or days or day):
+        raise ConfigError("--hourly is a job of its own: it goes with no other selection")
     if days and stages and "ingest" not in stages:
         raise ConfigError("--from reads days again, but --select leaves out ingest")
     with run_lock(env, "khach run"), sandbox_servers(env):
         code = run_job(
-            env, select=stages, as_of=day, full_refresh=full_refresh, dry_run=dry_run, days=days
-        )
+            env, select=stages, as_of=day, full_refresh=full_refresh, dry_run=dry_run, days=days,
+            hourly=hourly,
+        )  # fmt: skip
     facts = overview(env)
     people = simulated_people(env)
     document = facts | {"simulated": people, "exit_code": code}

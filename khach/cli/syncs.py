@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: khach apply p20260629T0200 --accept max_removal_share")(apply)
     app.command(epilog="Example: khach show p20260629T0200 7")(show)
     app.command(epilog="Example: khach receipts p20260629T0200")(receipts)
-    later(app, "reconcile", "Compare the channel's own list with what it acknowledged.")
+    app.command(epilog="Example: khach reconcile cart_email --repair")(reconcile)
     later(
         app,
         "why",
@@ -123,6 +123,28 @@ def apply(
         finally:
             publish_operations(env)
     emit(as_json, summary.as_dict(), lambda console: console.print(summary.text(), markup=False))
+
+
+def reconcile(
+    sync: Annotated[str, typer.Argument(metavar="SYNC")],
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Plan anew who is missing; nothing is sent by this.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the channel's own list with what it acknowledged to us."""
+    from activation.reconcile import reconcile as compare
+    from khach.cli.servers import sandbox_servers
+    from khach.lock import run_lock
+    from khach.operations import publish_operations
+
+    env = load_environment()
+    with run_lock(env, "khach reconcile"), sandbox_servers(env):
+        try:
+            drift = compare(env, sync, repair=repair)
+        finally:
+            publish_operations(env)
+    emit(as_json, drift.as_dict(), lambda console: console.print(drift.text(), markup=False))
 
 
 def _audience_gate(env: Environment, plan_id: str) -> None:

@@ -51,6 +51,7 @@ create table messages (
     ),
     audience varchar not null,
     consent_channel varchar not null,
+    purpose varchar not null,
     identifier_hash varchar not null,
     plan_id varchar not null,
     row_number bigint not null,

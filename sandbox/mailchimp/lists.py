@@ -221,11 +221,17 @@ def post_segment_members(exchange: Exchange) -> str:
 
 
 def get_segment_members(exchange: Exchange) -> str:
-    """`GET /lists/{list_id}/segments/{id}/members`: subscribed members with the tag."""
+    """`GET /lists/{list_id}/segments/{id}/members`: subscribed members with the tag.
+
+    Others only when asked for ("Include unsubscribed members in response", contract).
+    """
     _segment(exchange)
+    also = [s for s in ("unsubscribed", "cleaned", "transactional")
+            if exchange.flag(f"include_{s}")]  # fmt: skip
+    statuses = ", ".join(f"'{status}'" for status in ("subscribed", *also))
     source = (
         "from member_tags x join members m using (list_id, member_id)"
-        " where x.list_id = ?1 and x.tag_id = ?2 and m.status = 'subscribed'"
+        f" where x.list_id = ?1 and x.tag_id = ?2 and m.status in ({statuses})"
     )
     values = (exchange.list_id, exchange.path["segment_id"])
     text = exchange.page(Collection("members", documents.MEMBER, source, "m.seq", values, "m.seq"))

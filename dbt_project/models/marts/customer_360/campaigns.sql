@@ -30,6 +30,12 @@ declared as (
     ) as touched
     where campaign_id is not null
     group by campaign_id
+    union all
+    select
+        campaign_id, source, min(channel), campaign_id as campaign_name, min(audience),
+        min(occurred_at), null, 1
+    from {{ ref('int_sync_messages') }}
+    group by campaign_id, source
 ),
 
 ranked as (

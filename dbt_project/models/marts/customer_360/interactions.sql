@@ -51,6 +51,11 @@ with touches as (
         occurred_at, campaign_id, order_id, content_class,
         duration_seconds, conversation_id, is_answered, outcome, purpose
     from {{ ref('int_crm_touches') }}
+    union all
+    select
+        touch_id, source, customer_id, channel, 'outbound', 'message', 'business', occurred_at,
+        campaign_id, null, content_class, null, null, null, null, null
+    from {{ ref('int_sync_messages') }}
 )
 
 select

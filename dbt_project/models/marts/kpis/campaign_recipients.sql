@@ -19,6 +19,13 @@ with told as (
     select campaign_id, coalesce(customer_id, touch_id), customer_id, 'delivered', occurred_at
     from {{ ref('int_crm_touches') }}
     where direction = 'outbound' and is_answered
+    union all
+    select campaign_id, customer_id as recipient, customer_id, 'sent', occurred_at
+    from {{ ref('int_sync_messages') }}
+    union all
+    select campaign_id, customer_id as recipient, customer_id, 'delivered', occurred_at
+    from {{ ref('int_sync_messages') }}
+    where is_delivered
 ),
 
 summed as (
