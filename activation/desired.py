@@ -2,7 +2,7 @@
 
 Set-based in DuckDB over the published marts. Leaves the temporary table `desired`, one row per
 candidate: customer_id, identifier, identifier_hash, remote_id, reason_code (null: goes out),
-consent_id, holdout_group, fields (struct), field_hashes, payload_hash. Row order does not matter.
+consent_id, holdout_group, fields (struct), offer_code, payload_hash. Row order does not matter.
 """
 
 from collections.abc import Mapping
@@ -76,6 +76,21 @@ def build_desired(
     build_holders(connection, sync)
     _build_reasons(connection, audience, sync)
     _build_payloads(connection, sync, remote)
+
+
+def field_hashes_sql(sync: Sync, remote: Mapping[str, str]) -> str:
+    """A map of field name -> short hash over a row of `desired`, to name what an update changes."""
+    hashes = ", ".join(
+        f"'{name}': sha256(desired.customer_id || '/{name}/' || {value})[1:8]"
+        for name, value in _payload_values(sync, remote, "desired").items()
+    )
+    return f"map {{{hashes}}}"
+
+
+def _payload_values(sync: Sync, remote: Mapping[str, str], table: str) -> dict[str, str]:
+    target = " ".join(f"{key}={value}" for key, value in sorted(remote.items())).replace("'", "''")
+    values = {"_customer": f"{table}.customer_id", "_remote": f"'{target}'"}
+    return values | {name: f"{table}.fields.{name}" for name in sorted(sync.fields)}
 
 
 def membership_sql(book: Book, audience: Audience) -> str:
@@ -165,6 +180,9 @@ def _build_reasons(connection: duckdb.DuckDBPyConnection, audience: Audience, sy
         """
     )
     salt = f"khach-{SALT_VERSION}:{audience.name}:"
+    # Nothing is drawn where nobody is held out.
+    draw = f"cast('0x' || sha256('{salt}' || customer_id)[1:13] as ubigint) / 16.0 ** 13"
+    is_drawn = f"{draw} < {audience.holdout}" if audience.holdout else "false"
     connection.execute(
         f"""
         create temp table drawn as
@@ -173,8 +191,7 @@ def _build_reasons(connection: duckdb.DuckDBPyConnection, audience: Audience, sy
             bool_or(
                 has_holdout
                 or not has_record
-                and cast('0x' || sha256('{salt}' || customer_id)[1:13] as ubigint) / 16.0 ** 13
-                    < {audience.holdout}
+                and {is_drawn}
                 and not {IS_SEED}
             ) as is_held_out,
             -- The one who carries the identifier now keeps it; else the lowest id.
@@ -195,13 +212,7 @@ def _build_payloads(
     """`desired`. Customer and destination are hashed with the fields: when one of them changes,
     the member is sent again. Their keys begin with `_`, which no channel allows in a field name.
     """
-    target = " ".join(f"{key}={value}" for key, value in sorted(remote.items())).replace("'", "''")
-    values = {"_customer": "judged.customer_id", "_remote": f"'{target}'"}
-    values |= {name: f"fields.{name}" for name in sorted(sync.fields)}
-    hashes = ", ".join(
-        f"'{name}': sha256(judged.customer_id || '/{name}/' || {value})[1:8]"
-        for name, value in values.items()
-    )
+    values = _payload_values(sync, remote, "judged")
     payload = ", ".join(f"'{name}': {value}" for name, value in values.items())
     connection.execute(
         f"""
@@ -221,7 +232,6 @@ def _build_payloads(
                 as holdout_group,
             fields,
             offer_code,
-            map {{{hashes}}} as field_hashes,
             sha256(identifier || to_json({{{payload}}})) as payload_hash
         from judged
         left join drawn on judged.identifier_hash = drawn_hash

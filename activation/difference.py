@@ -5,16 +5,18 @@ action, payload_hash, field_hashes, changed_fields, consent_id, reason_code, ent
 offer_code. Row order does not matter.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import duckdb
 
 from activation.audience_file import Sync
+from activation.desired import field_hashes_sql
 from activation.ledger import Inputs
 
 
 def build_member_difference(
-    connection: duckdb.DuckDBPyConnection, sync: Sync, inputs: Inputs
+    connection: duckdb.DuckDBPyConnection, sync: Sync, inputs: Inputs, remote: Mapping[str, str]
 ) -> None:
     """Grain: identifier. Keyed by it, so that a merge of customers is no churn.
 
@@ -40,7 +42,6 @@ def build_member_difference(
                 coalesce(wanted.remote_id <> acknowledged.remote_id, false) as is_renamed,
                 wanted.payload_hash,
                 acknowledged.payload_hash as old_payload_hash,
-                wanted.field_hashes,
                 wanted.consent_id,
                 wanted.offer_code,
                 acknowledged.field_hashes as old_hashes
@@ -61,36 +62,45 @@ def build_member_difference(
                 coalesce(handle, if(is_wanted, remote_id, old_remote_id)) as channel_id
             from paired
             union all
-            select paired.* replace (null as consent_id, null as payload_hash,
-                null as field_hashes, null as offer_code), 'remove', coalesce(handle, old_remote_id)
+            select paired.* replace (null as consent_id, null as payload_hash, null as offer_code),
+                'remove', coalesce(handle, old_remote_id)
             from paired
             where is_renamed
                 and identifier_hash not in (select identifier_hash from in_flight)
+        ),
+        -- Fields are hashed only where they go out.
+        hashed as (
+            select
+                joined.*,
+                desired.reason_code,
+                case when joined.action in ('add', 'update') then {field_hashes_sql(sync, remote)}
+                end as field_hashes
+            from joined
+            left join desired on joined.customer_id = desired.customer_id
         )
         select
             row_number() over (
                 order by
-                    case joined.action when 'remove' then 0 when 'unchanged' then 2 else 1 end,
-                    joined.identifier_hash
+                    case action when 'remove' then 0 when 'unchanged' then 2 else 1 end,
+                    identifier_hash
             ) as row_number,
-            joined.customer_id,
-            joined.identifier_hash,
+            customer_id,
+            identifier_hash,
             channel_id as remote_id,
-            joined.action,
-            joined.payload_hash,
-            joined.field_hashes,
-            case when joined.action = 'update' then list_sort(list_filter(
-                map_keys(joined.field_hashes),
-                lambda name: joined.field_hashes[name] is distinct from old_hashes[name]
+            action,
+            payload_hash,
+            field_hashes,
+            case when action = 'update' then list_sort(list_filter(
+                map_keys(field_hashes),
+                lambda name: field_hashes[name] is distinct from old_hashes[name]
             )) end as changed_fields,
-            joined.consent_id,
-            desired.reason_code,
+            consent_id,
+            reason_code,
             cast(null as varchar) as entry_id,
             cast(null as timestamp) as entered_at,
-            joined.offer_code
-        from joined
-        left join desired on joined.customer_id = desired.customer_id
-        where {"true" if sync.is_mirror else "joined.action <> 'remove'"}
+            offer_code
+        from hashed
+        where {"true" if sync.is_mirror else "action <> 'remove'"}
         """
     )
 
@@ -180,7 +190,7 @@ def build_message_difference(
             remote_id,
             if(is_due, 'message', 'unchanged') as action,
             payload_hash,
-            field_hashes,
+            cast(null as map(varchar, varchar)) as field_hashes,
             cast(null as varchar[]) as changed_fields,
             consent_id,
             reason_code,

@@ -197,7 +197,7 @@ def evaluate(env: Environment, sync_id: str, *, needs_remote: bool = True) -> It
         if sync.is_message:
             build_message_difference(connection, sync, inputs, as_of=snapshot.as_of)
         else:
-            build_member_difference(connection, sync, inputs)
+            build_member_difference(connection, sync, inputs, remote)
             connection.register("messages_told", inputs.messages)
         known = (settings.business_time_zone, SALT_VERSION, sync.id, dict(remote))
         fingerprint = _fingerprint(connection, snapshot, book, policy, known)

@@ -40,10 +40,10 @@ def build_holders(connection: duckdb.DuckDBPyConnection, sync: Sync) -> None:
     connection.execute(
         f"""
         create temp table identifier_state as
-        with held as ({holders_sql(identifier)}),
-        would_be_sent as (
+        with would_be_sent as (
             select customer_id, identifier from candidate where identifier is not null{others}
         ),
+        held as ({holders_sql(identifier, among="select identifier from would_be_sent")}),
         suppressed as (
             -- Any identifier of a person that nobody may contact covers the person.
             select customer_id

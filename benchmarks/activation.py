@@ -166,7 +166,7 @@ def _acknowledge_all(env: Environment) -> None:
     for number in range(AUDIENCES):
         with evaluate(env, f"s{number}") as evaluation:
             wanted = evaluation.connection.execute(
-                "select customer_id, identifier_hash, remote_id, payload_hash, field_hashes "
+                "select customer_id, identifier_hash, remote_id, payload_hash "
                 "from desired where reason_code is null"
             ).to_arrow_table()
         with open_state(env) as state:
