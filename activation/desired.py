@@ -16,7 +16,7 @@ from activation.audiences import Book
 from activation.fields import build_offer_codes, field_values
 from activation.identifiers import IDENTIFIERS, normal_sql
 from activation.ledger import Inputs
-from activation.permissions import build_holders, build_permissions
+from activation.permissions import build_holders, build_permissions, build_suppressed
 from activation.policy import Policy
 from activation.rules import set_as_of
 from activation.seeds import IS_SEED
@@ -58,8 +58,9 @@ def build_desired(
     connection.register("holdouts_told", inputs.holdouts)
     # Who was held out under an id that has gone up in another is held out still.
     connection.execute(
-        "create temp view holdout_record as select coalesce(current_customer_id, customer_id) as "
-        'customer_id, "group" from holdouts_told left join customer_survivors using (customer_id)'
+        "create temp table holdout_record as select coalesce(current_customer_id, customer_id) as "
+        'customer_id, min("group") as "group" from holdouts_told left join customer_survivors '
+        "using (customer_id) group by all"
     )
     connection.register("acknowledged", inputs.acknowledged)
     connection.register("suppression", policy.suppressions)
@@ -73,6 +74,7 @@ def build_desired(
     build_offer_codes(connection, audience, inputs, as_of)
     _build_candidates(connection, book, audience, sync, policy)
     build_permissions(connection, audience, sync)
+    build_suppressed(connection, sync, is_list_empty=not policy.suppressions.num_rows)
     build_holders(connection, sync)
     _build_reasons(connection, audience, sync)
     _build_payloads(connection, sync, remote)
@@ -157,14 +159,14 @@ def _build_reasons(connection: duckdb.DuckDBPyConnection, audience: Audience, sy
         select
             hashed.*,
             permission.consent_id,
-            coalesce(has_record, false) as has_record,
-            coalesce(has_holdout, false) as has_holdout,
+            own.customer_id is not null or coalesce(others.has_record, false) as has_record,
+            coalesce(own."group" = 'holdout', false) or coalesce(others.has_holdout, false)
+                as has_holdout,
             case
                 when is_minor or has_minor then 'under_age'
-                when has_suppressed or identifier_hash in (
-                    select identifier_hash from suppression
-                    where channel in ('{sync.consent}', 'all')
-                ) then 'suppressed'
+                when has_suppressed
+                    or hashed.customer_id in (select customer_id from suppressed)
+                    then 'suppressed'
                 when permission.is_granted = false or has_withdrawal then 'consent_withdrawn'
                 when permission.is_granted is null or is_permitted_by_all = false
                     then 'no_consent'
@@ -176,7 +178,8 @@ def _build_reasons(connection: duckdb.DuckDBPyConnection, audience: Audience, sy
             end as reason_code
         from hashed
         left join permission on hashed.customer_id = permission.customer_id
-        left join identifier_state on hashed.customer_id = identifier_state.customer_id
+        left join holdout_record as own on hashed.customer_id = own.customer_id
+        left join other_holders as others on hashed.customer_id = others.customer_id
         """
     )
     salt = f"khach-{SALT_VERSION}:{audience.name}:"

@@ -2,7 +2,7 @@
 
 Leaves the temporary table `difference`: row_number, customer_id, identifier_hash, remote_id,
 action, payload_hash, field_hashes, changed_fields, consent_id, reason_code, entry_id, entered_at,
-offer_code. Row order does not matter.
+offer_code; of a list only who changes, of messages everybody. Row order does not matter.
 """
 
 from collections.abc import Mapping
@@ -77,12 +77,12 @@ def build_member_difference(
                 end as field_hashes
             from joined
             left join desired on joined.customer_id = desired.customer_id
+            where joined.action <> 'unchanged'
         )
         select
             row_number() over (
                 order by
-                    case action when 'remove' then 0 when 'unchanged' then 2 else 1 end,
-                    identifier_hash
+                    if(action = 'remove', 0, 1), identifier_hash
             ) as row_number,
             customer_id,
             identifier_hash,
@@ -100,7 +100,7 @@ def build_member_difference(
             cast(null as timestamp) as entered_at,
             offer_code
         from hashed
-        where {"true" if sync.is_mirror else "action <> 'remove'"}
+        where action <> 'unchanged' {"" if sync.is_mirror else "and action <> 'remove'"}
         """
     )
 

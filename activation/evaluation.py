@@ -48,7 +48,10 @@ class Evaluation:
         found = self.connection.execute(
             f"select action, count(*) from difference where not {IS_SEED} group by action"
         ).fetchall()
-        return dict.fromkeys(("add", "update", "remove", "message", "unchanged"), 0) | dict(found)
+        counts = dict.fromkeys(("add", "update", "remove", "message", "unchanged"), 0) | dict(found)
+        if not self.sync.is_message:
+            counts["unchanged"] = max(0, self.member_count() - counts["add"] - counts["update"])
+        return counts
 
     def examples(self, count: int = 3) -> dict[str, list[str]]:
         """A few customer ids per action, the lowest."""
@@ -117,20 +120,23 @@ class Evaluation:
         """
         self.connection.register("wanted_rows", rows if rows is not None else _NO_ROWS)
         chosen = "" if rows is None else "join wanted_rows using (identifier_hash)"
-        number = "difference.row_number" if rows is None else "wanted_rows.row_number"
+        number = "desired.identifier_hash" if rows is None else "wanted_rows.row_number"
         found = self.connection.execute(
             f"""
             select
-                identifier_hash, desired.customer_id, desired.identifier,
-                difference.remote_id, {fields_sql(self.sync)} as fields,
+                desired.identifier_hash, desired.customer_id, desired.identifier,
+                coalesce(difference.remote_id, desired.remote_id) as remote_id,
+                {fields_sql(self.sync)} as fields,
                 coalesce(difference.entry_id, {number}::varchar) as row_id,
                 consents.consent_id, consents.customer_id, consents.channel, consents.purpose,
                 consents.is_granted
-            from difference
-            join desired using (customer_id, identifier_hash)
+            from desired
             {chosen}
+            left join difference
+                on desired.identifier_hash = difference.identifier_hash
+                and difference.action <> 'remove'
             left join consents on desired.consent_id = consents.consent_id
-            where difference.action <> 'remove' and desired.reason_code is null
+            where desired.reason_code is null
             order by {number}
             """
         ).fetchall()

@@ -47,28 +47,22 @@ def normal_sql(value: str, identifier_type: str) -> str:
     return f"lower(trim({value}))" if identifier_type == "email" else f"trim({value})"
 
 
-def holders_sql(identifier: Identifier, among: str = "") -> str:
-    """Who holds which identifier: customer_id, identifier, distinct.
-
-    `among` is a query of the identifiers that matter; the others are left out early.
+def holders_sql(identifier: Identifier) -> str:
+    """Who holds which identifier: customer_id, identifier; a pair may come more than once.
 
     Every value any source gave counts, also one that is blocked from linking people.
     """
     parts = []
     for kind in identifier.types:
-        places = [
-            ("identifier_value", "customer_identifiers",
-             f"identifier_type = '{kind}' and valid_to is null"),
-        ]  # fmt: skip
+        parts.append(
+            f"select customer_id, {normal_sql('identifier_value', kind)} as identifier "
+            "from customer_identifiers "
+            f"where identifier_type = '{kind}' and valid_to is null"
+        )
         if column := identifier.columns.get(kind):
-            places += [
-                ("value", "customer_attributes", f"attribute = '{column}'"),
-                (column, "customers", "true"),
-            ]
-        for value, table, which in places:
-            normal = normal_sql(value, kind)
-            matters = f" and {normal} in ({among})" if among else ""
             parts.append(
-                f"select customer_id, {normal} as identifier from {table} where {which}{matters}"
+                f"select customer_id, {normal_sql('value', kind)} from customer_attributes "
+                f"where attribute = '{column}'"
             )
-    return "\nunion\n".join(parts)
+            parts.append(f"select customer_id, {normal_sql(column, kind)} from customers")
+    return "\nunion all\n".join(parts)

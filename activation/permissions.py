@@ -28,10 +28,29 @@ def build_permissions(
     )
 
 
+def build_suppressed(
+    connection: duckdb.DuckDBPyConnection, sync: Sync, *, is_list_empty: bool
+) -> None:
+    """Grain: customer whom nobody may contact; any identifier on the list covers the person."""
+    places = [
+        ("identifier_value", "customer_identifiers"),
+        ("value", "customer_attributes"),
+        *((column, "customers") for column in IDENTIFIERS[sync.consent].columns.values()),
+    ]
+    found = " union ".join(
+        f"select customer_id from {table} where sha256(lower(trim({value}))) in "
+        f"(select identifier_hash from suppression where channel in ('{sync.consent}', 'all'))"
+        for value, table in places
+    )
+    # A million hashes for an empty list would be for nothing.
+    query = "select null::varchar as customer_id limit 0" if is_list_empty else found
+    connection.execute(f"create temp table suppressed as {query}")
+
+
 def build_holders(connection: duckdb.DuckDBPyConnection, sync: Sync) -> None:
-    """Grain: candidate. What all who hold an identifier that would be sent say together."""
+    """Grain: candidate whose identifiers others hold too. What these others say together."""
     identifier = IDENTIFIERS[sync.consent]
-    others = "".join(
+    sent_too = "".join(
         f" union select candidate.customer_id, {normal_sql(column, kind)} from candidate "
         f"join customers using (customer_id) where {column} is not null"
         for kind, column in identifier.columns.items()
@@ -39,37 +58,30 @@ def build_holders(connection: duckdb.DuckDBPyConnection, sync: Sync) -> None:
     )
     connection.execute(
         f"""
-        create temp table identifier_state as
+        create temp table other_holders as
         with would_be_sent as (
-            select customer_id, identifier from candidate where identifier is not null{others}
+            select customer_id, identifier from candidate where identifier is not null{sent_too}
         ),
-        held as ({holders_sql(identifier, among="select identifier from would_be_sent")}),
-        suppressed as (
-            -- Any identifier of a person that nobody may contact covers the person.
-            select customer_id
-            from (
-                select customer_id, identifier from held
-                union all
-                select customer_id, lower(trim(identifier_value)) from customer_identifiers
-            )
-            where sha256(identifier) in (
-                select identifier_hash from suppression where channel in ('{sync.consent}', 'all')
-            )
+        others as (
+            select distinct would_be_sent.customer_id, held.customer_id as other_customer_id
+            from would_be_sent
+            join ({holders_sql(identifier)}) as held
+                on would_be_sent.identifier = held.identifier
+                and would_be_sent.customer_id <> held.customer_id
         )
         select
-            would_be_sent.customer_id,
+            others.customer_id,
             bool_or(coalesce(is_minor(customers.birth_date, customers.birth_year), false))
                 as has_minor,
-            bool_or(held.customer_id in (select customer_id from suppressed)) as has_suppressed,
+            bool_or(other_customer_id in (select customer_id from suppressed)) as has_suppressed,
             bool_or(coalesce(permission.is_granted, true) = false) as has_withdrawal,
             bool_and(coalesce(permission.is_granted, false)) as is_permitted_by_all,
             bool_or(coalesce(holdout_record."group" = 'holdout', false)) as has_holdout,
             count(holdout_record.customer_id) > 0 as has_record
-        from would_be_sent
-        join held on would_be_sent.identifier = held.identifier
-        left join customers on held.customer_id = customers.customer_id
-        left join permission on held.customer_id = permission.customer_id
-        left join holdout_record on held.customer_id = holdout_record.customer_id
-        group by would_be_sent.customer_id
+        from others
+        left join customers on other_customer_id = customers.customer_id
+        left join permission on other_customer_id = permission.customer_id
+        left join holdout_record on other_customer_id = holdout_record.customer_id
+        group by others.customer_id
         """
     )
