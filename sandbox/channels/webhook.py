@@ -35,7 +35,9 @@ def receive(exchange: Exchange) -> Answer:
             raise _refusal(422, f"no such action: {row['action']}")
         if exchange.fate(row["customer_id"], {}) == "poison":
             raise _refusal(422, "a row of this batch cannot be read")
-    results: list[Any] = [result for n, row in enumerate(rows) for result in _apply(exchange, n, row)]
+    results: list[Any] = [
+        result for n, row in enumerate(rows) for result in _apply(exchange, n, row)
+    ]
     if exchange.fault and exchange.fault.kind == "strange":
         results += [{"row_id": "nobody", "status": "ok"}, "what", {"status": "ok"}]
     return exchange.remember(batch_id, Answer(200, {"results": results}))
