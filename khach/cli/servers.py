@@ -64,7 +64,8 @@ def _configured_channels(env: Environment) -> set[str]:
         except KhachError:
             continue
         syncs = data.get("syncs") if isinstance(data, dict) else None
-        found |= {str(sync.get("channel")) for sync in syncs or [] if isinstance(sync, dict)}
+        if isinstance(syncs, list):
+            found |= {str(sync.get("channel")) for sync in syncs if isinstance(sync, dict)}
     return found
 
 

@@ -1,13 +1,11 @@
 """Push through OneSignal: repeating is safe, and 200 may mean that nobody was reached."""
 
 import uuid
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from fake_platforms import Platforms, batch, row
 
-from activation.channels import http
 from activation.channels.onesignal import OneSignal
 from khach.errors import ConfigError
 from sandbox.channels import store
@@ -124,15 +122,3 @@ def test_a_row_without_an_id_would_share_its_key_with_others(
     with pytest.raises(ValueError, match="row id"):
         push.send(batch(fresh(61), row(62, "U00062", row_id="", **FIELDS)))
     assert platforms.requests("onesignal") == []
-
-
-def test_more_than_the_rate_limit_allows_gets_through_all_the_same(
-    platforms: Platforms, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    patient = replace(http.Retries(), attempts=8, first_pause=0.3, timeout=10)
-    monkeypatch.setattr(http, "Retries", lambda: patient)
-    push = channel(platforms)
-    rows = [fresh(n) for n in range(1000, 1400)]
-    outcomes = [one for part in (rows[:200], rows[200:]) for one in push.send(batch(*part))]
-    assert {one.status for one in outcomes} == {"acknowledged"}
-    assert len(platforms.effects("onesignal")) == len(rows)
