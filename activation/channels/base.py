@@ -120,7 +120,8 @@ class Channel:
     """One destination. Answers come row by row, in the order of the rows given.
 
     No method raises for a row: an `Outcome` says it. Raised are ConfigError (wrong key, list,
-    template), BatchRejectedError, and BusyError from `prepare`, `read_back` and `members`.
+    template), BatchRejectedError, and BusyError from `prepare`, `read_back` and `members`, and from
+    `send` of an idempotent channel that gave no answer: its intents stay, the batch is repeated.
     """
 
     capabilities: ClassVar[Capabilities]

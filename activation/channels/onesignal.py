@@ -16,6 +16,7 @@ Not polled: the platform answers one such question a second (reference/rate-limi
 import re
 import uuid
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar
 
 from activation.channels.base import (
@@ -28,10 +29,10 @@ from activation.channels.base import (
     require_variable,
 )
 from activation.channels.http import JsonClient
-from activation.channels.sending import Sender, masked
+from activation.channels.sending import masked
 from activation.consent import PermittedRow
 from khach.environment import Environment
-from khach.errors import ConfigError
+from khach.errors import BusyError, ConfigError
 
 _CONNECTIONS = 10
 # Never to be changed: the keys of messages already sent derive from it.
@@ -57,17 +58,18 @@ class OneSignal(Channel):
         address = platform_address(env, "ONESIGNAL_API_URL", "https://api.onesignal.com")
         self._client = JsonClient(address, headers={"Authorization": f"Key {key}"})
         self._app = remote["app"]
-        self._sending = Sender(_CONNECTIONS)
 
     def send(self, batch: Batch[PermittedRow]) -> list[Outcome]:
         """POST each message; its handle is the notification's id. Repeating sends nothing twice.
 
-        Raises ConfigError when key or app are refused, and ValueError for a row without an id.
+        Raises BusyError when a message has no answer, ConfigError when key or app are refused: the
+        batch is to be repeated. ValueError for a row without an id.
         """
         require_permitted(batch)
         if not all(row.row_id for row in batch.rows):
             raise ValueError("a push message needs a row id: its idempotency key derives from it")
-        return self._sending.send(batch, self._send)
+        with ThreadPoolExecutor(_CONNECTIONS) as pool:
+            return list(pool.map(self._send, batch.rows))
 
     def _send(self, row: PermittedRow) -> Outcome:
         body = {
@@ -85,6 +87,8 @@ class OneSignal(Channel):
             return Outcome("acknowledged", handle=str(answer["id"]))
         if status == 200 and "id" in answer:
             return Outcome("rejected", "not_subscribed", words)
+        if status == 200:
+            raise BusyError("OneSignal's answer cannot be read", fix="try again later")
         _require_app(status, words)
         if status in (400, 422):
             return Outcome("rejected", str(status), words)

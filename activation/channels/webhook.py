@@ -58,7 +58,8 @@ class Webhook(Channel):
         """`add`, or `update` where the batch says that the receiver knows the row."""
         require_permitted(batch)
         rows = [
-            _permitted(row, "update" if row.row_id in batch.known else "add") for row in batch.rows
+            _permitted(row, "update" if _row_id(row) in batch.known else "add")
+            for row in batch.rows
         ]
         return self._deliver(batch, rows)
 
@@ -77,17 +78,20 @@ class Webhook(Channel):
         ]
 
     def send(self, batch: Batch[PermittedRow]) -> list[Outcome]:
-        """`message`: the receiver sends it."""
+        """`message`: the receiver sends it. BusyError without an answer: the batch is repeated."""
         require_permitted(batch)
-        return self._deliver(batch, [_permitted(row, "message") for row in batch.rows])
+        return self._told(batch, [_permitted(row, "message") for row in batch.rows])
 
     def _deliver(self, batch: Batch[Row], rows: Sequence[dict[str, Any]]) -> list[Outcome]:
-        """Raises BatchRejectedError for 4xx, ConfigError when the signature is refused."""
+        """A membership without an answer keeps its intent, under which the next run settles it."""
         try:
-            status, answer = self._post(batch, rows)
+            return self._told(batch, rows)
         except BusyError as problem:
-            # Repeating under the same batch id settles what may have arrived.
             return [Outcome("unanswered", "no_answer", problem.message)] * len(rows)
+
+    def _told(self, batch: Batch[Row], rows: Sequence[dict[str, Any]]) -> list[Outcome]:
+        """Raises BatchRejectedError for 4xx, ConfigError when the signature is refused."""
+        status, answer = self._post(batch, rows)
         if status in (401, 403):
             raise ConfigError(
                 "the receiver refuses the signature",

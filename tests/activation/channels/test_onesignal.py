@@ -7,7 +7,7 @@ import pytest
 from fake_platforms import Platforms, batch, row
 
 from activation.channels.onesignal import OneSignal
-from khach.errors import ConfigError
+from khach.errors import BusyError, ConfigError
 from sandbox.channels import store
 
 FIELDS = {"title": "Sải", "body": "Đôi giày của chị vẫn đang chờ."}
@@ -81,13 +81,23 @@ def test_a_repeat_sends_nothing_twice(
 def test_a_batch_cut_in_another_way_sends_nothing_twice(platforms: Platforms) -> None:
     rows = [fresh(n) for n in range(31, 37)]
     platforms.inject("onesignal", "refuse_after", status=500, count=999)
-    assert {one.status for one in channel(platforms).send(batch(*rows))} == {"unanswered"}
+    with pytest.raises(BusyError):
+        channel(platforms).send(batch(*rows))
     store.clear_faults(platforms.root)
     again = channel(platforms)
     for part in (rows[:2], rows[2:], rows):
         outcomes = again.send(batch(*part, batch_id="another"))
         assert {one.status for one in outcomes} == {"acknowledged"}
     assert platforms.recipients("onesignal") == [f"U000{n}" for n in range(31, 37)]
+
+
+def test_an_answer_that_cannot_be_read_is_none(platforms: Platforms, push: OneSignal) -> None:
+    again = batch(fresh(38))
+    platforms.inject("onesignal", "refuse_after", status=200, body=[])
+    with pytest.raises(BusyError):
+        push.send(again)
+    assert push.send(again)[0].status == "acknowledged"
+    assert platforms.recipients("onesignal") == ["U00038"]
 
 
 def test_a_refused_message_keeps_its_words_masked(platforms: Platforms, push: OneSignal) -> None:

@@ -20,7 +20,7 @@ from activation.channels.http import JsonClient
 from activation.channels.webhook import Webhook
 from activation.consent import withdraw
 from khach.environment import Environment
-from khach.errors import ConfigError
+from khach.errors import BusyError, ConfigError
 from sandbox.channels import store
 
 FIELDS = {"name": "chị Lan", "item": "Sải Chạy"}
@@ -96,10 +96,20 @@ def test_a_batch_sent_again_by_the_next_run_was_applied_before(
 ) -> None:
     once = new(row(1, "a", **FIELDS))
     platforms.inject("webhook", "refuse_after", status=504, count=99)
-    assert [one.status for one in hook.send(once)] == ["unanswered"]
+    with pytest.raises(BusyError):
+        # Not `unanswered`: that a message was certainly not sent cannot be said.
+        hook.send(once)
     store.clear_faults(platforms.root)
     assert [one.status for one in channel(platforms).send(once)] == ["acknowledged"]
     assert platforms.recipients("webhook") == ["c1"]
+
+
+def test_a_membership_without_an_answer_is_settled_later(
+    platforms: Platforms, hook: Webhook
+) -> None:
+    platforms.inject("webhook", "refuse", status=503, count=99)
+    outcomes = hook.upsert(new(row(1, "a", **FIELDS), row(2, "b", **FIELDS)))
+    assert [one.status for one in outcomes] == ["unanswered"] * 2
 
 
 def test_single_rows_are_rejected_in_the_receivers_masked_words(
