@@ -232,7 +232,8 @@ def test_the_bytes_are_those_of_the_published_format(
     [
         b"", b"[]", b"not json", b'{"results": 5}', b'{"results": [null, {"row_id": 1}]}',
         b'{"results": [{"row_id": "row-1", "status": "fine"}]}',
-        b'{"results": [{"row_id": "row-1", "status": "ok"}, {"row_id": "row-1", "status": "rejected"}]}',
+        b'{"results": [{"row_id": "row-1", "status": "ok"},'
+        b' {"row_id": "row-1", "status": "rejected"}]}',
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("status", [200, 202])
