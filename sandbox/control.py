@@ -11,16 +11,17 @@ import json
 import secrets
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from sandbox import mailchimp, postgres, tills, vendors
+from sandbox import channels, mailchimp, postgres, tills, vendors
 from sandbox.errors import SandboxError
 from sandbox.files import read_json, write_json, write_private
 from sandbox.processes import is_alive
+from sandbox.server_process import running_server
 from sandbox.sizes import DEFAULT_SEED, MAILING_LIST, SIZES, Size
 
 _SAVE_EVERY_SECONDS = 20
@@ -32,11 +33,12 @@ def start(
     """Simulate the history when there is none, start the servers, load what they lack.
 
     `also` names the vendors through whose APIs the shop and the tills are shown besides
-    (`sandbox.vendors.VENDORS`); those that run already stay up.
+    (`sandbox.vendors.VENDORS`), and `channels` the platforms that messages and audiences are sent
+    to; those that run already stay up.
     """
     with _locked(root):
         _ensure_history(root, size, seed)
-        _serve(root, also)
+        _serve(root, frozenset(also))
     return status(root)
 
 
@@ -44,6 +46,7 @@ def stop(root: Path) -> dict[str, Any]:
     """End the servers; history and members stay."""
     if root.exists():
         with _locked(root):
+            channels.stop(root)
             vendors.stop(root)
             mailchimp.stop(root)
             postgres.stop(root)
@@ -179,7 +182,7 @@ def _run_days(root: Path, state: Any, days: int) -> None:
     })  # fmt: skip
 
 
-def _serve(root: Path, also: Iterable[str]) -> None:
+def _serve(root: Path, also: Set[str]) -> None:
     """Start the servers, say where they are, load what they lack."""
     keys = _keys(root)
     url, port, pid = postgres.start(root, keys["tills_password"])
@@ -195,6 +198,9 @@ def _serve(root: Path, also: Iterable[str]) -> None:
         "MAILCHIMP_LIST_ID": MAILING_LIST,
         "CART_DROP_FOLDER": str(drop),
     } | vendors.variables(shown, keys)
+    if "channels" in also or running_server(root, "channels"):
+        shown["channels"] = channels.start(root, keys)
+        values |= channels.variables(shown["channels"], keys)
     write_private(root / "env", "".join(f"{key}={value}\n" for key, value in values.items()))
     write_json(root / "endpoints.json", {
         "tills": {"kind": "postgresql", "host": "127.0.0.1", "port": port, "pid": pid},
@@ -220,6 +226,7 @@ def _keys(root: Path) -> dict[str, str]:
         "tills_password": secrets.token_urlsafe(18),
         "mailchimp_key": secrets.token_hex(16) + "-us1",
         **vendors.new_keys(),
+        **channels.new_keys(),
     }
     if drawn.keys() - keys.keys():
         keys = drawn | keys

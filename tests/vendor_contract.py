@@ -47,11 +47,16 @@ class VendorContract:
         self._closed = OpenAPI.from_dict(document, config=strict)
 
     def request_problem(
-        self, method: str, path: str, params: dict[str, Any], body: bytes | None
+        self,
+        method: str,
+        path: str,
+        params: dict[str, Any],
+        body: bytes | None,
+        content_type: str = "application/json",
     ) -> str | None:
         """What the contract has against a request, or None."""
         try:
-            self._open.validate_request(self._request(method, path, params, body))
+            self._open.validate_request(self._request(method, path, params, body, content_type))
         except OpenAPIError as error:
             cause = error.__cause__
             return f"{error} {cause or ''} {getattr(cause, 'schema_errors', '')}"
@@ -72,7 +77,12 @@ class VendorContract:
         return None
 
     def _request(
-        self, method: str, path: str, params: dict[str, Any], body: bytes | None
+        self,
+        method: str,
+        path: str,
+        params: dict[str, Any],
+        body: bytes | None,
+        content_type: str = "application/json",
     ) -> MockRequest:
         return MockRequest(
             self._host,
@@ -81,6 +91,7 @@ class VendorContract:
             args={name: str(value) for name, value in params.items()},
             headers=self._headers,
             data=body,
+            content_type=content_type,
         )
 
 

@@ -5,10 +5,18 @@ from collections.abc import Mapping
 from activation.channels.base import Channel, resolve_remote
 from activation.channels.file_drop import FileDrop
 from activation.channels.mailchimp import Mailchimp
+from activation.channels.onesignal import OneSignal
+from activation.channels.twilio import Twilio
+from activation.channels.webhook import Webhook
+from activation.channels.zalo_zns import ZaloZns
 from khach.environment import Environment
 
 CHANNELS: dict[str, type[Channel]] = {
     "mailchimp": Mailchimp,
+    "twilio": Twilio,
+    "zalo_zns": ZaloZns,
+    "onesignal": OneSignal,
+    "webhook": Webhook,
     "file_drop": FileDrop,
 }
 

@@ -92,12 +92,17 @@ class RemoteMember:
 
 @dataclass(frozen=True)
 class Batch(Generic[Row]):
-    """Rows that go out together. `batch_id` names them durably: the same rows, the same id."""
+    """Rows that go out together. `batch_id` names them durably: the same rows, the same id.
+
+    `known` are the row ids of members that the channel acknowledged before: for it an `upsert` of
+    theirs is an update, of the others an addition. Only channels that must say which need it.
+    """
 
     batch_id: str
     plan_id: str
     sync_id: str
     rows: Sequence[Row]
+    known: frozenset[str] = frozenset()
 
 
 class BatchRejectedError(Exception):
@@ -115,7 +120,8 @@ class Channel:
     """One destination. Answers come row by row, in the order of the rows given.
 
     No method raises for a row: an `Outcome` says it. Raised are ConfigError (wrong key, list,
-    template), BatchRejectedError, and BusyError from `prepare`, `read_back` and `members`.
+    template), BatchRejectedError, and BusyError from `prepare`, `read_back` and `members`, and from
+    `send` of an idempotent channel that gave no answer: its intents stay, the batch is repeated.
     """
 
     capabilities: ClassVar[Capabilities]
@@ -197,6 +203,17 @@ def require_variable(name: str, needed_by: str) -> str:
         key=name,
         fix=f"export {name}=..., or start the sandbox (`khach sandbox start`), which sets it",
     )
+
+
+def platform_address(env: Environment, variable: str, real: str) -> str:
+    """The address that `variable` holds; in prod the platform's own one when it is not set.
+
+    Raises ConfigError when the environment must not call it.
+    """
+    url = os.environ.get(variable) or (real if env.name == "prod" else None)
+    url = url or require_variable(variable, "a channel outside prod")
+    require_allowed_address(env, url, variable)
+    return url
 
 
 def require_allowed_address(env: Environment, url: str, variable: str) -> None:

@@ -82,6 +82,8 @@ class JsonClient:
                     self._base_url + path,
                     json=body,
                     timeout=self._retries.timeout,
+                    # A redirect would carry personal data to an address that nobody allowed.
+                    allow_redirects=False,
                     **request,
                 )
             except requests.RequestException as problem:

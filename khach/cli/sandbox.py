@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 @sandbox_app.command(epilog="Example: KHACH_ENV=sandbox khach sandbox start --size XS")
 def start(size: Size = None, as_json: AsJson = False) -> None:
-    """Start its servers (vendors' too that sources.yml reads); first simulate its history."""
+    """Start its servers, and those that sources and audiences use; first simulate its history."""
     from khach.cli.servers import configured_vendors
 
     env = _sandbox_environment()

@@ -7,6 +7,7 @@ from types import FrameType
 from typing import Any
 
 from khach.cli.output import say
+from khach.config_files import read_yaml
 from khach.environment import Environment, load_sandbox_variables
 from khach.errors import KhachError
 
@@ -39,18 +40,33 @@ def sandbox_servers(env: Environment) -> Iterator[None]:
 
 
 def configured_vendors(env: Environment) -> list[str]:
-    """The vendors' APIs that sources.yml reads and the sandbox can show; a broken file names none.
-
-    Only these servers are started besides the sandbox's own.
+    """What the sandbox must show besides its own servers: the vendors' APIs that sources.yml reads,
+    and `channels` when an audience is sent to one of its platforms. A broken file names none.
     """
     from ingestion.config import load_sources
+    from sandbox.channels import CHANNELS
     from sandbox.vendors import VENDORS
 
     try:
         kinds = {source.kind for source in load_sources(env)}
     except KhachError:
-        return []
-    return [vendor for vendor in VENDORS if vendor in kinds]
+        kinds = set()
+    channels = ["channels"] if _configured_channels(env) & CHANNELS else []
+    return [vendor for vendor in VENDORS if vendor in kinds] + channels
+
+
+def _configured_channels(env: Environment) -> set[str]:
+    """Names of channels in the audience files, without checking anything else in them."""
+    found = set()
+    for path in sorted((env.config / "audiences").glob("*.yml")):
+        try:
+            data = read_yaml(path).data
+        except KhachError:
+            continue
+        syncs = data.get("syncs") if isinstance(data, dict) else None
+        if isinstance(syncs, list):
+            found |= {str(sync.get("channel")) for sync in syncs if isinstance(sync, dict)}
+    return found
 
 
 def is_running(status: Mapping[str, Any]) -> bool:
