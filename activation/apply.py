@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from activation.audiences import load_audiences
 from activation.channels import make_channel
 from activation.channels.base import resolve_remote
@@ -71,7 +74,7 @@ def apply_plan(
     remote = resolve_remote(sync.capabilities, sync.remote, sync.id)
     channel = make_channel(env, sync.channel, sync.remote, sync.id)
     with hold_lease(env, sync.id) as lease:
-        settle_sync(env, sync.id, is_leased=True)
+        settle_sync(env, sync.id, is_leased=True, is_applying=True)
         with open_state(env) as state:
             plan = read_plan(state, plan_id)
         _require_open(plan)
@@ -87,17 +90,21 @@ def apply_plan(
             require_same_inputs(plan, evaluation)
             if not only_seeds:
                 _start(env, plan, evaluation, accept)
-            delivery = Delivery(env, plan, evaluation, channel, lease)
-            _deliver(delivery, policy.rules, only_seeds=only_seeds)
+            with open_state(env) as state:
+                planned = read_plan_rows(state, plan_id, only_seeds=only_seeds)
+            updates = planned.filter(pc.equal(planned.column("action"), "update"))
+            numbers = frozenset(updates.column("row_number").to_pylist())
+            delivery = Delivery(env, plan, evaluation, channel, lease, numbers)
+            _deliver(delivery, planned, policy.rules, only_seeds=only_seeds)
         with open_state(env) as state:
             status = plan.status if only_seeds else end_plan(state, plan_id)
             counts = count_receipts(state, plan_id)
     return ApplySummary(plan_id, sync.id, status, counts, unsubscribed)
 
 
-def _deliver(delivery: Delivery, policy: PolicyFile, *, only_seeds: bool) -> None:
-    with open_state(delivery.env) as state:
-        planned = read_plan_rows(state, delivery.plan.plan_id, only_seeds=only_seeds)
+def _deliver(
+    delivery: Delivery, planned: pa.Table, policy: PolicyFile, *, only_seeds: bool
+) -> None:
     if delivery.evaluation.sync.capabilities.is_whole_file:
         if only_seeds:
             raise KhachError("a whole list has no test send", fix="khach show PLAN ROW shows a row")

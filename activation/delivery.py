@@ -33,6 +33,8 @@ class Delivery:
     evaluation: Evaluation
     channel: Channel
     lease: Lease
+    # Row numbers of members whom the channel acknowledged before.
+    updates: frozenset[int] = frozenset()
 
     def whole_file(self, planned: pa.Table) -> None:
         """The whole list in one delivery; nothing is written when nothing changes."""
@@ -42,8 +44,8 @@ class Delivery:
         members = list(self.evaluation.permitted().values())
         fields = sorted(self.evaluation.sync.fields)
         self._intend(numbers, f"{self.plan.plan_id}-b1")
-        self.channel.replace(members, fields, self.plan.sync_id, self.plan.plan_id)
-        self._record([(number, Outcome("acknowledged")) for number in numbers])
+        outcome = self.channel.replace(members, fields, self.plan.sync_id, self.plan.plan_id)
+        self._record([(number, outcome or Outcome("acknowledged")) for number in numbers])
 
     def members(self, planned: pa.Table) -> None:
         """Removes first, then adds and updates, in batches; each batch is one kind."""
@@ -130,7 +132,10 @@ class Delivery:
         numbers = list(rows)
         batch_id = f"{self.plan.plan_id}-b{numbers[0]}-{len(numbers)}"
         self._intend(numbers, batch_id)
-        batch = Batch(batch_id, self.plan.plan_id, self.plan.sync_id, list(rows.values()))
+        batch = Batch(
+            batch_id, self.plan.plan_id, self.plan.sync_id, list(rows.values()),
+            frozenset(row.row_id for number, row in rows.items() if number in self.updates),
+        )  # fmt: skip
         try:
             outcomes = act(batch)
         except BatchRejectedError as problem:

@@ -110,6 +110,7 @@ def record_answers(state: State, sync_id: str, answers: Sequence[tuple[str, Outc
                 "status": pa.array([o.status for _, o in settled], pa.string()),
                 "code": pa.array([o.code for _, o in settled], pa.string()),
                 "message": pa.array([o.message for _, o in settled], pa.string()),
+                "member_handle": pa.array([o.handle for _, o in settled], pa.string()),
             }
         ),
     )
@@ -119,7 +120,7 @@ def record_answers(state: State, sync_id: str, answers: Sequence[tuple[str, Outc
         create or replace temp table settled as
         select
             planned.*, submitted.sync_id, submitted.submitted_at as opened_at, told.status,
-            told.code, told.message, null::varchar as handle, true as is_confirmed
+            told.code, told.message, told.member_handle as handle, true as is_confirmed
         from sync_submitted as submitted
         join told on submitted.handle = told.handle
         join sync_plan_rows as planned

@@ -61,17 +61,20 @@ def settle(env: Environment) -> list[Settled]:
         return []
     with open_state(env) as state:
         rows = state.execute(
-            "select sync_id from sync_intents union "
+            "select sync_id from sync_intents union select sync_id from sync_submitted union "
             "select sync_id from sync_plans where started_at is not null and ended_at is null "
             "and status in ('ready', 'blocked') order by 1"
         ).fetchall()
     return [found for row in rows if (found := settle_sync(env, str(row[0])))]
 
 
-def settle_sync(env: Environment, sync_id: str, *, is_leased: bool = False) -> Settled | None:
+def settle_sync(
+    env: Environment, sync_id: str, *, is_leased: bool = False, is_applying: bool = False
+) -> Settled | None:
     """Settle one sync, and ask for answers still to come; None when no apply was interrupted.
 
-    `is_leased`: the caller holds its lease. Raises BusyError when the channel gives no answer.
+    `is_leased`: the caller holds its lease. `is_applying`: answers would move what its plan was
+    made from, so they are asked for by the next plan. Raises BusyError when the channel gives no answer.
     """
     with open_state(env) as state:
         plan_ids = _open_plans(state, sync_id)
@@ -82,10 +85,10 @@ def settle_sync(env: Environment, sync_id: str, *, is_leased: bool = False) -> S
         return None
     if not is_leased:
         with hold_lease(env, sync_id):
-            return settle_sync(env, sync_id, is_leased=True)
+            return settle_sync(env, sync_id, is_leased=True, is_applying=is_applying)
     _, sync = load_audiences(env).find_sync(sync_id)
     channel = make_channel(env, sync.channel, sync.remote, sync_id)
-    if has_submitted:
+    if has_submitted and not is_applying:
         poll_submitted(env, sync, channel)
     outcomes = [o for plan_id in plan_ids for o in _settle_plan(env, sync, channel, plan_id)]
     statuses: list[str] = [outcome.status for outcome in outcomes]
@@ -133,7 +136,9 @@ def _read_back(
     """
     if sync.capabilities.is_whole_file:
         is_there = channel.holds(sync.id, plan_id)
-        outcomes = [_THERE if is_there else _NOT_THERE for _ in rows]
+        # A list that the channel builds later shows nothing yet: it may come.
+        absent = _MAYBE if sync.capabilities.is_polled else _NOT_THERE
+        outcomes = [_THERE if is_there else absent for _ in rows]
     elif sync.capabilities.can_read_back:
         members = channel.read_back([withdraw(row["remote_id"]) for row in rows])
         outcomes = [

@@ -29,6 +29,7 @@ from orchestration.session import Session
 
 PUBLISHED = AssetKey(["published", "snapshot"])
 CHANNELS = "channels"
+HOURLY_JOB = "hourly"
 
 
 def build_source(source: Mapping[str, Any]) -> tuple[AssetsDefinition, AssetChecksDefinition]:
@@ -116,7 +117,10 @@ def build_plan(sync_id: str, number: int) -> tuple[AssetsDefinition, AssetChecks
     )
     def plan(context: AssetExecutionContext) -> MaterializeResult:
         session: Session = context.resources.session
-        summary = session.attempt("sync", lambda: stages.plan_sync(session, sync_id))
+        is_hourly = context.run.job_name == HOURLY_JOB
+        summary = session.attempt(
+            "sync", lambda: stages.plan_sync(session, sync_id, is_hourly=is_hourly)
+        )
         return MaterializeResult(metadata=stages.plan_figures(summary))
 
     @asset_check(

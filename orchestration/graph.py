@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from dagster import (
     AssetCheckKey,
     AssetKey,
+    AssetsDefinition,
     AssetSelection,
     Definitions,
     InitLoggerContext,
@@ -25,6 +26,7 @@ from khach.environment import Environment
 from khach.settings import load_settings
 from orchestration.assets import (
     CHANNELS,
+    HOURLY_JOB,
     PUBLISHED,
     build_apply,
     build_marts_gate,
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
         UnresolvedAssetJobDefinition,
     )
 
-JOB, HOURLY_JOB = "daily", "hourly"
+JOB = "daily"
 # The sandbox's clock says 02:00 when its day is delivered; a retailer's tills are closed by then.
 CRON, HOURLY_CRON = "0 3 * * *", "0 0-2,4-23 * * *"
 # What audiences, permissions and plans read: the hourly job builds these and what they stand on.
@@ -71,13 +73,14 @@ def build_definitions(
     if manifest is not None:
         marts = _marts(manifest)
         judged = [suite.table for suite in SUITES if AssetKey(["main", suite.table]) in marts]
+        models = build_dbt_assets(env, manifest, sources)
         configured = [s for audience in load_audiences(env).values() for s in audience.syncs]
         syncs = [(s.id, s.channel) for s in configured]
         plans = [build_plan(sync_id, number) for number, (sync_id, _) in enumerate(syncs)]
-        often = [(s.id, s.channel) for s in configured if s.cadence == "hourly"]
+        often = [(s.id, s.channel) for s in configured if s.cadence == "hourly" or s.is_message]
         if often:
-            hourly = _hourly(manifest, often)
-        assets += [build_dbt_assets(env, manifest, sources), build_publish(marts)]
+            hourly = _hourly(manifest, models, often)
+        assets += [models, build_publish(marts)]
         assets += [plan for plan, _ in plans]
         assets += [build_apply(*sync, number) for number, sync in enumerate(syncs)]
         checks += [build_marts_gate(judged), *(check for _, check in plans)]
@@ -120,8 +123,12 @@ def select(
     return selection
 
 
-def _hourly(manifest: Mapping[str, Any], syncs: Sequence[tuple[str, str]]) -> AssetSelection:
-    """The syncs of hourly cadence, and every model that an audience or its consents stand on."""
+def _hourly(
+    manifest: Mapping[str, Any], models: AssetsDefinition, syncs: Sequence[tuple[str, str]]
+) -> AssetSelection:
+    """These syncs, and every model that an audience or its consents stand on, with the tests that
+    look at no other model.
+    """
     nodes = manifest["nodes"]
     waiting = [
         key
@@ -145,7 +152,17 @@ def _hourly(manifest: Mapping[str, Any], syncs: Sequence[tuple[str, str]]) -> As
         key for name, channel in syncs
         for key in (AssetKey(["plan", name]), AssetKey(["activation", channel, name]))
     ]  # fmt: skip
-    return AssetSelection.assets(*built, *going)
+    whole = {
+        node["name"]
+        for node in nodes.values()
+        if node["resource_type"] == "test" and found >= {*_models_of(node)}
+    }
+    partial = [key for key in models.check_keys if key.name not in whole]
+    return AssetSelection.assets(*built, *going) - AssetSelection.checks(*partial)
+
+
+def _models_of(test: Mapping[str, Any]) -> Iterator[str]:
+    return (key for key in test["depends_on"]["nodes"] if not key.startswith("source."))
 
 
 def _job(name: str, selection: AssetSelection) -> "UnresolvedAssetJobDefinition":

@@ -44,10 +44,11 @@ def run_job(
     if mistakes:
         _tell(mistakes[1:])
         raise mistakes[0]
-    if hourly and not any(s.cadence == "hourly" for a in load_audiences(env).values()
-                          for s in a.syncs):  # fmt: skip
+    syncs = [sync for audience in load_audiences(env).values() for sync in audience.syncs]
+    if hourly and not any(sync.cadence == "hourly" or sync.is_message for sync in syncs):
         raise ConfigError(
-            "no sync has the cadence hourly", fix="cadence: hourly in an audience file"
+            "no sync has the cadence hourly, and none sends messages",
+            fix="cadence: hourly in an audience file",
         )
     stages = [s for s in select or STAGES if not (dry_run and s in ("publish", "sync"))]
     warm = threading.Thread(target=_warm_up, args=(stages,), daemon=True)
@@ -77,7 +78,8 @@ def _execute(session: Session, *, hourly: bool) -> None:
     manifest = load_manifest(env) if set(session.stages) != {"ingest"} else None
     from dagster import DagsterInstance
 
-    from orchestration.graph import HOURLY_JOB, JOB, build_definitions
+    from orchestration.assets import HOURLY_JOB
+    from orchestration.graph import JOB, build_definitions
     from orchestration.instance import RUN_TAG, forget_old_runs, prepare_home, settle_dead_runs
 
     prepare_home(env)

@@ -129,10 +129,10 @@ def publish(session: Session) -> str:
     return snapshot_id
 
 
-def plan_sync(session: Session, sync_id: str) -> PlanSummary | None:
+def plan_sync(session: Session, sync_id: str, *, is_hourly: bool) -> PlanSummary | None:
     """Store the plan of a sync; what an interrupted apply left open is settled first.
 
-    None when the sync has had its turn: a weekly one within the week.
+    None when it is not the sync's turn: a weekly one within the week, a daily one in an hourly run.
     """
     from activation.cadence import is_due
     from activation.plan import make_plan
@@ -141,7 +141,7 @@ def plan_sync(session: Session, sync_id: str) -> PlanSummary | None:
     session.progress.step(f"plan {sync_id}")
     if not session.plans:
         settle(session.env)
-    if not is_due(session.env, sync_id):
+    if not is_due(session.env, sync_id, is_hourly=is_hourly):
         return None
     session.plans[sync_id] = summary = make_plan(session.env, sync_id)
     return summary
