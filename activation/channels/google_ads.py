@@ -77,17 +77,23 @@ class GoogleAds(Channel):
     def upsert(self, batch: Batch[PermittedRow]) -> list[Outcome]:
         """Submit members with the consent that each row carries."""
         require_permitted(batch)
-        keys = [_keys(row) for row in batch.rows]
+        sent = [_keys(row) for row in batch.rows]
         members = [
-            _member(key, _address(row.fields)) for key, row in zip(keys, batch.rows, strict=True)
+            _member(keys, _address(row.fields)) for keys, row in zip(sent, batch.rows, strict=True)
+        ]
+        # What was sent before stays in the handle: it, too, must leave with the member.
+        known = [
+            _joined([*keys, *row.remote_id.split(",")])
+            for keys, row in zip(sent, batch.rows, strict=True)
         ]
         body = {"consent": _CONSENT, "termsOfService": _TERMS}
-        return self._submit("ingest", batch, keys, members, body)
+        return self._submit("ingest", batch, known, members, body)
 
     def remove(self, batch: Batch[WithdrawalRow]) -> list[Outcome]:
         """Submit members who leave, by all hashes that they came with."""
-        keys = [row.remote_id for row in batch.rows]
-        return self._submit("remove", batch, keys, [_member(key) for key in keys], {})
+        known = [row.remote_id for row in batch.rows]
+        members = [_member(keys.split(",")) for keys in known]
+        return self._submit("remove", batch, known, members, {})
 
     def poll(self, handles: Sequence[str]) -> list[Outcome]:
         """What became of the requests; each is asked for once, whatever number of rows it had."""
@@ -95,9 +101,9 @@ class GoogleAds(Channel):
         told = {request_id: self._ask(request_id) for request_id in requests}
         found = []
         for handle in handles:
-            request_id, _, key = handle.partition(" ")
+            request_id, _, keys = handle.partition(" ")
             status, code, words = told[request_id]
-            kept = handle if status == "submitted" else key
+            kept = handle if status == "submitted" else keys
             found.append(Outcome(status, code, words, kept))  # type: ignore[arg-type]
         return found
 
@@ -105,7 +111,7 @@ class GoogleAds(Channel):
         self,
         verb: str,
         batch: Batch[Row],
-        keys: Sequence[str],
+        known: Sequence[str],
         members: Sequence[Mapping[str, Any]],
         body: Mapping[str, Any],
     ) -> list[Outcome]:
@@ -124,7 +130,7 @@ class GoogleAds(Channel):
             raise _refusal(status, answer.get("error") or {})
         if not (request_id := answer.get("requestId")):
             return [Outcome("unknown", "no_request_id")] * len(batch.rows)
-        return [Outcome("submitted", handle=f"{request_id} {key}") for key in keys]
+        return [Outcome("submitted", handle=f"{request_id} {keys}") for keys in known]
 
     def _ask(self, request_id: str) -> tuple[str, str | None, str | None]:
         """Outcome status, code and words of a request."""
@@ -141,16 +147,20 @@ class GoogleAds(Channel):
         return _told((answer.get("requestStatusPerDestination") or [{}])[0])
 
 
-def _keys(row: PermittedRow) -> str:
-    """The member's hashes, its key first, each once: `e:<hash>,p:<hash>`."""
+def _keys(row: PermittedRow) -> list[str]:
+    """The member's hashes, its key first, each once: `e:<hash>`, `p:<hash>`."""
     fields = {"e": row.fields.get("email"), "p": row.fields.get("phone")}
     more = [f"{kind}:{value}" for kind, value in fields.items() if value]
-    return ",".join(dict.fromkeys([row.remote_id, *more]))
+    return list(dict.fromkeys([row.remote_id.split(",")[0], *more]))
 
 
-def _member(keys: str, address: Mapping[str, str] | None = None) -> dict[str, Any]:
+def _joined(keys: Sequence[str]) -> str:
+    return ",".join(dict.fromkeys(keys))
+
+
+def _member(keys: Sequence[str], address: Mapping[str, str] | None = None) -> dict[str, Any]:
     identifiers: list[dict[str, Any]] = []
-    for key in keys.split(","):
+    for key in keys:
         kind, _, digest = key.partition(":")
         identifiers.append({_IDENTIFIERS[kind]: digest})
     if address:

@@ -65,6 +65,22 @@ def test_a_person_is_one_member_and_leaves_by_every_hash_that_was_sent(
     assert len(servers.requests("google")) == 6
 
 
+def test_a_number_that_was_sent_before_leaves_with_the_member_but_is_not_sent_again(
+    servers: Platforms, audience: Channel
+) -> None:
+    old, new = "p:" + sha256("+84911111111"), PHONE
+    before = permitted("lan@example.vn", LAN, {"phone": old[2:]}, channel="ads")
+    (told,) = settled(audience, audience.upsert(batch(before)))
+    after = permitted("lan@example.vn", told.handle or "", {"phone": new[2:]}, channel="ads")
+    lists_before = held(servers)
+    (told,) = settled(audience, audience.upsert(batch(after, number=2)))
+    assert told.handle == f"{LAN},{new},{old}"
+    added = held(servers)[f"emailAddress:{LAN[2:]}"] - lists_before[f"emailAddress:{LAN[2:]}"]
+    assert added == {f"phoneNumber:{new[2:]}"}
+    settled(audience, audience.remove(batch(leaving(told.handle))))
+    assert held(servers) == {}
+
+
 def test_a_part_of_an_address_is_left_out(servers: Platforms, audience: Channel) -> None:
     del servers
     partial = {**ADDRESS, "postal_code": ""}
