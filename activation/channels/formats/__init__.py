@@ -5,6 +5,9 @@ sent; '' is sent as nothing. The rules belong to the platforms; what they share 
 becomes a hash, here.
 """
 
+import hashlib
+
+_OF_NOTHING = hashlib.sha256(b"").hexdigest()
 # What people leave around and between words: RE2's \s knows ASCII only.
 BLANK = r"[\s\v\pZ]"
 
@@ -24,15 +27,21 @@ def digits(value: str) -> str:
     return f"regexp_replace({value}, '[^0-9]', '', 'g')"
 
 
+def name_form(value: str) -> str:
+    """A name lower-cased, without punctuation and outer blanks; letters composed, accents kept."""
+    composed = rf"if(regexp_matches({value}, '\pM'), nfc_normalize({value}), {value})"
+    return trimmed(rf"regexp_replace(lower({composed}), '\pP', '', 'g')")
+
+
 def hashed(form: str) -> str:
     """SHA-256 of a form as lower-case hex; '' when nothing is left of the value.
 
     Input that is a hash already passes, and only then: all of it is 64 hexadecimal digits once
-    lower-cased.
+    lower-cased. (The form stands here once: DuckDB computes a repeated one again.)
     """
     return (
         "case when length({value}) = 64 and regexp_full_match(lower({value}), '[0-9a-f]+') "
-        f"then lower({{value}}) else coalesce(sha256(nullif({form}, '')), '') end"
+        f"then lower({{value}}) else replace(sha256({form}), '{_OF_NOTHING}', '') end"
     )
 
 

@@ -4,18 +4,21 @@ Source: https://developers.google.com/data-manager/api/devguides/concepts/format
 (dots and `+...` of the local part go only at gmail.com and googlemail.com).
 """
 
-from activation.channels.formats import digits, hashed, key_sql, trimmed, unblanked
+from activation.channels.formats import digits, hashed, key_sql, name_form, trimmed, unblanked
 
 VERSION = 1
 
 _ADDRESS = f"lower({unblanked('{value}')})"
-_LOCAL = f"split_part(split_part({_ADDRESS}, '@', 1), '+', 1)"
-_EMAIL = (
-    f"if(regexp_full_match({_ADDRESS}, '[^@]+@(gmail|googlemail)[.]com'), "
-    f"replace({_LOCAL}, '.', '') || '@' || split_part({_ADDRESS}, '@', 2), {_ADDRESS})"
-)
-_PHONE = f"'+' || nullif({digits('{value}')}, '')"
-_NAME = trimmed(r"regexp_replace(lower(nfc_normalize({value})), '\pP', '', 'g')")
+
+
+def _gmail(domain: str) -> str:
+    local = f"split_part(left({_ADDRESS}, -{len(domain)}), '+', 1)"
+    return f"when ends_with({_ADDRESS}, '{domain}') then replace({local}, '.', '') || '{domain}'"
+
+
+_EMAIL = f"case {_gmail('@gmail.com')} {_gmail('@googlemail.com')} else {_ADDRESS} end"
+_PHONE = f"regexp_extract('+' || {digits('{value}')}, '^[+][0-9]+')"
+_NAME = name_form("{value}")
 
 FIELDS = {
     "email": hashed(_EMAIL),

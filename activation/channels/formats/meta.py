@@ -5,27 +5,27 @@ Source: https://developers.facebook.com/documentation/ads-commerce/marketing-api
 vendor's SDK, which drops accents and with them every Vietnamese letter.
 """
 
-from activation.channels.formats import BLANK, digits, hashed, key_sql, trimmed, unblanked
+from activation.channels.formats import (
+    BLANK,
+    digits,
+    hashed,
+    key_sql,
+    name_form,
+    trimmed,
+    unblanked,
+)
 
 VERSION = 1
 
 _LETTERS = "regexp_replace(lower({value}), '[^a-z]', '', 'g')"
-_NAME = trimmed(r"regexp_replace(lower(nfc_normalize({value})), '\pP', '', 'g')")
+_NAME = name_form("{value}")
 _COUNTRY = f"regexp_extract(lower({trimmed('{value}')}), '^[a-z][a-z]$')"
 _EMAIL = f"lower(regexp_replace({{value}}, '^({BLANK}|[.])+|({BLANK}|[.])+$', '', 'g'))"
 # A date of birth comes as YYYY-MM-DD (a time may follow), or its part alone: 1990, 7.
-_DAY = "[0-9][0-9]?"
 _YEAR = "[0-9][0-9][0-9][0-9]"
-
-
-def _part(pattern: str) -> str:
-    """Month or day: the part at the group of `pattern`, or the whole value; two digits."""
-    found = (
-        f"coalesce(nullif(regexp_extract({{value}}, '{pattern}', 1), ''), "
-        f"regexp_extract({{value}}, '^{_DAY}$'))"
-    )
-    return f"if({found} = '', '', lpad({found}, 2, '0'))"
-
+_ALONE = "regexp_extract('0' || {value}, '^0?([0-9][0-9])$', 1)"
+_MONTH = f"regexp_extract({{value}}, '^{_YEAR}-([0-9][0-9])-', 1) || {_ALONE}"
+_DAY = f"regexp_extract({{value}}, '^{_YEAR}-[0-9][0-9]-([0-9][0-9])', 1) || {_ALONE}"
 
 FIELDS = {
     "EMAIL": hashed(_EMAIL),
@@ -38,7 +38,7 @@ FIELDS = {
     "COUNTRY": hashed(_COUNTRY),
     "GEN": hashed(f"regexp_extract(lower({trimmed('{value}')}), '^[mf]')"),
     "DOBY": hashed(f"regexp_extract({{value}}, '^({_YEAR})(-|$)', 1)"),
-    "DOBM": hashed(_part(f"^{_YEAR}-([0-9][0-9])-")),
-    "DOBD": hashed(_part(f"^{_YEAR}-[0-9][0-9]-([0-9][0-9])")),
+    "DOBM": hashed(_MONTH),
+    "DOBD": hashed(_DAY),
 }
 KEY = key_sql(FIELDS["EMAIL"], FIELDS["PHONE"])
