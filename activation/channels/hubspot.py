@@ -120,8 +120,10 @@ class Hubspot(Channel):
         found = {}
         for result in answer.get("results", []):
             email = str(result.get("properties", {}).get("email") or "").lower()
-            trace = result.get("objectWriteTraceId") or by_email.get(email)
-            found[str(trace)] = Outcome("acknowledged", handle=str(result["id"]))
+            trace = str(result.get("objectWriteTraceId") or by_email.get(email))
+            # A contact that no row of ours is known by must not come into the list.
+            if trace in by_trace:
+                found[trace] = Outcome("acknowledged", handle=str(result["id"]))
         silent = [one for one in by_trace if one not in found]
         return found | _refusals(answer.get("errors", []), silent, by_email)
 

@@ -45,10 +45,10 @@ _PAGE = 100
 _OK = 0
 _FIX = "put the audience's id into the variable that `remote.audience` names"
 _TOKEN = frozenset({40001, 40101, 40102, 40104, 40105})
-_TOO_MANY = frozenset({40016, 40100, 40133})
+_TOO_MANY = frozenset({40016, 40100})
 _SYSTEM = range(50000, 60000)
-# "10 requests per second" of an app, whatever number of syncs: portal/docs?id=1740029171730433;
-# fewer, since requests bunch on their way. Who is told so all the same asks again after a while.
+# Ten requests a second are an app's by default (the portal's "Rate limits"), whatever number
+# of syncs; fewer here, since requests bunch on their way. Who is told so asks again after a while.
 _PACE = Pace(8, 1.0)
 _PAUSES = (1.0, 2.0, 4.0, 8.0)
 

@@ -78,7 +78,7 @@ def change(exchange: Exchange) -> Answer:
     given = exchange.document()
     list_id = exchange.path["list_id"]
     asked = {name: [str(one) for one in given[f"recordIdsTo{name}"]] for name in ("Add", "Remove")}
-    # "You can add or remove up to 250 records" as the channel's facts have it.
+    # At most 250 records a call: https://developers.hubspot.com/docs/guides/api/crm/lists/overview
     if sum(map(len, asked.values())) > _PAGE:
         raise _refusal(400, "VALIDATION_ERROR", f"At most {_PAGE} records")
     missing = [one for one in asked["Add"] + asked["Remove"] if not _is_there(exchange, one)]

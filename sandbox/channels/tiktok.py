@@ -251,5 +251,5 @@ VENDOR = Vendor(
     new_keys=_new_keys,
     variables=_variables,
     too_many=_too_many,
-    per_second=10,  # "10 requests per second": portal/docs?id=1740029171730433
+    per_second=10,  # an app's default: https://business-api.tiktok.com/portal/docs ("Rate limits")
 )

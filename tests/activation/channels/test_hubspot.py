@@ -131,6 +131,18 @@ def test_errors_that_name_nobody_are_read_by_what_is_missing(
         assert [outcome.status for outcome in outcomes] == ["rejected", told]
 
 
+def test_a_contact_that_no_row_is_known_by_does_not_come_into_the_list(
+    servers: Platforms, hubspot: Channel
+) -> None:
+    (here,) = hubspot.upsert(batch(*people(1)))
+    hubspot.remove(batch(leaving(here.handle or "")))
+    stranger = {"id": here.handle, "properties": {"email": "other@example.vn"}}
+    body = {"status": "COMPLETE", "results": [stranger]}
+    servers.inject("hubspot", "refuse", status=200, body=body)
+    assert hubspot.upsert(batch(person("new@example.vn")))[0].status == "unknown"
+    assert held(servers) == set()
+
+
 def test_a_call_list_is_keyed_by_the_e_mail_among_its_fields(
     servers: Platforms, hubspot: Channel
 ) -> None:
