@@ -4,8 +4,12 @@ from collections.abc import Mapping
 
 from activation.channels.base import Channel, resolve_remote
 from activation.channels.file_drop import FileDrop
+from activation.channels.google_ads import GoogleAds
+from activation.channels.hubspot import Hubspot
 from activation.channels.mailchimp import Mailchimp
+from activation.channels.meta_ads import MetaAds
 from activation.channels.onesignal import OneSignal
+from activation.channels.tiktok_ads import TiktokAds
 from activation.channels.twilio import Twilio
 from activation.channels.webhook import Webhook
 from activation.channels.zalo_zns import ZaloZns
@@ -17,6 +21,10 @@ CHANNELS: dict[str, type[Channel]] = {
     "zalo_zns": ZaloZns,
     "onesignal": OneSignal,
     "webhook": Webhook,
+    "hubspot": Hubspot,
+    "meta_ads": MetaAds,
+    "google_ads": GoogleAds,
+    "tiktok_ads": TiktokAds,
     "file_drop": FileDrop,
 }
 

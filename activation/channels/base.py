@@ -106,8 +106,9 @@ class Batch(Generic[Row]):
 
 
 class BatchRejectedError(Exception):
-    """The channel refused a whole batch, and nothing of it took effect.
+    """The channel refused a whole batch: nothing of it took effect, or repeating it is harmless.
 
+    The second only where `is_idempotent`: some platforms take the good rows and do not say which.
     The caller halves it until the bad row stands alone; `outcome` is then that row's.
     """
 
@@ -163,8 +164,11 @@ class Channel:
 
     def replace(
         self, rows: Sequence[PermittedRow], fields: Sequence[str], sync_id: str, plan_id: str
-    ) -> None:
-        """Put the new list in the place of the old one, at once or not at all."""
+    ) -> Outcome | None:
+        """Put the new list in the place of the old one, at once or not at all.
+
+        None: it stands there. An outcome holds for every row, e.g. submitted with a handle.
+        """
         raise NotImplementedError
 
     def holds(self, sync_id: str, plan_id: str) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from fake_platforms import Platforms
 from activation.channels import http
 from khach.environment import Environment
 from sandbox import channels
-from sandbox.channels import store
+from sandbox.channels import lists, store
 
 FAST = http.Retries(attempts=3, first_pause=0.01, longest_pause=1.0, timeout=1.5)
 
@@ -42,3 +43,14 @@ def platforms(
             for table in ("effects", "requests")
         ]
     return Platforms(root, env, variables, *last)
+
+
+@pytest.fixture
+def servers(platforms: Platforms, monkeypatch: pytest.MonkeyPatch) -> Platforms:
+    """Platforms whose lists are empty, and clients that wait for a large batch."""
+    with closing(store.connect(platforms.root)) as connection:
+        lists.prepare(connection)
+        for table in ("fates", "list_members", "documents"):
+            connection.execute(f"delete from {table}")
+    monkeypatch.setattr(http, "Retries", lambda: replace(FAST, longest_pause=0.05, timeout=30))
+    return platforms

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from activation.channels.base import Batch
+from activation.channels import CHANNELS
+from activation.channels.base import Batch, Channel
 from activation.consent import Consent, PermittedRow, permit
 from khach.environment import Environment
 from sandbox.channels import store
@@ -36,6 +37,10 @@ class Platforms:
     def inject(self, vendor: str, kind: str, **how: Any) -> None:
         """Have the next requests go wrong."""
         store.inject(self.root, vendor, kind, **how)
+
+    def channel(self, name: str, **remote: str) -> Channel:
+        """A channel at its platform."""
+        return CHANNELS[name](self.env, remote)
 
     def fate(self, vendor: str, recipient: str, fate: str) -> None:
         """Decide what becomes of messages to somebody."""
