@@ -74,7 +74,8 @@ def settle_sync(
     """Settle one sync, and ask for answers still to come; None when no apply was interrupted.
 
     `is_leased`: the caller holds its lease. `is_applying`: answers would move what its plan was
-    made from, so they are asked for by the next plan. Raises BusyError when the channel gives no answer.
+    made from, so they are asked for by the next plan. Raises BusyError when the channel gives no
+    answer.
     """
     with open_state(env) as state:
         plan_ids = _open_plans(state, sync_id)

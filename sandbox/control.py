@@ -13,7 +13,7 @@ import shutil
 import time
 from collections.abc import Iterable, Iterator, Set
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +87,24 @@ def advance(root: Path, days: int = 1, size: str | None = None) -> dict[str, Any
             _simulate(root, days)
         if is_up(root):
             _load(root)
+    return status(root)
+
+
+def pass_time(root: Path, hours: int) -> dict[str, Any]:
+    """Let hours of the present day go by; nothing is simulated in them.
+
+    Raises SandboxError without a history, or when the next day would have begun.
+    """
+    with _locked(root):
+        clock = read_json(root / "clock.json")
+        if not clock:
+            raise SandboxError("there is no history yet: khach sandbox start")
+        now = datetime.fromisoformat(clock["now"].replace("Z", "+00:00")) + timedelta(hours=hours)
+        # The day's deliveries are in at 19:00 UTC of the day; the next ones a day later.
+        end = datetime.fromisoformat(f"{clock['today']}T19:00:00+00:00") + timedelta(days=1)
+        if now >= end:
+            raise SandboxError("the next day would have begun: khach sandbox advance")
+        write_json(root / "clock.json", clock | {"now": now.isoformat().replace("+00:00", "Z")})
     return status(root)
 
 

@@ -66,6 +66,10 @@ def advance(
         ),
     ] = False,
     size: Size = None,
+    hours: Annotated[
+        int | None,
+        typer.Option(min=1, max=23, help="Only let hours of the present day go by."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Simulate one more day. The first time: the history up to its first day."""
@@ -77,6 +81,11 @@ def advance(
     wanted = _size(size)
     with run_lock(env, "khach sandbox advance"):
         has_history = (env.sandbox / "clock.json").exists()
+        if hours is not None:
+            document = {**control.pass_time(env.sandbox, hours), "advanced": False}
+            said = f"it is {document['now']} of the retailer's day {document['today']} now"
+            emit(as_json, document, lambda console: console.print(said))
+            return
         if unless_pending and has_history and day_is_pending(env):
             document = {**control.status(env.sandbox), "advanced": False}
         else:
