@@ -45,10 +45,11 @@ if TYPE_CHECKING:
 JOB = "daily"
 # The sandbox's clock says 02:00 when its day is delivered; a retailer's tills are closed by then.
 CRON, HOURLY_CRON = "0 3 * * *", "0 0-2,4-23 * * *"
-# What audiences, permissions and plans read: the hourly job builds these and what they stand on.
+# What audiences, permissions, plans and the count of rows read; the hourly job builds these and
+# what they stand on.
 ACTIVATED = (
     "customers", "consents", "customer_identifiers", "customer_attributes", "customer_survivors",
-    "segments", "segment_membership", "interactions",
+    "segments", "segment_membership", "interactions", "row_accounting",
 )  # fmt: skip
 
 
