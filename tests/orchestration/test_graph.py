@@ -10,6 +10,7 @@ from dagster import AssetCheckKey, AssetKey, Definitions
 
 from khach.configuration import write_dbt_vars
 from khach.environment import PROJECT, Environment
+from orchestration.assets import HOURLY_JOB
 from orchestration.graph import JOB, build_definitions
 from orchestration.manifest import dbt_arguments, run_values
 
@@ -147,3 +148,26 @@ def test_the_code_location_loads_and_stays_short(
     assert defs.resolve_job_def(JOB).name == JOB
     source = Path(PROJECT, "orchestration", "definitions.py").read_text(encoding="utf-8")
     assert len(source.splitlines()) < 30
+
+
+def test_the_hourly_job_is_light_and_its_tests_see_no_stale_model(
+    definitions: Definitions, manifest: Mapping[str, Any]
+) -> None:
+    layer = definitions.resolve_job_def(HOURLY_JOB).asset_layer
+    names = _names(layer.executable_asset_keys)
+    assert {"plan/cart_email", "activation/mailchimp/cart_email", "main/customers"} <= names
+    assert {"published/snapshot", *RAW} <= names
+    assert not {"plan/cart_file", "main/kpi_values", "main/attribution"} & names, "not hourly"
+    tests = {n["name"]: n for n in manifest["nodes"].values() if n["resource_type"] == "test"}
+    judged = [tests[key.name] for key in layer.asset_graph.asset_check_keys if key.name in tests]
+    assert len(judged) > 50
+    built = {name.partition("/")[2] for name in names}
+    for test in judged:
+        models = {
+            manifest["nodes"][key]["name"]
+            for key in test["depends_on"]["nodes"]
+            if key in manifest["nodes"]
+        }
+        assert models <= built, test["name"]
+    daily = definitions.resolve_job_def(JOB).asset_layer.executable_asset_keys
+    assert len(names) < len(daily) - 40
