@@ -1,0 +1,223 @@
+"""Why a customer is in an audience or not: one sentence, and the rows behind it.
+
+Personal data (the customer's own values) stands in the answer: for the operator's own terminal.
+"""
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+
+from activation.audience_file import Audience, Sync
+from activation.audiences import Book, load_audiences
+from activation.desired import membership_sql
+from activation.evaluation import Evaluation, evaluate
+from activation.rules import rule_parts, set_as_of
+from activation.snapshot import Snapshot, current_snapshot, open_marts
+from activation.why_reasons import Record, SyncAnswer, records, sync_answer
+from khach.environment import Environment
+from khach.settings import load_settings
+from khach.state import open_state
+
+# What the reason codes of the past mean; the rows of that day are gone, the words stay general.
+_THEN = {
+    "member": "in",
+    "under_age": "out: too young, or somebody with the same address is",
+    "suppressed": "out: on the suppression list",
+    "consent_withdrawn": "out: the consent was withdrawn",
+    "no_consent": "out: no consent",
+    "no_identifier": "out: nothing to reach them by",
+    "invalid_identifier": "out: the address or number is not valid",
+    "lower_priority_audience": "out: an audience that goes first took them",
+    "holdout": "out: held out, to measure the effect",
+    "duplicate_identifier": "out: another customer with the same address or number carries it",
+}
+
+
+@dataclass(frozen=True)
+class Why:
+    """The answer: one sentence, and what it rests on.
+
+    `is_in`: per sync, whether the customer goes out (now), or was recorded as member (then).
+    `rows`: rule (condition, holds, values), then tables by name.
+    """
+
+    customer_id: str
+    audience: str
+    sentence: str
+    is_in: dict[str, bool]
+    rows: dict[str, list[Record]]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        return asdict(self)
+
+
+def explain(env: Environment, customer_id: str, name: str) -> Why:
+    """Why a living customer is in an audience now or not, over the current snapshot.
+
+    Raises ConfigError for an unknown audience, KhachError when nothing is published.
+    """
+    book = load_audiences(env)
+    audience = book.find(name)
+    with open_state(env) as state:
+        snapshot = current_snapshot(env, state)
+    with open_marts(snapshot) as connection:
+        set_as_of(connection, snapshot.as_of)
+        rule = _rule_rows(connection, book, audience, customer_id)
+        taken = _taken_by(connection, book, audience, customer_id)
+    failed = _failed(rule)
+    if failed:
+        return Why(
+            customer_id, name, f"{customer_id} is not in {name}: {failed}.",
+            {sync.id: False for sync in audience.syncs}, {"rule": rule},
+        )  # fmt: skip
+    answers = [_of_sync(env, customer_id, sync, taken) for sync in audience.syncs]
+    told = "; ".join(f"{answer.sync_id}: {answer.text}" for answer in answers)
+    rows = {"rule": rule, "syncs": [answer.as_row() for answer in answers]}
+    for answer in answers:
+        for table, found in answer.rows.items():
+            known = rows.setdefault(table, [])
+            known += [row for row in found if row not in known]
+    sentence = f"{customer_id} matches the rule of {name}; {told}."
+    return Why(
+        customer_id, name, sentence, {answer.sync_id: answer.is_in for answer in answers}, rows
+    )
+
+
+def explain_at(env: Environment, customer_id: str, name: str, day: date) -> Why:
+    """What was recorded of them at the end of a business day, under every id they had.
+
+    Raises ConfigError for an unknown audience, KhachError when nothing is published.
+    """
+    audience = load_audiences(env).find(name)
+    zone = ZoneInfo(load_settings(env).business_time_zone)
+    end = datetime.combine(day + timedelta(days=1), time(), tzinfo=zone)
+    at = end.astimezone(UTC).replace(tzinfo=None)
+    with open_state(env) as state:
+        snapshot = current_snapshot(env, state)
+        ids = _every_id(snapshot, customer_id)
+        intervals = records(
+            state,
+            "select sync_id, customer_id, reason_code, valid_from, valid_to "
+            "from audience_membership where audience = $audience and customer_id in $ids "
+            "and valid_from < $at and (valid_to is null or valid_to >= $at) order by all",
+            {"audience": name, "ids": ids, "at": at},
+        )
+        plans = records(
+            state,
+            "select sync_id, plan_id, status, blocked_by, accepted_by, as_of from sync_plans "
+            "where audience = $audience and as_of < $at and started_at is not null "
+            "qualify row_number() over (partition by sync_id order by as_of desc, plan_id desc) = 1"
+            " order by sync_id",
+            {"audience": name, "at": at},
+        )
+    told = "; ".join(_then(sync, intervals, plans) for sync in audience.syncs)
+    is_in = {
+        sync.id: any(
+            row["sync_id"] == sync.id and row["reason_code"] == "member" for row in intervals
+        )
+        for sync in audience.syncs
+    }
+    sentence = f"At the end of {day}, as recorded, {customer_id} was, of {name}: {told}."
+    return Why(customer_id, name, sentence, is_in, {"intervals": intervals, "plans": plans})
+
+
+def _rule_rows(
+    connection: duckdb.DuckDBPyConnection, book: Book, audience: Audience, customer_id: str
+) -> list[Record]:
+    """Each condition, exclusion and the test flag: condition, holds, values."""
+    conditions: list[tuple[str, str, tuple[str, ...]]] = [
+        (part.text, f"({part.sql}) is true", part.columns)
+        for part in (rule_parts(audience.where) if audience.where else ())
+    ]
+    if audience.model is not None:
+        sql = f"customer_id in (select customer_id from {audience.model})"
+        conditions.append((f"a row of {audience.model}", sql, ()))
+    for other in audience.exclude:
+        # The other's own rule; what it excludes itself does not matter here.
+        rule = membership_sql(book, book[other].model_copy(update={"exclude": []}))
+        conditions.append((f"not in {other}", f"not ({rule})", ()))
+    conditions.append(("no test account", "is_test is not true", ()))
+    rows = []
+    for text, sql, columns in conditions:
+        found = records(
+            connection,
+            f"select ({sql}) as holds{''.join(', ' + column for column in columns)} "
+            "from customers where customer_id = $id",
+            {"id": customer_id},
+        )[0]
+        rows.append({"condition": text, "holds": found.pop("holds"), "values": found})
+    return rows
+
+
+def _failed(rule: list[Record]) -> str:
+    """The conditions that do not hold, with the values they met; empty when all hold."""
+    told = []
+    for row in rule:
+        if row["holds"]:
+            continue
+        values = ", ".join(
+            f"{name} is {'unknown' if value is None else value}"
+            for name, value in row["values"].items()
+        )
+        told.append(f"`{row['condition']}` does not hold{f' ({values})' if values else ''}")
+    return " and ".join(told)
+
+
+def _taken_by(
+    connection: duckdb.DuckDBPyConnection, book: Book, audience: Audience, customer_id: str
+) -> dict[str, list[str]]:
+    """Per channel, the audiences that go first and mean this customer."""
+    taken: dict[str, list[str]] = {}
+    for other in book.values():
+        if (
+            other.priority >= audience.priority
+            or not connection.execute(
+                f"select 1 from customers where customer_id = ? and {membership_sql(book, other)}",
+                [customer_id],
+            ).fetchall()
+        ):
+            continue
+        for channel in {sync.channel for sync in other.syncs}:
+            taken.setdefault(channel, []).append(other.name)
+    return taken
+
+
+def _of_sync(
+    env: Environment, customer_id: str, sync: Sync, taken: dict[str, list[str]]
+) -> SyncAnswer:
+    with evaluate(env, sync.id, needs_remote=False) as evaluation:
+        return _answer(env, evaluation, customer_id, taken.get(sync.channel, []))
+
+
+def _answer(
+    env: Environment, evaluation: Evaluation, customer_id: str, taken: list[str]
+) -> SyncAnswer:
+    with open_state(env) as state:
+        return sync_answer(evaluation, state, customer_id, taken)
+
+
+def _every_id(snapshot: Snapshot, customer_id: str) -> list[str]:
+    """The id and those that were merged into it, under which the past may be recorded."""
+    with open_marts(snapshot) as connection:
+        merged = connection.execute(
+            "select customer_id from customer_survivors where current_customer_id = ?",
+            [customer_id],
+        ).fetchall()
+    return sorted({customer_id, *(str(row[0]) for row in merged)})
+
+
+def _then(sync: Sync, intervals: list[Record], plans: list[Record]) -> str:
+    """One sync's part of the sentence about an earlier day."""
+    found = [row for row in intervals if row["sync_id"] == sync.id]
+    if found:
+        told = " and ".join(
+            f"{_THEN[row['reason_code']]} since {row['valid_from']:%Y-%m-%d}" for row in found
+        )
+        return f"{sync.id} {told}"
+    if any(plan["sync_id"] == sync.id for plan in plans):
+        return f"{sync.id} out: the rule did not mean them (no interval of membership)"
+    return f"{sync.id} out: no plan of it had been carried out by then"

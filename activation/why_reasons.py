@@ -1,0 +1,221 @@
+"""One sync's part of `khach why`: what its reason code means for this very customer."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from activation.evaluation import Evaluation
+from activation.identifiers import IDENTIFIERS, holders_sql, normal_sql
+
+Record = dict[str, Any]
+_MEANS = {"email": "e-mail address", "push": "app account"}
+
+
+@dataclass(frozen=True)
+class SyncAnswer:
+    """Whether the customer goes out with a sync, in words, and the rows behind it by table."""
+
+    sync_id: str
+    channel: str
+    reason_code: str | None
+    text: str
+    rows: dict[str, list[Record]]
+
+    @property
+    def is_in(self) -> bool:
+        """Whether nothing keeps them out."""
+        return self.reason_code is None
+
+    def as_row(self) -> Record:
+        """The row of `syncs`."""
+        return {
+            "sync_id": self.sync_id, "channel": self.channel, "is_in": self.is_in,
+            "reason_code": self.reason_code or "member", "why": self.text,
+        }  # fmt: skip
+
+
+def records(connection: duckdb.DuckDBPyConnection, sql: str, values: Record) -> list[Record]:
+    """Rows of a query with named parameters, as dictionaries."""
+    cursor = connection.execute(sql, {name: v for name, v in values.items() if f"${name}" in sql})
+    names = [column[0] for column in cursor.description or []]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def sync_answer(
+    evaluation: Evaluation, state: duckdb.DuckDBPyConnection, customer_id: str, taken: list[str]
+) -> SyncAnswer:
+    """Why a candidate goes out with this sync or not. `taken`: audiences that go first."""
+    connection, sync = evaluation.connection, evaluation.sync
+    asked: Record = {
+        "id": customer_id, "channel": sync.consent, "purpose": evaluation.audience.purpose,
+        "sync": sync.id, "audience": evaluation.audience.name,
+    }  # fmt: skip
+    [candidate] = records(
+        connection,
+        "select desired.reason_code, desired.identifier_hash, desired.consent_id, "
+        "candidate.is_minor from desired inner join candidate using (customer_id) "
+        "where customer_id = $id",
+        asked,
+    )
+    asked |= {"hash": candidate["identifier_hash"], "consent_id": candidate["consent_id"]}
+    asked["is_minor"] = candidate["is_minor"]
+    sharers = _sharers(evaluation, customer_id)
+    asked["holders"] = [customer_id, *(row["customer_id"] for row in sharers)]
+    rows = {
+        "consents": records(
+            connection,
+            "select consent_id, customer_id, channel, purpose, is_granted, granted_at, "
+            "withdrawn_at, evidence_source, evidence_id from consents where channel = $channel "
+            "and purpose = $purpose and list_contains($holders, customer_id) order by all",
+            asked,
+        ),
+        "shared_with": sharers,
+        "holdouts": records(
+            state,
+            'select customer_id, "group", assigned_at from holdouts where audience = $audience '
+            "and list_contains($holders, customer_id) order by all",
+            asked,
+        ),
+    }
+    code = candidate["reason_code"]
+    if code is None:
+        text, more = _sent(state, asked)
+        rows |= more
+    else:
+        text = f"out, {_reason_text(code, asked, rows, taken)}"
+    rows = {table: found for table, found in rows.items() if found}
+    return SyncAnswer(sync.id, sync.channel, code, text, rows)
+
+
+def _sharers(evaluation: Evaluation, customer_id: str) -> list[Record]:
+    """Other customers who hold what this one would be reached by; no value is shown."""
+    identifier = IDENTIFIERS[evaluation.sync.consent]
+    own = " union ".join(
+        [
+            "select identifier from candidate where customer_id = $id",
+            *(
+                f"select {normal_sql(column, kind)} from customers where customer_id = $id"
+                for kind, column in identifier.columns.items()
+            ),
+        ]
+    )
+    return records(
+        evaluation.connection,
+        f"""
+        select distinct
+            held.customer_id,
+            coalesce(is_minor(birth_date, birth_year), false) as is_minor,
+            coalesce(permission.is_granted, false) as is_granted,
+            held.customer_id in (select customer_id from desired where reason_code is null)
+                as carries_it
+        from ({holders_sql(identifier)}) as held
+        left join customers on held.customer_id = customers.customer_id
+        left join permission on held.customer_id = permission.customer_id
+        where held.customer_id <> $id and identifier <> '' and identifier in ({own})
+        order by all
+        """,
+        {"id": customer_id},
+    )
+
+
+def _sent(state: duckdb.DuckDBPyConnection, asked: Record) -> tuple[str, dict[str, list[Record]]]:
+    """They go out: whether they have, and if not, what holds them back."""
+    held = records(
+        state,
+        "select sync_id, customer_id, acknowledged_at from sync_acknowledged "
+        "where sync_id = $sync and identifier_hash = $hash",
+        asked,
+    )
+    plans = records(
+        state,
+        "select plan_id, sync_id, status, blocked_by, accepted_by, created_at from sync_plans "
+        "where sync_id = $sync order by created_at desc, plan_id desc limit 1",
+        asked,
+    )
+    receipts = records(
+        state,
+        "select receipt_id, sync_id, action, status, vendor_code, vendor_message, attempted_at "
+        "from sync_receipts where sync_id = $sync and list_contains($holders, customer_id) "
+        "order by attempted_at desc, receipt_id desc limit 1",
+        asked,
+    )
+    rows = {"acknowledged": held, "plans": plans, "receipts": receipts}
+    told = f"in, with the consent {asked['consent_id']}"
+    last = receipts[0] if receipts else None
+    if held:
+        told += f", confirmed by the channel on {held[0]['acknowledged_at']:%Y-%m-%d}"
+    elif plans and plans[0]["status"] == "blocked":
+        guards = plans[0]["blocked_by"].replace(",", " and ")
+        told += f", not sent yet because the plan {plans[0]['plan_id']} is held by {guards}"
+    elif last and last["action"] == "message" and last["status"] == "acknowledged":
+        told += f", their message went out on {last['attempted_at']:%Y-%m-%d}"
+    elif last and last["action"] != "remove" and last["status"] != "acknowledged":
+        code = f" ({last['vendor_code']})" if last["vendor_code"] else ""
+        told += f", yet the channel has not taken them: {last['status']}{code}"
+    else:
+        told += ", not sent yet because no plan with them has been carried out"
+    return told, rows
+
+
+def _reason_text(code: str, asked: Record, rows: dict[str, list[Record]], taken: list[str]) -> str:
+    """Why they stay out: the consent row, the other holder, the holdout, the other audience."""
+    means = _MEANS.get(asked["channel"], "number" if asked["channel"] != "ads" else "identifier")
+    others = rows["shared_with"]
+    match code:
+        case "under_age":
+            young = [row["customer_id"] for row in others if row["is_minor"]]
+            told = "they are too young"
+            if not asked["is_minor"]:
+                told = f"{_names(young)}, who has the same {means}, is too young"
+        case "suppressed":
+            told = f"they, or who shares their {means}, are on the suppression list of policy.yml"
+        case "consent_withdrawn" | "no_consent":
+            told = _consent_text(code, asked, rows, means)
+        case "no_identifier":
+            told = f"there is no {means} of theirs"
+        case "invalid_identifier":
+            told = f"their {means} is not valid"
+        case "lower_priority_audience":
+            told = f"{' and '.join(taken)} goes first on this channel"
+        case "holdout":
+            told = _holdout_text(asked, rows, means)
+        case "duplicate_identifier":
+            carrier = [row["customer_id"] for row in others if row["carries_it"]]
+            told = f"{_names(carrier)}, who has the same {means}, carries it"
+        case _:
+            told = code
+    return told
+
+
+def _consent_text(code: str, asked: Record, rows: dict[str, list[Record]], means: str) -> str:
+    """Their own consent row decides; else that of somebody who shares what would be reached."""
+    wanted = f"{asked['purpose']} by {asked['channel']}"
+    own = [row for row in rows["consents"] if row["customer_id"] == asked["id"]]
+    refused = [row for row in own if not row["is_granted"] or row["withdrawn_at"]]
+    if code == "consent_withdrawn" and refused:
+        row = refused[0]
+        when = f" on {row['withdrawn_at']:%Y-%m-%d}" if row["withdrawn_at"] else ""
+        return (
+            f"they withdrew or refused {wanted}{when} (consent {row['consent_id']}, "
+            f"told by {row['evidence_source']})"
+        )
+    if code == "no_consent" and not own:
+        return f"nobody has asked them for {wanted} (no row in consents)"
+    blockers = [row["customer_id"] for row in rows["shared_with"] if not row["is_granted"]]
+    return f"{_names(blockers)}, who has the same {means}, does not permit {wanted}"
+
+
+def _holdout_text(asked: Record, rows: dict[str, list[Record]], means: str) -> str:
+    drawn = [row for row in rows["holdouts"] if row["group"] == "holdout"]
+    own = [row for row in drawn if row["customer_id"] == asked["id"]]
+    if own:
+        return f"they are held out since {own[0]['assigned_at']:%Y-%m-%d}, to measure the effect"
+    if drawn:
+        who = _names([row["customer_id"] for row in drawn])
+        return f"{who}, who has the same {means}, is held out, to measure the effect"
+    return "the draw holds them out, to measure the effect (recorded when a plan goes out)"
+
+
+def _names(customer_ids: list[str]) -> str:
+    return ", ".join(customer_ids) or "somebody"
