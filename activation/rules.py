@@ -4,6 +4,7 @@ Anything that could read another table, depend on the clock or change something 
 is harder than this belongs in a dbt model `aud_<name>`, reviewed by an engineer.
 """
 
+import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -62,6 +63,13 @@ def compile_rule(where: str, columns: Mapping[str, str]) -> Rule:
     Raises RuleError naming the unknown column, the construct that is not allowed, or a type
     mistake.
     """
+    return _compiled(where, tuple(columns.items()))
+
+
+@functools.lru_cache(maxsize=1024)
+def _compiled(where: str, listed: tuple[tuple[str, str], ...]) -> Rule:
+    """A run compiles every rule for every sync; the same text over the same columns is the same."""
+    columns = dict(listed)
     tree = _parse(where)
     segments: set[str] = set()
     uses_as_of = False

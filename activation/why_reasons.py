@@ -1,15 +1,13 @@
 """One sync's part of `khach why`: what its reason code means for this very customer."""
 
 from dataclasses import dataclass
-from typing import Any
+from zoneinfo import ZoneInfo
 
 import duckdb
 
 from activation.evaluation import Evaluation
 from activation.identifiers import IDENTIFIERS, holders_sql, normal_sql
-
-Record = dict[str, Any]
-_MEANS = {"email": "e-mail address", "push": "app account"}
+from activation.why_words import Record, local, reason_text
 
 
 @dataclass(frozen=True)
@@ -43,13 +41,17 @@ def records(connection: duckdb.DuckDBPyConnection, sql: str, values: Record) -> 
 
 
 def sync_answer(
-    evaluation: Evaluation, state: duckdb.DuckDBPyConnection, customer_id: str, taken: list[str]
+    evaluation: Evaluation,
+    state: duckdb.DuckDBPyConnection,
+    customer_id: str,
+    taken: list[str],
+    zone: ZoneInfo,
 ) -> SyncAnswer:
     """Why a candidate goes out with this sync or not. `taken`: audiences that go first."""
     connection, sync = evaluation.connection, evaluation.sync
     asked: Record = {
         "id": customer_id, "channel": sync.consent, "purpose": evaluation.audience.purpose,
-        "sync": sync.id, "audience": evaluation.audience.name,
+        "sync": sync.id, "audience": evaluation.audience.name, "zone": zone,
     }  # fmt: skip
     [candidate] = records(
         connection,
@@ -83,7 +85,7 @@ def sync_answer(
         text, more = _sent(state, asked)
         rows |= more
     else:
-        text = f"out, {_reason_text(code, asked, rows, taken)}"
+        text = f"out, {reason_text(code, asked, rows, taken)}"
     rows = {table: found for table, found in rows.items() if found}
     return SyncAnswer(sync.id, sync.channel, code, text, rows)
 
@@ -144,78 +146,15 @@ def _sent(state: duckdb.DuckDBPyConnection, asked: Record) -> tuple[str, dict[st
     told = f"in, with the consent {asked['consent_id']}"
     last = receipts[0] if receipts else None
     if held:
-        told += f", confirmed by the channel on {held[0]['acknowledged_at']:%Y-%m-%d}"
+        told += f", confirmed by the channel on {local(held[0]['acknowledged_at'], asked['zone'])}"
     elif plans and plans[0]["status"] == "blocked":
         guards = plans[0]["blocked_by"].replace(",", " and ")
         told += f", not sent yet because the plan {plans[0]['plan_id']} is held by {guards}"
     elif last and last["action"] == "message" and last["status"] == "acknowledged":
-        told += f", their message went out on {last['attempted_at']:%Y-%m-%d}"
+        told += f", their message went out on {local(last['attempted_at'], asked['zone'])}"
     elif last and last["action"] != "remove" and last["status"] != "acknowledged":
         code = f" ({last['vendor_code']})" if last["vendor_code"] else ""
         told += f", yet the channel has not taken them: {last['status']}{code}"
     else:
         told += ", not sent yet because no plan with them has been carried out"
     return told, rows
-
-
-def _reason_text(code: str, asked: Record, rows: dict[str, list[Record]], taken: list[str]) -> str:
-    """Why they stay out: the consent row, the other holder, the holdout, the other audience."""
-    means = _MEANS.get(asked["channel"], "number" if asked["channel"] != "ads" else "identifier")
-    others = rows["shared_with"]
-    match code:
-        case "under_age":
-            young = [row["customer_id"] for row in others if row["is_minor"]]
-            told = "they are too young"
-            if not asked["is_minor"]:
-                told = f"{_names(young)}, who has the same {means}, is too young"
-        case "suppressed":
-            told = f"they, or who shares their {means}, are on the suppression list of policy.yml"
-        case "consent_withdrawn" | "no_consent":
-            told = _consent_text(code, asked, rows, means)
-        case "no_identifier":
-            told = f"there is no {means} of theirs"
-        case "invalid_identifier":
-            told = f"their {means} is not valid"
-        case "lower_priority_audience":
-            told = f"{' and '.join(taken)} goes first on this channel"
-        case "holdout":
-            told = _holdout_text(asked, rows, means)
-        case "duplicate_identifier":
-            carrier = [row["customer_id"] for row in others if row["carries_it"]]
-            told = f"{_names(carrier)}, who has the same {means}, carries it"
-        case _:
-            told = code
-    return told
-
-
-def _consent_text(code: str, asked: Record, rows: dict[str, list[Record]], means: str) -> str:
-    """Their own consent row decides; else that of somebody who shares what would be reached."""
-    wanted = f"{asked['purpose']} by {asked['channel']}"
-    own = [row for row in rows["consents"] if row["customer_id"] == asked["id"]]
-    refused = [row for row in own if not row["is_granted"] or row["withdrawn_at"]]
-    if code == "consent_withdrawn" and refused:
-        row = refused[0]
-        when = f" on {row['withdrawn_at']:%Y-%m-%d}" if row["withdrawn_at"] else ""
-        return (
-            f"they withdrew or refused {wanted}{when} (consent {row['consent_id']}, "
-            f"told by {row['evidence_source']})"
-        )
-    if code == "no_consent" and not own:
-        return f"nobody has asked them for {wanted} (no row in consents)"
-    blockers = [row["customer_id"] for row in rows["shared_with"] if not row["is_granted"]]
-    return f"{_names(blockers)}, who has the same {means}, does not permit {wanted}"
-
-
-def _holdout_text(asked: Record, rows: dict[str, list[Record]], means: str) -> str:
-    drawn = [row for row in rows["holdouts"] if row["group"] == "holdout"]
-    own = [row for row in drawn if row["customer_id"] == asked["id"]]
-    if own:
-        return f"they are held out since {own[0]['assigned_at']:%Y-%m-%d}, to measure the effect"
-    if drawn:
-        who = _names([row["customer_id"] for row in drawn])
-        return f"{who}, who has the same {means}, is held out, to measure the effect"
-    return "the draw holds them out, to measure the effect (recorded when a plan goes out)"
-
-
-def _names(customer_ids: list[str]) -> str:
-    return ", ".join(customer_ids) or "somebody"

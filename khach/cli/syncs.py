@@ -224,7 +224,8 @@ def why(
 
     Personal data: on this terminal only.
     """
-    from activation.why import explain, explain_at
+    from activation.why import explain
+    from activation.why_then import explain_at
     from khach.customers import find_customers
 
     env = load_environment()

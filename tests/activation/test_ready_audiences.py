@@ -14,6 +14,7 @@ from activation.audiences import check_audiences, load_audiences
 from activation.channels import CHANNELS
 from activation.channels.base import VARIABLE
 from activation.contract import mart_columns
+from activation.policy import load_policy
 from khach.environment import Environment
 from khach.init import TEMPLATES
 from sandbox.control import DROP_FOLDERS
@@ -35,6 +36,7 @@ def test_every_ready_audience_holds_its_examples_in_and_out(env: Environment) ->
     checked = {result.audience: result for result in check_audiences(env)}
     assert set(checked) == {path.stem for path in FILES}
     assert len(checked) >= 12
+    assert load_policy(env).minimum_age == 16
     for audience in load_audiences(env).values():
         assert {example["in"] for example in audience.examples} == {True, False}, audience.name
         assert audience.model_fields_set >= {"owner", "description", "priority", "guards"}

@@ -9,7 +9,8 @@ from activation_shop import AUDIENCE, Person, Shop, people
 
 from activation.apply import apply_plan
 from activation.plan import make_plan
-from activation.why import Why, explain, explain_at
+from activation.why import Why, explain
+from activation.why_then import explain_at
 from khach.errors import ConfigError
 
 NAME = "cart_abandoners"
@@ -66,7 +67,7 @@ def sync(sync_id: str) -> dict[str, object]:
     [
         (
             {"consent": False},
-            "they withdrew or refused marketing by email on 2026-06-28 "
+            "they withdrew or refused marketing by email on 2026-06-29 00:00 "
             "(consent k-c0009, told by web)",
         ),
         ({"consent": None}, "nobody has asked them for marketing by email (no row in consents)"),
@@ -123,7 +124,7 @@ def test_a_holdout_is_told_before_and_after_it_is_recorded(bare_shop: Shop) -> N
     assert "out, the draw holds them out" in why(bare_shop).sentence
     run(bare_shop)
     answer = why(bare_shop)
-    assert "out, they are held out since 2026-06-28" in answer.sentence
+    assert "out, they are held out since 2026-06-29 00:00" in answer.sentence
     assert answer.rows["holdouts"][0]["group"] == "holdout"
 
 
@@ -163,10 +164,10 @@ def test_an_earlier_day_is_answered_from_what_was_recorded(bare_shop: Shop) -> N
         return answer.sentence.split("cart_email", 1)[1].split("; ")[1]
 
     assert then(27) == "cart_file out: no plan of it had been carried out by then."
-    assert then(29) == "cart_file in since 2026-06-28."
-    assert then(30) == "cart_file in since 2026-06-28."
-    assert then(1, 7) == "cart_file out: the consent was withdrawn since 2026-06-30."
-    assert then(2, 7) == ("cart_file out: the rule did not mean them (no interval of membership).")
+    assert then(28) == "cart_file in since 2026-06-29 00:00."
+    assert then(29) == "cart_file in since 2026-06-29 00:00."
+    assert then(30) == "cart_file out: the consent was withdrawn since 2026-07-01 00:00."
+    assert then(1, 7) == "cart_file out: the rule did not mean them (no interval of membership)."
 
 
 def test_the_past_of_a_merged_customer_is_found_under_the_old_id(bare_shop: Shop) -> None:
