@@ -15,7 +15,7 @@ from activation.desired import membership_sql
 from activation.evaluation import Evaluation, evaluate
 from activation.rules import rule_parts, set_as_of
 from activation.snapshot import current_snapshot, open_marts
-from activation.why_reasons import SyncAnswer, records, sync_answer
+from activation.why_reasons import SyncAnswer, records, still_held, sync_answer
 from activation.why_words import Record
 from khach.environment import Environment
 from khach.settings import load_settings
@@ -54,23 +54,37 @@ def explain(env: Environment, customer_id: str, name: str) -> Why:
         set_as_of(connection, snapshot.as_of)
         rule = _rule_rows(connection, book, audience, customer_id)
         taken = _taken_by(connection, book, audience, customer_id)
-    failed = _failed(rule)
-    if failed:
-        return Why(
-            customer_id, name, f"{customer_id} is not in {name}: {failed}.",
-            {sync.id: False for sync in audience.syncs}, {"rule": rule},
-        )  # fmt: skip
+    if failed := _failed(rule):
+        return _out_by_rule(env, audience, customer_id, failed, rule)
     answers = [_of_sync(env, customer_id, sync, taken) for sync in audience.syncs]
     told = "; ".join(f"{answer.sync_id}: {answer.text}" for answer in answers)
     rows = {"rule": rule, "syncs": [answer.as_row() for answer in answers]}
     for answer in answers:
-        for table, found in answer.rows.items():
-            known = rows.setdefault(table, [])
-            known += [row for row in found if row not in known]
+        _add(rows, answer.rows)
     sentence = f"{customer_id} matches the rule of {name}; {told}."
     return Why(
         customer_id, name, sentence, {answer.sync_id: answer.is_in for answer in answers}, rows
     )
+
+
+def _out_by_rule(
+    env: Environment, audience: Audience, customer_id: str, failed: str, rule: list[Record]
+) -> Why:
+    sentence, rows = f"{customer_id} is not in {audience.name}: {failed}", {"rule": rule}
+    with open_state(env) as state:
+        for sync in audience.syncs:
+            still, more = still_held(state, sync.id, customer_id)
+            sentence += f"; {sync.id}{still}" if still else ""
+            _add(rows, more)
+    is_in = {sync.id: False for sync in audience.syncs}
+    return Why(customer_id, audience.name, f"{sentence}.", is_in, rows)
+
+
+def _add(rows: dict[str, list[Record]], more: dict[str, list[Record]]) -> None:
+    """Rows by table, each once: two syncs may rest on the same consent."""
+    for table, found in more.items():
+        known = rows.setdefault(table, [])
+        known += [row for row in found if row not in known]
 
 
 def _rule_rows(

@@ -9,6 +9,12 @@ from activation.evaluation import Evaluation
 from activation.identifiers import IDENTIFIERS, holders_sql, normal_sql
 from activation.why_words import Record, local, reason_text
 
+_HELD = "select sync_id, customer_id, acknowledged_at from sync_acknowledged where sync_id = $sync"
+_LAST_PLAN = (
+    "select plan_id, sync_id, status, blocked_by, accepted_by, created_at from sync_plans "
+    "where sync_id = $sync order by created_at desc, plan_id desc limit 1"
+)
+
 
 @dataclass(frozen=True)
 class SyncAnswer:
@@ -86,8 +92,28 @@ def sync_answer(
         rows |= more
     else:
         text = f"out, {reason_text(code, asked, rows, taken)}"
+        still, more = still_held(state, sync.id, customer_id)
+        text, rows = text + still, rows | more
     rows = {table: found for table, found in rows.items() if found}
     return SyncAnswer(sync.id, sync.channel, code, text, rows)
+
+
+def still_held(
+    state: duckdb.DuckDBPyConnection, sync_id: str, customer_id: str
+) -> tuple[str, dict[str, list[Record]]]:
+    """Who is out may be in the channel's list all the same: a guard holds the removal, or no plan
+    has been carried out since. Empty when the channel does not hold them.
+    """
+    asked = {"sync": sync_id, "holders": [customer_id]}
+    held = records(state, f"{_HELD} and list_contains($holders, customer_id)", asked)
+    if not held:
+        return "", {}
+    plans = records(state, _LAST_PLAN, asked)
+    why = "no plan without them has been carried out"
+    if plans and plans[0]["status"] == "blocked":
+        guards = plans[0]["blocked_by"].replace(",", " and ")
+        why = f"the plan {plans[0]['plan_id']} is held by {guards}"
+    return f", yet still in the list because {why}", {"acknowledged": held, "plans": plans}
 
 
 def _sharers(evaluation: Evaluation, customer_id: str) -> list[Record]:
@@ -123,18 +149,8 @@ def _sharers(evaluation: Evaluation, customer_id: str) -> list[Record]:
 
 def _sent(state: duckdb.DuckDBPyConnection, asked: Record) -> tuple[str, dict[str, list[Record]]]:
     """They go out: whether they have, and if not, what holds them back."""
-    held = records(
-        state,
-        "select sync_id, customer_id, acknowledged_at from sync_acknowledged "
-        "where sync_id = $sync and identifier_hash = $hash",
-        asked,
-    )
-    plans = records(
-        state,
-        "select plan_id, sync_id, status, blocked_by, accepted_by, created_at from sync_plans "
-        "where sync_id = $sync order by created_at desc, plan_id desc limit 1",
-        asked,
-    )
+    held = records(state, f"{_HELD} and identifier_hash = $hash", asked)
+    plans = records(state, _LAST_PLAN, asked)
     receipts = records(
         state,
         "select receipt_id, sync_id, action, status, vendor_code, vendor_message, attempted_at "

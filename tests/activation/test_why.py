@@ -181,6 +181,24 @@ def test_the_past_of_a_merged_customer_is_found_under_the_old_id(bare_shop: Shop
     assert {row["customer_id"] for row in answer.rows["intervals"]} == {"c0000", "c0009"}
 
 
+@pytest.mark.parametrize("change", [{"carts": 0}, {"consent": False}], ids=str)
+def test_who_is_out_but_not_removed_yet_is_told_with_the_guard(
+    bare_shop: Shop, change: dict[str, object]
+) -> None:
+    person = Person("c0009", "nine@example.vn")
+    bare_shop.publish([person])
+    run(bare_shop)
+    bare_shop.publish([replace(person, **change)])  # type: ignore[arg-type]
+    still = "yet still in the list because"
+    assert f"{still} no plan without them has been carried out" in why(bare_shop).sentence
+    plan = make_plan(bare_shop.env, "cart_file")
+    answer = why(bare_shop)
+    assert f"{still} the plan {plan.plan_id} is held by max_removal_share" in answer.sentence
+    assert answer.sentence.count(still) == 1
+    assert not any(answer.is_in.values())
+    assert "acknowledged" in answer.rows
+
+
 def test_an_unknown_audience_is_a_mistake(bare_shop: Shop) -> None:
     publish(bare_shop)
     with pytest.raises(ConfigError, match="no audience 'cart_abandonners'"):
