@@ -3,6 +3,8 @@
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+import duckdb
+
 from activation.audience_file import Sync
 from activation.audiences import load_audiences
 from activation.snapshot import Snapshot, current_snapshot, open_marts
@@ -70,10 +72,13 @@ def explain_at(env: Environment, customer_id: str, name: str, day: date) -> Why:
 def _every_id(snapshot: Snapshot, customer_id: str) -> list[str]:
     """The id and those that were merged into it, under which the past may be recorded."""
     with open_marts(snapshot) as connection:
-        merged = connection.execute(
-            "select customer_id from customer_survivors where current_customer_id = ?",
-            [customer_id],
-        ).fetchall()
+        try:
+            merged = connection.execute(
+                "select customer_id from customer_survivors where current_customer_id = ?",
+                [customer_id],
+            ).fetchall()
+        except duckdb.CatalogException:  # a snapshot of an older release
+            merged = []
     return sorted({customer_id, *(str(row[0]) for row in merged)})
 
 
