@@ -36,7 +36,6 @@ COMMANDS = [
     "audiences check", "audiences schema", "audiences show", "plan", "apply", "show", "receipts",
     "reconcile", "why", "customer", "publish", "backup", "restore",
 ]  # fmt: skip
-LATER = [("reconcile", "cart_email", "--repair")]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -44,10 +43,9 @@ def test_every_command_explains_itself_with_an_example(command: str, capfd) -> N
     assert execute([*command.split(), "--help"]) == 0
     shown = " ".join(capfd.readouterr().out.split())
     assert "Usage: khach" in shown
-    if "later release" not in shown:
-        _, example = shown.split("Example:")
-        assert f"khach {command.split(maxsplit=1)[0]}" in example
-        assert "--json" in shown or command == "dev"
+    _, example = shown.split("Example:")
+    assert f"khach {command.split(maxsplit=1)[0]}" in example
+    assert "--json" in shown or command == "dev"
 
 
 def test_no_command_of_the_contract_is_missing_or_extra() -> None:
@@ -56,15 +54,6 @@ def test_no_command_of_the_contract_is_missing_or_extra() -> None:
         inner = getattr(command, "commands", {})
         found |= {f"{name} {sub}" for sub in inner} or {name}
     assert found == set(COMMANDS) - {"loads"}
-
-
-@pytest.mark.parametrize("command", LATER)
-def test_what_comes_later_says_so_and_runs_nothing(command, env: Environment, capfd) -> None:
-    assert execute(command) == 2
-    captured = capfd.readouterr()
-    assert captured.out == ""
-    assert "later release; nothing was run" in captured.err
-    assert not any(env.home.iterdir())
 
 
 @pytest.mark.parametrize(
