@@ -193,8 +193,7 @@ def _most_contacts(sync: Sync) -> float:
     """A week's contacts that a sync causes to one person, at the most; an ad is none."""
     if sync.consent == "ads":
         return 0.0
-    entry = getattr(sync, "on_enter", None)
-    cool_down = entry.cool_down_days if entry is not None else 0
+    cool_down = sync.on_enter.cool_down_days if sync.on_enter is not None else 0
     return min(_REFRESHES[sync.cadence], _DAYS / cool_down if cool_down else _DAYS)
 
 

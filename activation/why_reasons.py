@@ -15,6 +15,12 @@ _LAST_PLAN = (
     "where sync_id = $sync order by created_at desc, plan_id desc limit 1"
 )
 
+_LAST_RECEIPT = (
+    "select receipt_id, sync_id, action, status, vendor_code, vendor_message, attempted_at "
+    "from sync_receipts where sync_id = $sync and list_contains($holders, customer_id) "
+    "order by attempted_at desc, receipt_id desc limit 1"
+)
+
 
 @dataclass(frozen=True)
 class SyncAnswer:
@@ -88,7 +94,7 @@ def sync_answer(
     }
     code = candidate["reason_code"]
     if code is None:
-        text, more = _sent(state, asked)
+        text, more = (_message if sync.is_message else _sent)(evaluation, state, asked)
         rows |= more
     else:
         text = f"out, {reason_text(code, asked, rows, taken)}"
@@ -147,18 +153,55 @@ def _sharers(evaluation: Evaluation, customer_id: str) -> list[Record]:
     )
 
 
-def _sent(state: duckdb.DuckDBPyConnection, asked: Record) -> tuple[str, dict[str, list[Record]]]:
+def _message(
+    evaluation: Evaluation, state: duckdb.DuckDBPyConnection, asked: Record
+) -> tuple[str, dict[str, list[Record]]]:
+    """They may get a message: what became of the last one, and whether another is due."""
+    last = records(
+        state,
+        "select sync_id, customer_id, entry_id, status, sent_at, settled_at from messages "
+        "where sync_id = $sync and list_contains($holders, customer_id) "
+        "order by sent_at desc, entry_id limit 1",
+        asked,
+    )
+    [due] = records(
+        evaluation.connection,
+        "select action, entered_at from difference where customer_id = $id", asked,
+    )  # fmt: skip
+    plans = records(state, _LAST_PLAN, asked)
+    receipts = records(state, _LAST_RECEIPT, asked)
+    rows = {"messages": last, "plans": plans, "receipts": receipts}
+    told = f"in, with the consent {asked['consent_id']}, since {_local(due, 'entered_at', asked)}"
+    if last:
+        told += (
+            f"; their last message, of {_local(last[0], 'sent_at', asked)}, is {last[0]['status']}"
+        )
+    if due["action"] == "message":
+        if plans and plans[0]["status"] == "blocked":
+            guards = plans[0]["blocked_by"].replace(",", " and ")
+            return f"{told}; one is due, the plan {plans[0]['plan_id']} is held by {guards}", rows
+        told += "; one is due and goes out with the next plan"
+        if receipts and receipts[0]["status"] not in ("acknowledged", "sent"):
+            told += f" (last tried: {receipts[0]['status']}, {receipts[0]['vendor_code']})"
+        return told, rows
+    rule = evaluation.sync.on_enter
+    limits = f"{rule.cool_down_days} days of rest, {rule.valid_for_hours:g} hours" if rule else ""
+    return f"{told}; none is due now (once per entry, {limits} after it)", rows
+
+
+def _local(row: Record, name: str, asked: Record) -> str:
+    return local(row[name], asked["zone"])
+
+
+def _sent(
+    evaluation: Evaluation, state: duckdb.DuckDBPyConnection, asked: Record
+) -> tuple[str, dict[str, list[Record]]]:
     """They go out: whether they have, and if not, what holds them back."""
     held = records(state, f"{_HELD} and identifier_hash = $hash", asked)
     plans = records(state, _LAST_PLAN, asked)
-    receipts = records(
-        state,
-        "select receipt_id, sync_id, action, status, vendor_code, vendor_message, attempted_at "
-        "from sync_receipts where sync_id = $sync and list_contains($holders, customer_id) "
-        "order by attempted_at desc, receipt_id desc limit 1",
-        asked,
-    )
+    receipts = records(state, _LAST_RECEIPT, asked)
     rows = {"acknowledged": held, "plans": plans, "receipts": receipts}
+    del evaluation  # a list's member needs no more than state knows
     told = f"in, with the consent {asked['consent_id']}"
     last = receipts[0] if receipts else None
     if held:
@@ -166,8 +209,6 @@ def _sent(state: duckdb.DuckDBPyConnection, asked: Record) -> tuple[str, dict[st
     elif plans and plans[0]["status"] == "blocked":
         guards = plans[0]["blocked_by"].replace(",", " and ")
         told += f", not sent yet because the plan {plans[0]['plan_id']} is held by {guards}"
-    elif last and last["action"] == "message" and last["status"] == "acknowledged":
-        told += f", their message went out on {local(last['attempted_at'], asked['zone'])}"
     elif last and last["action"] != "remove" and last["status"] != "acknowledged":
         code = f" ({last['vendor_code']})" if last["vendor_code"] else ""
         told += f", yet the channel has not taken them: {last['status']}{code}"

@@ -167,7 +167,8 @@ def write_marts(marts: duckdb.DuckDBPyConnection, persons: Iterable[Person]) -> 
     )
     marts.execute(
         "create table interactions (interaction_id varchar, customer_id varchar, channel varchar, "
-        "direction varchar, kind varchar, initiated_by varchar, occurred_at timestamp)"
+        "direction varchar, kind varchar, initiated_by varchar, occurred_at timestamp, "
+        "campaign_id varchar)"
     )
     marts.execute("create table segments as select 'province_ha_noi' as segment_id")
     marts.execute(

@@ -23,7 +23,7 @@ def touches(shop: Shop, rows: Iterable[tuple[Any, ...]]) -> None:
     with duckdb.connect(str(shop.env.current / "marts.duckdb")) as marts:
         for number, (customer, channel, kind, by, hours) in enumerate(rows):
             marts.execute(
-                "insert into interactions values (?, ?, ?, 'outbound', ?, ?, ?)",
+                "insert into interactions values (?, ?, ?, 'outbound', ?, ?, ?, null)",
                 [f"i{number}", customer, channel, kind, by, AS_OF - timedelta(hours=hours)],
             )
 

@@ -1,5 +1,7 @@
 """`khach why`: the one thing that keeps somebody in or out is named, with its row."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 
@@ -8,9 +10,14 @@ import pytest
 from activation_shop import AUDIENCE, Person, Shop, people
 
 from activation.apply import apply_plan
+from activation.channels import CHANNELS
+from activation.channels.base import Batch, Capabilities, Channel, Outcome
+from activation.consent import PermittedRow
 from activation.plan import make_plan
+from activation.preview import preview
 from activation.why import Why, explain
 from activation.why_then import explain_at
+from khach.environment import Environment
 from khach.errors import ConfigError
 
 NAME = "cart_abandoners"
@@ -20,8 +27,8 @@ def why(shop: Shop, customer_id: str = "c0009") -> Why:
     return explain(shop.env, customer_id, NAME)
 
 
-def run(shop: Shop) -> None:
-    apply_plan(shop.env, make_plan(shop.env, "cart_file").plan_id)
+def run(shop: Shop, sync_id: str = "cart_file") -> None:
+    apply_plan(shop.env, make_plan(shop.env, sync_id).plan_id)
 
 
 def publish(shop: Shop, *persons: Person, day: int = 0) -> None:
@@ -211,3 +218,48 @@ def test_no_sync_is_blamed_for_what_another_does(bare_shop: Shop) -> None:
     answer = why(bare_shop)
     assert answer.is_in == {"cart_email": True, "cart_file": False}
     assert "cart_file: out, nobody has asked them for marketing by sms" in answer.sentence
+
+
+class Pager(Channel):
+    """A channel of messages that takes whatever it is given."""
+
+    capabilities = Capabilities(
+        consent_channel="email", remote={}, field_name=re.compile("body"), batch_size=10,
+        remote_id_sql="identifier_hash", kinds=frozenset({"message"}),
+    )  # fmt: skip
+
+    def __init__(self, env: Environment, remote: Mapping[str, str]) -> None:
+        pass
+
+    def send(self, batch: Batch[PermittedRow]) -> list[Outcome]:
+        return [Outcome("acknowledged")] * len(batch.rows)
+
+
+def test_a_message_is_told_as_due_and_then_with_what_became_of_it(
+    bare_shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(CHANNELS, "pager", Pager)
+    page = {
+        "id": "page", "kind": "message", "channel": "pager", "remote": {}, "cadence": "hourly",
+        "on_enter": {"cool_down_days": 14, "valid_for_hours": 72}, "fields": {"body": "Chào!"},
+    }  # fmt: skip
+    bare_shop.audience(syncs=[page])
+    publish(bare_shop, Person("c0009", "nine@example.vn"))
+    began = "page: in, with the consent k-c0009, since 2026-06-29 00:00; "
+    assert f"{began}one is due and goes out with the next plan" in why(bare_shop).sentence
+    run(bare_shop, "page")
+    assert "one is due and goes out with the next plan (last tried: dropped, expired)" in (
+        why(bare_shop).sentence
+    )
+    bare_shop.env.sandbox.mkdir()
+    clock = bare_shop.env.sandbox / "clock.json"
+    clock.write_text('{"now": "2026-06-28T19:00:00Z"}')
+    run(bare_shop, "page")
+    answer = why(bare_shop)
+    assert f"{began}their last message, of " in answer.sentence
+    assert answer.sentence.endswith(
+        "is accepted; none is due now (once per entry, 14 days of rest, 72 hours after it)."
+    )
+    assert [row["status"] for row in answer.rows["messages"]] == ["accepted"]
+    shown = preview(bare_shop.env, NAME)
+    assert shown.contacts.would_add == {"page": 0.5}
