@@ -8,7 +8,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from activation.audiences import load_audiences
 from activation.desired import REASON_WORDS, REASONS, SALT_VERSION, fields_sql
 from activation.evaluation import Evaluation, evaluate
 from activation.guards import Tripped, tripped_guards
@@ -82,28 +81,6 @@ class PlanSummary:
         if self.tripped:
             names = " ".join(f"--accept {guard.guard}" for guard in self.tripped)
             lines.append(f"  to release it: khach apply {self.plan_id} {names}")
-        return "\n".join(lines)
-
-
-@dataclass(frozen=True)
-class Preview:
-    """How big an audience would be, and how many each sync could reach."""
-
-    audience: str
-    size: int
-    reach: dict[str, int]
-    reasons: dict[str, dict[str, int]]
-
-    def as_dict(self) -> dict[str, Any]:
-        """For `--json`."""
-        return asdict(self)
-
-    def text(self) -> str:
-        """A few lines for people."""
-        lines = [f"{self.audience}: {self.size:,} customers match"]
-        for sync_id, count in self.reach.items():
-            left_out = ", ".join(f"{r} {n:,}" for r, n in self.reasons[sync_id].items())
-            lines.append(f"  {sync_id}: {count:,} would receive it; left out: {left_out or 'none'}")
         return "\n".join(lines)
 
 
@@ -201,18 +178,6 @@ def plan_row(env: Environment, plan_id: str, row: int) -> dict[str, Any]:
         raise ConfigError(f"plan {plan_id} has no row {row}", fix=f"rows 1 to {len(numbers)}")
     found = rows.slice(numbers.index(row), 1).to_pylist()[0]
     return {**found, "fields": dict(found["fields"] or [])}
-
-
-def preview(env: Environment, name: str) -> Preview:
-    """Size and reach of an audience over the current snapshot; needs no channel, stores nothing."""
-    audience = load_audiences(env).find(name)
-    reach, reasons, size = {}, {}, 0
-    for sync in audience.syncs:
-        with evaluate(env, sync.id, needs_remote=False) as evaluation:
-            reasons[sync.id] = _in_order(evaluation.reasons())
-            reach[sync.id] = evaluation.member_count()
-        size = reach[sync.id] + sum(reasons[sync.id].values())
-    return Preview(name, size, reach, reasons)
 
 
 def require_same_inputs(record: PlanRecord, evaluation: Evaluation) -> None:

@@ -4,6 +4,7 @@ Anything that could read another table, depend on the clock or change something 
 is harder than this belongs in a dbt model `aud_<name>`, reviewed by an engineer.
 """
 
+import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,12 +48,28 @@ class Rule:
     segments: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class RulePart:
+    """One of the conditions that must all hold: as a person reads it, and as SQL."""
+
+    text: str
+    sql: str
+    columns: tuple[str, ...]
+
+
 def compile_rule(where: str, columns: Mapping[str, str]) -> Rule:
     """Parse, check and translate a `where`.
 
     Raises RuleError naming the unknown column, the construct that is not allowed, or a type
     mistake.
     """
+    return _compiled(where, tuple(columns.items()))
+
+
+@functools.lru_cache(maxsize=1024)
+def _compiled(where: str, listed: tuple[tuple[str, str], ...]) -> Rule:
+    """A run compiles every rule for every sync; the same text over the same columns is the same."""
+    columns = dict(listed)
     tree = _parse(where)
     segments: set[str] = set()
     uses_as_of = False
@@ -72,6 +89,18 @@ def compile_rule(where: str, columns: Mapping[str, str]) -> Rule:
     rule = Rule(sql, uses_as_of, tuple(sorted(segments)))
     _check_types(rule, columns)
     return rule
+
+
+def rule_parts(where: str) -> list[RulePart]:
+    """The conditions that a valid `where` joins with `and`, each with the columns it reads."""
+    return [
+        RulePart(
+            text=node.sql("duckdb", normalize_functions=False),
+            sql=node.transform(_translate).sql("duckdb"),
+            columns=tuple(sorted({c.name.lower() for c in node.find_all(exp.Column)} - {"as_of"})),
+        )
+        for node in _conditions(_parse(where))
+    ]
 
 
 def evaluate_example(rule: Rule, columns: Mapping[str, str], example: Mapping[str, Any]) -> bool:
@@ -120,6 +149,13 @@ def _parse(where: str) -> exp.Expr:
     if len(trees) != 1 or trees[0] is None:
         raise RuleError("a rule is ONE boolean expression", "combine parts with `and`, `or`")
     return trees[0]
+
+
+def _conditions(tree: exp.Expr) -> list[exp.Expr]:
+    node = tree.unnest()
+    if isinstance(node, exp.And):
+        return [*_conditions(node.left), *_conditions(node.right)]
+    return [node]
 
 
 def _check_column(node: exp.Column, columns: Mapping[str, str]) -> None:

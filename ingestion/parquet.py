@@ -7,13 +7,11 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from importlib.util import find_spec
 from pathlib import Path
 
 import duckdb
 
 from ingestion.spec import TableSpec
-from khach.errors import KhachError
 
 # With small row groups they keep a process under 1 GiB, whatever is delivered.
 SMALL_ROW_GROUP = 20_480
@@ -57,20 +55,6 @@ def _return_large_blocks() -> None:
     """Have malloc give large blocks back at once: freed by other threads they pile up (glibc)."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK)
-
-
-def load_extension(connection: duckdb.DuckDBPyConnection, name: str) -> None:
-    """Load an extension of DuckDB from its Python package; nothing is downloaded."""
-    package = f"duckdb-extension-{name.replace('_', '-')}"
-    spec = find_spec(package.replace("-", "_"))
-    folder = Path(next(iter(spec.submodule_search_locations or []))) if spec else Path()
-    file = folder / "extensions" / f"v{duckdb.__version__}" / f"{name}.duckdb_extension"
-    if spec is None or not file.exists():
-        raise KhachError(
-            f"the {name} extension of DuckDB {duckdb.__version__} is not installed",
-            fix=f"install {package}=={duckdb.__version__}",
-        )
-    connection.execute(f"load {literal(file)}")
 
 
 def quote(name: str) -> str:

@@ -15,9 +15,10 @@ import duckdb
 
 from ingestion import textfiles
 from ingestion.delivered import LocalFile
-from ingestion.parquet import literal, load_extension, quote
+from ingestion.parquet import literal, quote
 from ingestion.quarantine import BadRow, Columns
 from khach.errors import KhachError
+from khach.extensions import load_extension
 
 SUFFIXES = {
     ".csv": "csv",

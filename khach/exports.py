@@ -1,7 +1,6 @@
 """A query's answer as a file that a spreadsheet opens as it is: CSV, xlsx, or Parquet for engines.
 
-Excel guesses: it runs text that begins with `=`, drops the zero of a phone number, rounds beyond
-15 digits. In a CSV such text gets an apostrophe before it; xlsx cells have a type, text is text.
+What Excel would guess wrong is written so that it cannot (`khach.spreadsheets`).
 """
 
 import os
@@ -14,14 +13,9 @@ import duckdb
 from khach.environment import Environment
 from khach.errors import ConfigError
 from khach.readers import read_only_session, reading_statement
+from khach.spreadsheets import BOM, MISLEADING, UNPRINTABLE, XLSX_ROWS
 
 FORMATS = (".csv", ".xlsx", ".parquet")
-XLSX_ROWS = 1_048_575
-_BOM = b"\xef\xbb\xbf"
-_FORMULA = r"^\s*[-=+@＝＋－＠]|^[\t\r\n]"
-_GUESSED = r"^(0\d+|\d{12,}|\d+([.]\d+)?[eE]\d+|\d{1,4}[-/]\d{1,2}([-/]\d{1,4})?)$"
-_MISLEADING = f"{_FORMULA}|{_GUESSED}"
-_UNPRINTABLE = r"[\x00-\x08\x0b\x0c\x0e-\x1f]"
 _AS_THEY_ARE = ("BOOLEAN", "DATE", "TIMESTAMP", "FLOAT", "DOUBLE", "TINYINT", "SMALLINT", "INTEGER")
 _DIGITS = 15
 
@@ -68,7 +62,7 @@ def _write(connection: duckdb.DuckDBPyConnection, sql: str, kind: str, file: Pat
                           fix=f"limit {XLSX_ROWS}, or write .csv or .parquet")  # fmt: skip
     cells = []
     for name, type_, *_ in connection.execute("describe answer").fetchall():
-        shown = f"'{name}" if kind == ".csv" and re.search(_MISLEADING, name) else name
+        shown = f"'{name}" if kind == ".csv" and re.search(MISLEADING, name) else name
         cells.append(f"{_cell(connection, quote(name), type_, kind)} as {quote(shown)}")
     how = {".csv": "format csv, header", ".xlsx": "format xlsx, header true",
            ".parquet": "format parquet, compression zstd"}[kind]  # fmt: skip
@@ -89,9 +83,9 @@ def _cell(connection: duckdb.DuckDBPyConnection, name: str, type_: str, kind: st
             return name
         # A column of a sheet has one type; a CSV marks the single value.
         return written if kind == ".xlsx" else _marked(written, is_long)
-    if kind == ".xlsx":  # such bytes make the whole file unreadable
-        return f"regexp_replace({written}, '{_UNPRINTABLE}', '', 'g')"
-    return _marked(written, f"regexp_matches({written}, '{_MISLEADING}')")
+    if kind == ".xlsx":
+        return f"regexp_replace({written}, '{UNPRINTABLE}', '', 'g')"
+    return _marked(written, f"regexp_matches({written}, '{MISLEADING}')")
 
 
 def _marked(written: str, condition: str) -> str:
@@ -103,7 +97,7 @@ def _mark_as_utf8(file: Path) -> None:
     marked = file.with_name(f"{file.name}.marked")
     try:
         with file.open("rb") as source, marked.open("wb") as target:
-            target.write(_BOM)
+            target.write(BOM)
             shutil.copyfileobj(source, target)
         marked.replace(file)
     finally:

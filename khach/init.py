@@ -31,6 +31,8 @@ def is_initialised(env: Environment) -> bool:
 def initialise(env: Environment, template: str, *, force: bool = False) -> list[Path]:
     """Copy a template into `$KHACH_CONFIG`; the files written, settings.yml last.
 
+    Where it has audiences, their JSON schema for editors is made beside them.
+
     Raises ConfigError for an unknown template, or when a configuration exists and not `force`.
     With `force` only files that the template has are overwritten; the rest is left alone.
     """
@@ -51,6 +53,11 @@ def initialise(env: Environment, template: str, *, force: bool = False) -> list[
         key=lambda path: (path.name == "settings.yml", path.name == "sources.yml", str(path)),
     )
     written = []
+    if (folder / "audiences").is_dir():
+        from activation.audience_schema import write_schema
+
+        env.config.mkdir(parents=True, exist_ok=True)
+        written.append(write_schema(env))
     for path in files:
         target = env.config / path.relative_to(folder)
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ import duckdb
 
 from khach.dbt_manifest import PublicTable, public_tables
 from khach.environment import Environment
+from khach.extensions import load_extension
 
 if TYPE_CHECKING:
     import psycopg
@@ -29,7 +30,7 @@ def load_tables(
     env: Environment, server: psycopg.Connection, url: str, schema: str, analyst: str
 ) -> None:
     """Fill two empty schemas: the tables, and views on them without personal columns."""
-    from ingestion.parquet import duckdb_session, literal, load_extension, quote
+    from ingestion.parquet import duckdb_session, literal, quote
 
     snapshot = env.current.resolve()
     env.scratch.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ import duckdb
 
 from khach.environment import Environment
 from khach.errors import ConfigError, KhachError
+from khach.extensions import load_extension
 
 _READING = {"SELECT", "EXPLAIN"}
 
@@ -39,8 +40,6 @@ def read_only_session(
                 connection.execute(f"attach '{file}' as {name} (read_only)")
         connection.execute(f"set search_path = '{','.join(attached)}'")
         for name in extensions:
-            from ingestion.parquet import load_extension
-
             load_extension(connection, name)
         if writes is not None:
             connection.execute("set allowed_paths = ['" + str(writes).replace("'", "''") + "']")

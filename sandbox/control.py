@@ -24,6 +24,13 @@ from sandbox.processes import is_alive
 from sandbox.server_process import running_server
 from sandbox.sizes import DEFAULT_SEED, MAILING_LIST, SIZES, Size
 
+# Folders that somebody empties: the mail agency, the call centre, the stores, all others.
+DROP_FOLDERS = {
+    "CART_DROP_FOLDER": "carts",
+    "CALL_LIST_FOLDER": "calls",
+    "STORE_LIST_FOLDER": "stores",
+    "AUDIENCE_DROP_FOLDER": "audiences",
+}
 _SAVE_EVERY_SECONDS = 20
 
 
@@ -206,15 +213,16 @@ def _serve(root: Path, also: Set[str]) -> None:
     url, port, pid = postgres.start(root, keys["tills_password"])
     platform = mailchimp.start(root, keys["mailchimp_key"])
     shown = vendors.start(root, keys, also)
-    drop = root / "drop" / "carts"
-    drop.mkdir(parents=True, exist_ok=True)
+    folders = {name: root / "drop" / folder for name, folder in DROP_FOLDERS.items()}
+    for folder in folders.values():
+        folder.mkdir(parents=True, exist_ok=True)
     values = {
         "SANDBOX_TILLS_URL": url,
         "SANDBOX_EXPORTS": str(root / "exports"),
         "MAILCHIMP_API_URL": platform["url"],
         "MAILCHIMP_API_KEY": keys["mailchimp_key"],
         "MAILCHIMP_LIST_ID": MAILING_LIST,
-        "CART_DROP_FOLDER": str(drop),
+        **{name: str(folder) for name, folder in folders.items()},
     } | vendors.variables(shown, keys)
     if "channels" in also or running_server(root, "channels"):
         shown["channels"] = channels.start(root, keys)

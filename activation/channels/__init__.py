@@ -9,6 +9,7 @@ from activation.channels.hubspot import Hubspot
 from activation.channels.mailchimp import Mailchimp
 from activation.channels.meta_ads import MetaAds
 from activation.channels.onesignal import OneSignal
+from activation.channels.sftp import Sftp
 from activation.channels.tiktok_ads import TiktokAds
 from activation.channels.twilio import Twilio
 from activation.channels.webhook import Webhook
@@ -26,6 +27,7 @@ CHANNELS: dict[str, type[Channel]] = {
     "google_ads": GoogleAds,
     "tiktok_ads": TiktokAds,
     "file_drop": FileDrop,
+    "sftp": Sftp,
 }
 
 

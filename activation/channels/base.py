@@ -234,5 +234,5 @@ def require_allowed_address(env: Environment, url: str, variable: str) -> None:
             key=variable,
             fix="use the sandbox's address, or set KHACH_ENV=prod to reach real platforms",
         )
-    if parts.scheme != "https":
+    if parts.scheme not in ("https", "sftp"):
         raise ConfigError(f"{variable} must begin with https://", key=variable)

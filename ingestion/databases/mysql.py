@@ -24,7 +24,8 @@ from ingestion.databases.dialect import (
     is_time,
     number_or_text,
 )
-from ingestion.parquet import literal, load_extension
+from ingestion.parquet import literal
+from khach.extensions import load_extension
 
 _INTEGERS = ("tinyint", "smallint", "mediumint", "int", "integer", "bigint", "year")
 _TYPES = {

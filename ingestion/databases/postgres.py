@@ -18,8 +18,9 @@ from ingestion.databases.dialect import (
     UnreachableError,
     is_time,
 )
-from ingestion.parquet import literal, load_extension
+from ingestion.parquet import literal
 from ingestion.parquet import quote as quoted
+from khach.extensions import load_extension
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -24,8 +24,9 @@ from ingestion.databases.dialect import (
     UnreachableError,
     is_select,
 )
-from ingestion.parquet import literal, load_extension
+from ingestion.parquet import literal
 from ingestion.parquet import quote as quoted
+from khach.extensions import load_extension
 
 # SQLite's own rule: a word inside the declared type decides; the first that fits wins. Times and
 # decimals stay text, in which an offset and each digit count.

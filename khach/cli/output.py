@@ -13,8 +13,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from khach.errors import ConfigError
-
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
 _document_stream: TextIO | None = None
@@ -117,19 +115,6 @@ def plain(value: object) -> object:
             return sorted(value)
         case _:
             return str(value)
-
-
-def later(app: typer.Typer, name: str, summary: str, *, fix: str | None = None) -> None:
-    """Register a command of the contract that this release does not have: it says so, exit 2."""
-
-    def refuse(context: typer.Context) -> None:
-        raise ConfigError(
-            f"{context.command_path} comes with a later release; nothing was run", fix=fix
-        )
-
-    refuse.__doc__ = f"{summary} Comes with a later release."
-    settings = {"allow_extra_args": True, "ignore_unknown_options": True}
-    app.command(name, context_settings=settings)(refuse)
 
 
 def _is_number(value: object) -> bool:

@@ -1,12 +1,13 @@
 """Audiences and syncs: `audiences`, `plan`, `apply`, `show`, `receipts` (`docs/sync.md`)."""
 
 from dataclasses import asdict
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-from khach.cli.output import AsJson, emit, facts, later, table
+from khach.cli.output import AsJson, emit, facts, table
 from khach.environment import Environment, load_environment
 
 audiences_app = typer.Typer(help="Who is to be reached.", no_args_is_help=True)
@@ -20,12 +21,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: khach show p20260629T0200 7")(show)
     app.command(epilog="Example: khach receipts p20260629T0200")(receipts)
     app.command(epilog="Example: khach reconcile cart_email --repair")(reconcile)
-    later(
-        app,
-        "why",
-        "One sentence why a customer is in an audience or not.",
-        fix='khach query "select * from audience_membership where customer_id = ..."',
-    )
+    app.command(epilog="Example: khach why 0912345678 cart_abandoners --at 2026-06-20")(why)
 
 
 @audiences_app.command("list", epilog="Example: khach audiences list")
@@ -56,12 +52,30 @@ def audiences_check(as_json: AsJson = False) -> None:
     emit(as_json, {"audiences": checked}, lambda console: _draw(console, checked))
 
 
+@audiences_app.command("schema", epilog="Example: khach audiences schema --write")
+def audiences_schema(
+    write: Annotated[
+        bool, typer.Option("--write", help="Put it where the files' first line looks for it.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """The JSON schema of audience files, by which editors complete and check them."""
+    from activation.audience_schema import audience_schema, write_schema
+
+    env = load_environment()
+    if write:
+        file = str(write_schema(env))
+        emit(as_json, {"written": file}, lambda console: console.print(file, markup=False))
+    else:
+        emit(True, audience_schema(env))
+
+
 @audiences_app.command("show", epilog="Example: khach audiences show cart_abandoners")
 def audiences_show(
     name: Annotated[str, typer.Argument(metavar="NAME")], as_json: AsJson = False
 ) -> None:
-    """How many it matches and each sync would reach; who stays out, counted by reason."""
-    from activation.plan import preview
+    """Size, reach of each sync and who stays out why, overlap, contacts per week, cost."""
+    from activation.preview import preview
 
     seen = preview(load_environment(), name)
     emit(as_json, seen.as_dict(), lambda console: console.print(seen.text(), markup=False))
@@ -195,6 +209,39 @@ def receipts(
         columns, rows = run_query(connection, sql, {"plan": plan_id} if one else None)
     records = [dict(zip(columns, values, strict=True)) for values in rows]
     emit(as_json, {"receipts": records}, lambda console: console.print(table(columns, rows)))
+
+
+def why(
+    who: Annotated[str, typer.Argument(metavar="CUSTOMER")],
+    audience: Annotated[str, typer.Argument(metavar="AUDIENCE")],
+    at: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="As recorded at the end of an earlier day."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """One sentence why a customer (id, e-mail, phone) is in an audience or not, and its rows.
+
+    Personal data: on this terminal only.
+    """
+    from activation.why import explain
+    from activation.why_then import explain_at
+    from khach.customers import find_customers
+
+    env = load_environment()
+    answers = [
+        explain(env, one, audience) if at is None else explain_at(env, one, audience, at.date())
+        for one in find_customers(env, who)
+    ]
+
+    def render(console: Console) -> None:
+        for answer in answers:
+            console.print(answer.sentence, markup=False)
+            for name, rows in answer.rows.items():
+                console.print(f"\n{name}", style="dim")
+                _draw(console, rows)
+
+    emit(as_json, {"answers": [answer.as_dict() for answer in answers]}, render)
 
 
 def _draw(console: Console, rows: list[dict[str, Any]]) -> None:

@@ -165,6 +165,11 @@ def write_marts(marts: duckdb.DuckDBPyConnection, persons: Iterable[Person]) -> 
         "create table segment_membership (segment_id varchar, customer_id varchar, "
         "valid_from timestamp, valid_to timestamp)"
     )
+    marts.execute(
+        "create table interactions (interaction_id varchar, customer_id varchar, channel varchar, "
+        "direction varchar, kind varchar, initiated_by varchar, occurred_at timestamp, "
+        "campaign_id varchar)"
+    )
     marts.execute("create table segments as select 'province_ha_noi' as segment_id")
     marts.execute(
         "insert into segment_membership values ('occupation_cook', 'gone', ?, ?)", [AS_OF, AS_OF]

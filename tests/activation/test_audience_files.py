@@ -7,7 +7,6 @@ from activation_shop import AUDIENCE, Shop
 
 from activation.audiences import check_audiences, load_audiences
 from activation.policy import load_policy
-from khach.environment import PROJECT
 from khach.errors import ConfigError
 
 
@@ -20,17 +19,6 @@ def mistake(shop: Shop, old: str, new: str) -> ConfigError:
     assert caught.value.exit_code == 2
     assert str(caught.value.file).endswith("cart_abandoners.yml")
     return caught.value
-
-
-def test_the_file_that_ships_with_the_product_is_right(bare_shop: Shop) -> None:
-    shipped = PROJECT / "khach" / "templates" / "sandbox"
-    shutil.copytree(shipped / "audiences", bare_shop.env.config / "audiences", dirs_exist_ok=True)
-    shutil.copy(shipped / "policy.yml", bare_shop.env.config)
-    checked = check_audiences(bare_shop.env)
-    assert [(c.audience, c.syncs, c.example_count) for c in checked] == [
-        ("cart_abandoners", ("cart_email", "cart_file"), 2)
-    ]
-    assert load_policy(bare_shop.env).minimum_age == 16
 
 
 @pytest.mark.parametrize(

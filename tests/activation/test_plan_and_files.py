@@ -10,7 +10,7 @@ import pytest
 from activation_shop import AUDIENCE, Person, Shop, people
 
 from activation.apply import apply_plan, receipts
-from activation.plan import make_plan, plan_rows, preview
+from activation.plan import make_plan, plan_rows
 from khach.errors import ConfigError, GateError, KhachError
 
 
@@ -171,17 +171,6 @@ def test_plan_rows_carry_payload_and_consent_for_the_exit_gate(bare_shop: Shop) 
         (2, "add", True),
     ]
     assert {r["identifier"] for r in rows} == {"person0000@example.vn", "person0001@example.vn"}
-
-
-def test_a_preview_needs_no_channel(bare_shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in bare_shop.variables:
-        monkeypatch.delenv(name)
-    bare_shop.publish([*people(3), Person("c0009", "nine@example.vn", consent=None)])
-    seen = preview(bare_shop.env, "cart_abandoners")
-    assert (seen.size, seen.reach) == (4, {"cart_email": 3, "cart_file": 3})
-    assert seen.reasons["cart_email"] == {"no_consent": 1}
-    with pytest.raises(ConfigError, match="CART_DROP_FOLDER is not set"):
-        make_plan(bare_shop.env, "cart_file")
 
 
 def test_a_new_plan_supersedes_the_one_before(bare_shop: Shop) -> None:

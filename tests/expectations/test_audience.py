@@ -8,6 +8,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from activation.identifiers import IDENTIFIERS
 from expectations import audience
 from khach.environment import Environment
 
@@ -57,12 +58,29 @@ def test_a_good_plan_passes(published: Environment) -> None:
     assert all(result.is_success for result in results)
 
 
+def test_every_consent_channel_has_its_form(published: Environment) -> None:
+    forms = {
+        "email": "p@example.org",
+        "push": "U12",
+        "ads": "p@example.org",
+        "phone": "+84912345678",
+    }
+    for channel in IDENTIFIERS:
+        identifier = forms.get(channel, forms["phone"])
+        good = row(1, consent_channel=channel, identifier=identifier)
+        assert not failed(published, table(good)), channel
+
+
 @pytest.mark.parametrize(
     ("rule", "changes"),
     [
         ("identifier_missing", {"identifier": None}),
         ("identifier_malformed", {"identifier": "not an address"}),
         ("identifier_malformed", {"identifier": "0912345678", "consent_channel": "sms"}),
+        ("identifier_malformed", {"identifier": "0912345678", "consent_channel": "phone"}),
+        ("identifier_malformed", {"identifier": "a b", "consent_channel": "push"}),
+        ("identifier_malformed", {"identifier": "0912345678", "consent_channel": "ads"}),
+        ("consent_not_granted", {"is_granted": False, "action": "message"}),
         ("consent_not_granted", {"is_granted": False}),
         ("consent_not_granted", {"is_granted": None}),
         ("consent_not_granted", {"consent_id": None}),

@@ -41,7 +41,9 @@ def install(env: Environment, folder: Path) -> None:
     template = PROJECT / "khach" / "templates" / "sandbox"
     for name in ("settings.yml", "policy.yml"):
         shutil.copy(template / name, env.config / name)
-    shutil.copytree(template / "audiences", env.config / "audiences")
+    (env.config / "audiences").mkdir()
+    carts = Path("audiences", "cart_abandoners.yml")
+    shutil.copy(template / carts, env.config / carts)
     (env.config / "sources.yml").write_text(SOURCES.format(folder=folder), encoding="utf-8")
 
 

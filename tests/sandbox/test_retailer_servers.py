@@ -70,7 +70,9 @@ def test_a_later_version_of_a_receipt_replaces_the_earlier(shop: Path) -> None:
 def test_keys_survive_a_restart_and_are_private(shop: Path) -> None:
     before = variables(shop)
     names = "SANDBOX_TILLS_URL SANDBOX_EXPORTS MAILCHIMP_API_URL MAILCHIMP_API_KEY"
-    assert set(before) == set(f"{names} MAILCHIMP_LIST_ID CART_DROP_FOLDER".split())
+    folders = "CART_DROP_FOLDER CALL_LIST_FOLDER STORE_LIST_FOLDER AUDIENCE_DROP_FOLDER"
+    assert set(before) == set(f"{names} MAILCHIMP_LIST_ID {folders}".split())
+    assert all(Path(before[name]).is_dir() for name in folders.split())
     assert not control.stop(shop)["running"]
     assert control.start(shop)["running"]
     after = variables(shop)

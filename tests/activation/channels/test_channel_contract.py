@@ -4,6 +4,7 @@ import inspect
 from pathlib import Path
 from typing import Any
 
+import asyncssh
 import pytest
 from fake_platforms import batch
 
@@ -75,7 +76,8 @@ def test_only_permitted_rows_are_sent(
 def make(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Channel:
     """A channel whose every variable is set; no server listens at its address."""
     kind = CHANNELS[name]
-    likely = {"folder": str(tmp_path), "url": "http://127.0.0.1:9/hook"}
+    likely = {"folder": str(tmp_path), "url": "http://127.0.0.1:9/hook", "host": "127.0.0.1:9"}
+    key = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
     remote: dict[str, Any] = {
         key: likely.get(key, "x") if value == "variable" else (*value, "x")[0]
         for key, value in kind.capabilities.remote.items()
@@ -87,5 +89,6 @@ def make(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Channel:
         except ConfigError as problem:
             assert problem.key, problem.message
             is_address = problem.key.endswith("_URL")
-            monkeypatch.setenv(problem.key, "http://127.0.0.1:9" if is_address else "x")
+            value = "http://127.0.0.1:9" if is_address else "x"
+            monkeypatch.setenv(problem.key, key if problem.key == "SFTP_HOST_KEY" else value)
     raise AssertionError(f"{name} is never content with its variables")
