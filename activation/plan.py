@@ -91,6 +91,11 @@ def make_plan(env: Environment, sync_id: str) -> PlanSummary:
     audience files, the policy or a missing environment variable; KhachError when nothing is
     published; BusyError while the sync is being applied or the channel gives no answer.
     """
+    return plan_with_rows(env, sync_id)[0]
+
+
+def plan_with_rows(env: Environment, sync_id: str) -> tuple[PlanSummary, pa.Table]:
+    """As `make_plan`, with the rows as `plan_rows` gives them, from the same look at the marts."""
     settle_sync(env, sync_id)
     with open_state(env) as state:
         notice_older_state(env, state)
@@ -108,9 +113,10 @@ def make_plan(env: Environment, sync_id: str) -> PlanSummary:
         unit_costs = load_settings(env).unit_costs
         record = _record(evaluation, counts, reasons, tripped, unit_costs)
         rows = evaluation.plan_rows()
+        payloads = _rows_to_send(record.plan_id, evaluation)
     with open_state(env) as state:
         store_plan(state, record, rows)
-    return summarise(record)
+    return summarise(record), payloads
 
 
 def summarise(record: PlanRecord) -> PlanSummary:
@@ -147,24 +153,28 @@ def plan_rows(env: Environment, plan_id: str) -> pa.Table:
         record = read_plan(state, plan_id)
     with evaluate(env, record.sync_id) as evaluation:
         require_same_inputs(record, evaluation)
-        return evaluation.connection.execute(
-            f"""
-            select
-                ? as plan_id, difference.row_number, ? as sync_id, ? as audience,
-                ? as consent_channel, ? as purpose, difference.customer_id, difference.action,
-                desired.identifier, difference.identifier_hash, difference.remote_id,
-                difference.payload_hash, difference.consent_id, consents.is_granted,
-                {fields_sql(evaluation.sync)} as fields
-            from difference
-            left join desired
-                on difference.customer_id = desired.customer_id and difference.action <> 'remove'
-            left join consents on difference.consent_id = consents.consent_id
-            where difference.action <> 'unchanged'
-            order by difference.row_number
-            """,
-            [plan_id, record.sync_id, record.audience, evaluation.sync.consent,
-             evaluation.audience.purpose],
-        ).to_arrow_table()  # fmt: skip
+        return _rows_to_send(plan_id, evaluation)
+
+
+def _rows_to_send(plan_id: str, evaluation: Evaluation) -> pa.Table:
+    return evaluation.connection.execute(
+        f"""
+        select
+            ? as plan_id, difference.row_number, ? as sync_id, ? as audience,
+            ? as consent_channel, ? as purpose, difference.customer_id, difference.action,
+            desired.identifier, difference.identifier_hash, difference.remote_id,
+            difference.payload_hash, difference.consent_id, consents.is_granted,
+            {fields_sql(evaluation.sync)} as fields
+        from difference
+        left join desired
+            on difference.customer_id = desired.customer_id and difference.action <> 'remove'
+        left join consents on difference.consent_id = consents.consent_id
+        where difference.action <> 'unchanged'
+        order by difference.row_number
+        """,
+        [plan_id, evaluation.sync.id, evaluation.audience.name, evaluation.sync.consent,
+         evaluation.audience.purpose],
+    ).to_arrow_table()  # fmt: skip
 
 
 def plan_row(env: Environment, plan_id: str, row: int) -> dict[str, Any]:

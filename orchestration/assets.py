@@ -18,14 +18,13 @@ from dagster import (
     AssetSpec,
     MaterializeResult,
     asset,
-    asset_check,
     multi_asset,
     multi_asset_check,
 )
 
 from khach.checks import CheckResult
 from orchestration import stages
-from orchestration.session import Session
+from orchestration.session import Session, StepFailed
 
 PUBLISHED = AssetKey(["published", "snapshot"])
 CHANNELS = "channels"
@@ -104,59 +103,37 @@ def build_publish(marts: Sequence[AssetKey]) -> AssetsDefinition:
     return snapshot
 
 
-def build_plan(sync_id: str, number: int) -> tuple[AssetsDefinition, AssetChecksDefinition]:
-    """The plan of one sync, and gate 3 on the plan's rows."""
-    key = AssetKey(["plan", sync_id])
+def build_sync(sync_id: str, channel: str, number: int) -> AssetsDefinition:
+    """The plan of one sync, gate 3 on its rows, and what arrived in the channel: one step, since
+    each step costs a third of a second, and no part of it is of use without the others.
+    """
+    plan, arrived = AssetKey(["plan", sync_id]), AssetKey(["activation", channel, sync_id])
 
-    @asset(
-        key=key,
-        deps=[PUBLISHED],
-        group_name=CHANNELS,
+    @multi_asset(
+        name=f"sync_{sync_id}",
+        specs=[
+            AssetSpec(plan, deps=[PUBLISHED], group_name=CHANNELS),
+            AssetSpec(arrived, deps=[plan], group_name=CHANNELS, kinds={channel}),
+        ],
+        check_specs=[AssetCheckSpec("audience_exit", asset=plan, blocking=True)],
         op_tags=_order(number),
         required_resource_keys={"session"},
     )
-    def plan(context: AssetExecutionContext) -> MaterializeResult:
+    def sync(context: AssetExecutionContext) -> Iterator[MaterializeResult | AssetCheckResult]:
         session: Session = context.resources.session
         is_hourly = context.run.job_name == HOURLY_JOB
         summary = session.attempt(
             "sync", lambda: stages.plan_sync(session, sync_id, is_hourly=is_hourly)
         )
-        return MaterializeResult(metadata=stages.plan_figures(summary))
-
-    @asset_check(
-        asset=key,
-        name="audience_exit",
-        blocking=True,
-        op_tags=_order(number),
-        required_resource_keys={"session"},
-    )
-    def audience_exit(context: AssetCheckExecutionContext) -> AssetCheckResult:
-        session: Session = context.resources.session
+        yield MaterializeResult(asset_key=plan, metadata=stages.plan_figures(summary))
         verdict = session.attempt("sync", lambda: stages.judge_audience(session, sync_id))
+        yield _outcome(verdict.results, asset_key=plan, check_name="audience_exit")
         if verdict.problem is not None:
-            session.note("sync", verdict.problem)
-        return _outcome(verdict.results)
+            raise StepFailed(session.note("sync", verdict.problem).message)
+        done = session.attempt("sync", lambda: stages.apply_sync(session, sync_id))
+        yield MaterializeResult(asset_key=arrived, metadata=stages.apply_figures(done))
 
-    return plan, audience_exit
-
-
-def build_apply(sync_id: str, channel: str, number: int) -> AssetsDefinition:
-    """What arrived in the channel of one sync."""
-
-    @asset(
-        key=AssetKey(["activation", channel, sync_id]),
-        deps=[AssetKey(["plan", sync_id])],
-        group_name=CHANNELS,
-        kinds={channel},
-        op_tags=_order(number),
-        required_resource_keys={"session"},
-    )
-    def apply(context: AssetExecutionContext) -> MaterializeResult:
-        session: Session = context.resources.session
-        summary = session.attempt("sync", lambda: stages.apply_sync(session, sync_id))
-        return MaterializeResult(metadata=stages.apply_figures(summary))
-
-    return apply
+    return sync
 
 
 def _order(number: int) -> dict[str, str]:

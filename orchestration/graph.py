@@ -28,11 +28,10 @@ from orchestration.assets import (
     CHANNELS,
     HOURLY_JOB,
     PUBLISHED,
-    build_apply,
     build_marts_gate,
-    build_plan,
     build_publish,
     build_source,
+    build_sync,
 )
 from orchestration.dbt import asset_key, build_dbt_assets
 from orchestration.session import STAGES, Session, open_session
@@ -77,14 +76,12 @@ def build_definitions(
         models = build_dbt_assets(env, manifest, sources)
         configured = [s for audience in load_audiences(env).values() for s in audience.syncs]
         syncs = [(s.id, s.channel) for s in configured]
-        plans = [build_plan(sync_id, number) for number, (sync_id, _) in enumerate(syncs)]
         often = [(s.id, s.channel) for s in configured if s.cadence == "hourly" or s.is_message]
         if often:
             hourly = _hourly(manifest, models, often)
         assets += [models, build_publish(marts)]
-        assets += [plan for plan, _ in plans]
-        assets += [build_apply(*sync, number) for number, sync in enumerate(syncs)]
-        checks += [build_marts_gate(judged), *(check for _, check in plans)]
+        assets += [build_sync(*sync, number) for number, sync in enumerate(syncs)]
+        checks.append(build_marts_gate(judged))
     return Definitions(
         assets=assets,
         asset_checks=checks,

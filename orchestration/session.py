@@ -24,6 +24,8 @@ from khach.settings import load_settings
 from khach.state import open_state
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from activation.plan import PlanSummary
     from ingestion.contract import ContractError
 
@@ -58,6 +60,8 @@ class Session:
     errors: list[KhachError] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     plans: dict[str, PlanSummary] = field(default_factory=dict)
+    # Personal data: in memory from a plan to its gate, nowhere else.
+    plan_rows: dict[str, pa.Table] = field(default_factory=dict, repr=False)
     stopped: dict[str, ContractError] = field(default_factory=dict)
     _current: str | None = None
     _problems: dict[str, KhachError] = field(default_factory=dict)

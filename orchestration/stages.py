@@ -135,7 +135,7 @@ def plan_sync(session: Session, sync_id: str, *, is_hourly: bool) -> PlanSummary
     None when it is not the sync's turn: a weekly one within the week, a daily one in an hourly run.
     """
     from activation.cadence import is_due
-    from activation.plan import make_plan
+    from activation.plan import plan_with_rows
     from activation.recovery import settle
 
     session.progress.step(f"plan {sync_id}")
@@ -143,19 +143,18 @@ def plan_sync(session: Session, sync_id: str, *, is_hourly: bool) -> PlanSummary
         settle(session.env)
     if not is_due(session.env, sync_id, is_hourly=is_hourly):
         return None
-    session.plans[sync_id] = summary = make_plan(session.env, sync_id)
-    return summary
+    session.plans[sync_id], session.plan_rows[sync_id] = plan_with_rows(session.env, sync_id)
+    return session.plans[sync_id]
 
 
 def judge_audience(session: Session, sync_id: str) -> Verdict:
     """Gate 3 on the rows of the plan just made."""
-    from activation.plan import plan_rows
     from expectations import audience
 
     if sync_id not in session.plans:
         return Verdict([], None)
     plan_id = session.plans[sync_id].plan_id
-    rows = plan_rows(session.env, plan_id)
+    rows = session.plan_rows.pop(sync_id)
     results = audience.check(session.env, plan_id, rows, on=clock.now(session.env).date())
     return Verdict(results, session.record(results))
 

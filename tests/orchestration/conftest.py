@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from khach.configuration import write_dbt_vars
 from khach.environment import PROJECT, Environment
@@ -43,7 +44,9 @@ def install(env: Environment, folder: Path) -> None:
         shutil.copy(template / name, env.config / name)
     (env.config / "audiences").mkdir()
     carts = Path("audiences", "cart_abandoners.yml")
-    shutil.copy(template / carts, env.config / carts)
+    audience = yaml.safe_load((template / carts).read_text(encoding="utf-8"))
+    audience["syncs"] = [sync for sync in audience["syncs"] if sync["kind"] == "membership"]
+    (env.config / carts).write_text(yaml.safe_dump(audience), encoding="utf-8")
     (env.config / "sources.yml").write_text(SOURCES.format(folder=folder), encoding="utf-8")
 
 

@@ -77,7 +77,8 @@ class Rooms:
         self._call("publish")
         return "s1"
 
-    def plan_sync(self, _session: Session, sync_id: str) -> Any:
+    def plan_sync(self, _session: Session, sync_id: str, *, is_hourly: bool) -> Any:
+        assert not is_hourly
         self._call(f"plan {sync_id}")
 
     def judge_audience(self, session: Session, sync_id: str) -> stages.Verdict:
