@@ -40,11 +40,12 @@ def resend(
             outcomes = [_UNKNOWN] * len(batch)
             if same is not None:
                 outcomes = _send(channel, Batch(batch_id, plan_id, sync.id, same))
+            if any(outcome.status == "unanswered" for outcome in outcomes):
+                # The first try may have gone out: the whole batch keeps its intents and its id.
+                raise BusyError(f"{sync.channel} stopped answering", fix="try again later")
             numbers = [row["row_number"] for row in batch]
             with open_state(env) as state:
                 record_outcomes(state, plan_id, list(zip(numbers, outcomes, strict=True)))
-            if any(outcome.status == "unanswered" for outcome in outcomes):
-                raise BusyError(f"{sync.channel} stopped answering", fix="try again later")
             settled += outcomes
     return settled
 
