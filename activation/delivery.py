@@ -43,7 +43,7 @@ class Delivery:
             return
         members = list(self.evaluation.permitted().values())
         fields = sorted(self.evaluation.sync.fields)
-        self._intend(numbers, f"{self.plan.plan_id}-b1")
+        self._intend([numbers])
         outcome = self.channel.replace(members, fields, self.plan.sync_id, self.plan.plan_id)
         self._record([(number, outcome or Outcome("acknowledged")) for number in numbers])
 
@@ -126,14 +126,20 @@ class Delivery:
         self._send(rows, act)
 
     def _send(self, rows: dict[int, Row], act: Callable[[Batch[Row]], list[Outcome]]) -> None:
-        """One batch, its answers recorded; a rejected one is halved until the bad row is alone."""
-        if not rows:
-            return
+        """One batch with its intents, and its answers recorded."""
+        if rows:
+            self._intend([list(rows)])
+            self._send_intended(rows, act)
+
+    def _send_intended(
+        self, rows: dict[int, Row], act: Callable[[Batch[Row]], list[Outcome]]
+    ) -> None:
+        """A rejected batch is halved until the bad row is alone. Both halves get their own ids
+        before one is sent: no id ever names other rows than those it was first said of.
+        """
         numbers = list(rows)
-        batch_id = f"{self.plan.plan_id}-b{numbers[0]}-{len(numbers)}"
-        self._intend(numbers, batch_id)
         batch = Batch(
-            batch_id, self.plan.plan_id, self.plan.sync_id, list(rows.values()),
+            self._batch_id(numbers), self.plan.plan_id, self.plan.sync_id, list(rows.values()),
             frozenset(row.row_id for number, row in rows.items() if number in self.updates),
         )  # fmt: skip
         try:
@@ -143,16 +149,22 @@ class Delivery:
                 self._record([(numbers[0], problem.outcome)])
                 return
             middle = len(numbers) // 2
-            for half in (numbers[:middle], numbers[middle:]):
-                self._send({number: rows[number] for number in half}, act)
+            halves = [numbers[:middle], numbers[middle:]]
+            self._intend(halves)
+            for half in halves:
+                self._send_intended({number: rows[number] for number in half}, act)
             return
         self._record(list(zip(numbers, outcomes, strict=True)))
 
-    def _intend(self, numbers: Sequence[int], batch_id: str) -> None:
+    def _batch_id(self, numbers: Sequence[int]) -> str:
+        return f"{self.plan.plan_id}-b{numbers[0]}-{len(numbers)}"
+
+    def _intend(self, batches: Sequence[Sequence[int]]) -> None:
         with open_state(self.env) as state:
             self.lease.renew(state)
             open_intents(
-                state, self.plan, numbers, batch_id=batch_id, at=self._now(),
+                state, self.plan, {self._batch_id(numbers): numbers for numbers in batches},
+                at=self._now(),
                 consent_channel=self.evaluation.sync.consent,
                 purpose=self.evaluation.audience.purpose,
             )  # fmt: skip

@@ -4,7 +4,7 @@ An intent is durable before its batch is sent and closed in the transaction that
 receipt; a row without an answer keeps it. Ids, hashes, counts and reasons only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import pyarrow as pa
@@ -22,18 +22,27 @@ _OUTCOME = pa.schema(
 def open_intents(
     state: State,
     plan: PlanRecord,
-    row_numbers: Sequence[int],
+    batches: Mapping[str, Sequence[int]],
     *,
-    batch_id: str,
     consent_channel: str,
     purpose: str,
     at: datetime,
 ) -> None:
-    """Make durable that these rows are about to be sent as this batch; messages stand from here on.
+    """Make durable that these rows are about to be sent as these batches; messages stand from here
+    on.
 
-    `at` is the business's clock, naive UTC. A row that is open already goes over to the batch.
+    `batches`: batch_id -> row numbers. `at` is the business's clock, naive UTC. A row that is open already goes over to the batch.
     """
-    state.register("going", pa.table({"row_number": pa.array(row_numbers, pa.int64())}))
+    going = [(number, name) for name, numbers in batches.items() for number in numbers]
+    state.register(
+        "going",
+        pa.table(
+            {
+                "row_number": pa.array([number for number, _ in going], pa.int64()),
+                "batch_id": pa.array([name for _, name in going], pa.string()),
+            }
+        ),
+    )
     state.execute("begin")
     state.execute(
         "delete from sync_intents where plan_id = ? and row_number in "
@@ -42,8 +51,8 @@ def open_intents(
     )
     state.execute(
         "insert into sync_intents (plan_id, row_number, sync_id, opened_at, batch_id) "
-        "select ?, row_number, ?, ?, ? from going",
-        [plan.plan_id, plan.sync_id, utc_now(), batch_id],
+        "select ?, row_number, ?, ?, batch_id from going",
+        [plan.plan_id, plan.sync_id, utc_now()],
     )
     state.execute(
         "insert into messages (sync_id, customer_id, entry_id, status, audience, consent_channel, "
