@@ -223,12 +223,17 @@ def _write_messages(state: State) -> None:
 
 
 def _write_members(state: State) -> None:
-    """What the channel has confirmed; an add that may have arrived is held as unconfirmed, so that
-    it is sent again while wanted, and removed when not.
+    """What the channel has confirmed; what may have arrived, or may have been removed, is held as
+    unconfirmed, so that it is sent again while wanted, and removed when not.
     """
     state.execute(
         "create or replace temp table standing as select * from settled where action <> 'message' "
         "and (status = 'acknowledged' or status = 'unknown' and action <> 'remove')"
+    )
+    state.execute(
+        "update sync_acknowledged set payload_hash = null, field_hashes = null "
+        "where (sync_id, identifier_hash) in (select (sync_id, identifier_hash) from settled "
+        "where status = 'unknown' and action = 'remove')"
     )
     state.execute(
         "delete from sync_acknowledged where (sync_id, identifier_hash) in "
