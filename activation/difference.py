@@ -59,7 +59,7 @@ def build_member_difference(
                     when payload_hash = old_payload_hash then 'unchanged'
                     else 'update'
                 end as action,
-                coalesce(handle, if(is_wanted, remote_id, old_remote_id)) as channel_id
+                if(is_renamed, remote_id, coalesce(handle, remote_id, old_remote_id)) as channel_id
             from paired
             union all
             select paired.* replace (null as consent_id, null as payload_hash, null as offer_code),

@@ -227,8 +227,14 @@ def _write_members(state: State) -> None:
     unconfirmed, so that it is sent again while wanted, and removed when not.
     """
     state.execute(
-        "create or replace temp table standing as select * from settled where action <> 'message' "
-        "and (status = 'acknowledged' or status = 'unknown' and action <> 'remove')"
+        # A row that went out under the channel's own id keeps the key that we know the member by.
+        "create or replace temp table standing as select settled.* replace ("
+        "coalesce(held.remote_id, settled.remote_id, settled.identifier_hash) as remote_id, "
+        "coalesce(settled.handle, held.handle) as handle) from settled "
+        "left join sync_acknowledged as held on settled.sync_id = held.sync_id "
+        "and settled.identifier_hash = held.identifier_hash and settled.remote_id = held.handle "
+        "where settled.action <> 'message' and (settled.status = 'acknowledged' "
+        "or settled.status = 'unknown' and settled.action <> 'remove')"
     )
     state.execute(
         "update sync_acknowledged set payload_hash = null, field_hashes = null "
@@ -241,8 +247,7 @@ def _write_members(state: State) -> None:
     )
     state.execute(
         "insert into sync_acknowledged by name "
-        "select sync_id, customer_id, identifier_hash, coalesce(remote_id, identifier_hash) as "
-        "remote_id, handle, if(is_confirmed and status = 'acknowledged', payload_hash, null) as "
+        "select sync_id, customer_id, identifier_hash, remote_id, handle, if(is_confirmed and status = 'acknowledged', payload_hash, null) as "
         "payload_hash, if(is_confirmed and status = 'acknowledged', field_hashes, null) as "
         "field_hashes, ?::timestamp as acknowledged_at from standing where action <> 'remove'",
         [utc_now()],
