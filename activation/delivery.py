@@ -22,6 +22,7 @@ from khach.state import open_state
 
 _NOT_WANTED = Outcome("dropped", "no_longer_wanted", "a withdrawal or a change came after the plan")
 _ONE_WAY = Outcome("deferred", "one_way_job", "removals and additions never go in one job")
+_REMOVED_FIRST = Outcome("deferred", "removal_first", "the old entry is not removed yet")
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,30 @@ class Delivery:
         if leaving.num_rows and self.evaluation.sync.capabilities.is_one_way_job:
             self._leave(coming, _ONE_WAY)
             return
+        if leaving.num_rows:
+            coming = self._without_unremoved(leaving, coming)
         for batch in self._batches(coming):
             self._permitted(batch, self.channel.upsert)
+
+    def _without_unremoved(self, leaving: pa.Table, coming: pa.Table) -> pa.Table:
+        """Without those whose old key, or whose key's old holder, the channel has not removed yet:
+        else the old one would stay for ever, or a later removal would take the new one away.
+        """
+        with open_state(self.env) as state:
+            held = state.execute(
+                "select identifier_hash, remote_id, handle from sync_acknowledged "
+                "where sync_id = ? and list_contains(?, identifier_hash)",
+                [self.plan.sync_id, leaving.column("identifier_hash").to_pylist()],
+            ).to_arrow_table()
+        keys = pa.chunked_array(
+            [*held.column("remote_id").chunks, *held.column("handle").chunks], pa.string()
+        )
+        must_wait = pc.or_(
+            pc.is_in(coming.column("identifier_hash"), value_set=held.column("identifier_hash")),
+            pc.is_in(coming.column("remote_id"), value_set=keys.drop_null()),
+        )
+        self._leave(coming.filter(must_wait), _REMOVED_FIRST)
+        return coming.filter(pc.invert(must_wait))
 
     def messages(self, planned: pa.Table, policy: PolicyFile, time_zone: str) -> None:
         """One message a row, those that may go out now; the others are deferred or expired."""
