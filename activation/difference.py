@@ -53,6 +53,7 @@ def build_member_difference(
                 paired.*,
                 case
                     when identifier_hash in (select identifier_hash from in_flight)
+                        or remote_id in (select remote_id from in_flight)
                         then 'unchanged'
                     when not is_wanted then 'remove'
                     when not is_held or is_renamed then 'add'

@@ -49,7 +49,7 @@ class PlanRecord:
 class Inputs:
     """What state knows before a plan: Arrow tables, and the size of the last applied plan.
 
-    `in_flight`: identifier_hash of rows whose answer is still to come. `messages`: of this sync,
+    `in_flight`: identifier_hash and remote_id of rows whose answer is still to come. `messages`: of this sync,
     those that may have reached somebody. `restored_at`: when this state was put back, if no plan of
     the sync has been applied since.
     """
@@ -91,7 +91,7 @@ def read_inputs(state: State, audience: str, sync_id: str) -> Inputs:
             of_audience | of_sync,
         ),
         in_flight=read(
-            "select identifier_hash from sync_submitted join sync_plan_rows "
+            "select identifier_hash, remote_id from sync_submitted join sync_plan_rows "
             "using (plan_id, row_number) where sync_id = $sync",
             of_sync,
         ),
