@@ -1,8 +1,8 @@
 """After a process died: settle what was under way, then drop the rest of its plan.
 
-Memberships are read back: a row that took effect becomes acknowledged (so that it can be updated or
-removed later), one that did not is `dropped`; the next plan sends what is missing, under the
-consents of its own day. Messages are repeated only where the channel lets a repeat take effect
+Memberships are read back: a row that took effect becomes acknowledged, its fields unconfirmed (so
+that the next plan updates or removes it), one that did not is `dropped`; the next plan sends what
+is missing, under the consents of its own day. Messages are repeated only where the channel lets a repeat take effect
 once; elsewhere they become `unknown` and are never sent again by themselves.
 """
 
@@ -137,9 +137,8 @@ def _read_back(
     """
     if sync.capabilities.is_whole_file:
         is_there = channel.holds(sync.id, plan_id)
-        # A list that the channel builds later shows nothing yet: it may come.
-        absent = _MAYBE if sync.capabilities.is_polled else _NOT_THERE
-        outcomes = [_THERE if is_there else absent for _ in rows]
+        # A list whose manifest is not there may stand there all the same.
+        outcomes = [_THERE if is_there else _MAYBE for _ in rows]
     elif sync.capabilities.can_read_back:
         members = channel.read_back([withdraw(row["remote_id"]) for row in rows])
         outcomes = [
@@ -149,20 +148,13 @@ def _read_back(
     else:
         outcomes = [_MAYBE for _ in rows]
     answers = [(row["row_number"], o) for row, o in zip(rows, outcomes, strict=True)]
-    is_add = {row["row_number"] for row in rows if row["action"] == "add"}
     with open_state(env) as state:
-        # Only an add, or a whole file, proves its fields: the tag of an add is posted after them.
-        proven = [a for a in answers if a[0] in is_add or sync.capabilities.is_whole_file]
-        record_outcomes(state, plan_id, proven)
-        rest = [a for a in answers if a not in proven]
-        record_outcomes(state, plan_id, rest, is_confirmed=False)
+        # Only a whole file proves its fields: others may have made somebody a member before us.
+        is_confirmed = sync.capabilities.is_whole_file
+        record_outcomes(state, plan_id, answers, is_confirmed=is_confirmed)
     return outcomes
 
 
 def _took_effect(action: str, member: RemoteMember) -> bool:
-    """Adds and updates show as membership, removes as its absence.
-
-    The tag of an add is posted after its fields, so it proves both; an update's fields are not
-    proven by a tag that stood there before, hence not confirmed: the next plan sends them again.
-    """
+    """Adds and updates show as membership, removes as its absence."""
     return not member.is_member if action == "remove" else member.is_member
