@@ -12,7 +12,7 @@ from activation.consent import PermittedRow, withdraw
 from activation.evaluation import Evaluation
 from activation.leases import Lease
 from activation.ledger import PlanRecord
-from activation.outcomes import open_intents, record_outcomes, record_without_sending
+from activation.outcomes import doubt_members, open_intents, record_outcomes, record_without_sending
 from activation.policy import PolicyFile
 from activation.timing import capped, next_opening, sync_windows
 from khach.clock import now
@@ -39,13 +39,21 @@ class Delivery:
 
     def whole_file(self, planned: pa.Table) -> None:
         """The whole list in one delivery; nothing is written when nothing changes."""
-        numbers = planned.column("row_number").to_pylist()
+        permitted = self.evaluation.permitted()
+        present = pa.array(list(permitted), pa.string())
+        is_present = pc.is_in(planned.column("identifier_hash"), value_set=present)
+        is_carried = pc.or_(pc.equal(planned.column("action"), "remove"), is_present)
+        self._leave(planned.filter(pc.invert(is_carried)), _NOT_WANTED)
+        numbers = planned.filter(is_carried).column("row_number").to_pylist()
         if not numbers:
             return
-        members = list(self.evaluation.permitted().values())
+        with open_state(self.env) as state:
+            doubt_members(state, self.plan.sync_id, present)
         fields = sorted(self.evaluation.sync.fields)
         self._intend([numbers])
-        outcome = self.channel.replace(members, fields, self.plan.sync_id, self.plan.plan_id)
+        outcome = self.channel.replace(
+            list(permitted.values()), fields, self.plan.sync_id, self.plan.plan_id
+        )
         self._record([(number, outcome or Outcome("acknowledged")) for number in numbers])
 
     def members(self, planned: pa.Table) -> None:

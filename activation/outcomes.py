@@ -159,6 +159,17 @@ def record_answers(state: State, sync_id: str, answers: Sequence[tuple[str, Outc
     state.unregister("told")
 
 
+def doubt_members(state: State, sync_id: str, present: pa.Array) -> None:
+    """Members whose identifier_hash is not in a list that goes out are confirmed no longer."""
+    state.register("present", pa.table({"identifier_hash": present}))
+    state.execute(
+        "update sync_acknowledged set payload_hash = null, field_hashes = null "
+        "where sync_id = ? and identifier_hash not in (select identifier_hash from present)",
+        [sync_id],
+    )
+    state.unregister("present")
+
+
 def record_without_sending(
     state: State,
     plan: PlanRecord,
