@@ -59,7 +59,10 @@ def open_intents(
         "purpose, identifier_hash, plan_id, row_number, sent_at) select ?, customer_id, entry_id, "
         "'intent', ?, ?, ?, identifier_hash, plan_id, row_number, ? "
         "from sync_plan_rows join going using (row_number) "
-        "where plan_id = ? and action = 'message' on conflict do nothing",
+        "where plan_id = ? and action = 'message' on conflict do update set "
+        "status = 'intent', plan_id = excluded.plan_id, row_number = excluded.row_number, "
+        "identifier_hash = excluded.identifier_hash, handle = null, sent_at = excluded.sent_at "
+        "where messages.status = 'failed'",
         [plan.sync_id, plan.audience, consent_channel, purpose, at, plan.plan_id],
     )
     state.execute("commit")
