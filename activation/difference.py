@@ -163,7 +163,8 @@ def build_message_difference(
             select
                 wanted.*,
                 entered_at + to_seconds($seconds) > $as_of
-                and (last_sent_at is null or last_sent_at <= $cooled)
+                -- An entry goes on under another id after a merge, and has had its message.
+                and (last_sent_at is null or last_sent_at <= least($cooled, entered_at))
                 and entry_id not in (select entry_id from sent) as is_own_turn
             from wanted
         ),
