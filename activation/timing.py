@@ -62,6 +62,10 @@ def capped(
     for cap in caps:
         if sync.consent not in cap.channels:
             continue
+        if cap.at_most == 0:
+            never = now + timedelta(hours=cap.per_hours)
+            held |= dict.fromkeys(rows.column("row_number").to_pylist(), never)
+            continue
         found = marts.execute(
             f"""
             with sent as (

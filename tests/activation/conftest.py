@@ -1,12 +1,17 @@
 """One e-mail platform for all tests of this room, one list of its own for each shop."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from activation_shop import Shop, write_contract
+from faulty_channels import VARIANTS
+from one_life import empty_state, stand_in
+from world import World, make_world
 
+from activation.channels import CHANNELS
 from khach.environment import Environment
 from sandbox.mailchimp import process, store
 
@@ -44,6 +49,24 @@ def shop(platform: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyP
 def twin(platform: tuple[Path, str], tmp_path: Path) -> Shop:
     """A second installation with a list of its own; its variables are not set."""
     return make_shop(tmp_path / "twin", platform[0], new_list(platform[0]), platform[1])
+
+
+@pytest.fixture
+def worlds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., World]:
+    """Makes worlds; the last one made is the one that activation sees."""
+    write_contract(tmp_path)
+    template = empty_state(tmp_path)
+    made: list[World] = []
+    for name, kind in VARIANTS.items():
+        monkeypatch.setitem(CHANNELS, name, kind)
+    stand_in(monkeypatch, lambda: made[-1].lives)
+
+    def make(variant: str, **given: Any) -> World:
+        folder = tmp_path / f"w{uuid.uuid4().hex}"
+        made[:] = [make_world(folder, tmp_path, template, variant, **given)]
+        return made[-1]
+
+    return make
 
 
 def make_shop(folder: Path, platform: Path, list_id: str, url: str) -> Shop:
