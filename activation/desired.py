@@ -162,6 +162,7 @@ def _build_reasons(connection: duckdb.DuckDBPyConnection, audience: Audience, sy
             own.customer_id is not null or coalesce(others.has_record, false) as has_record,
             coalesce(own."group" = 'holdout', false) or coalesce(others.has_holdout, false)
                 as has_holdout,
+            others.other_ids,
             case
                 when is_minor or has_minor then 'under_age'
                 when has_suppressed
@@ -188,15 +189,25 @@ def _build_reasons(connection: duckdb.DuckDBPyConnection, audience: Audience, sy
     is_drawn = f"{draw} < {audience.holdout}" if audience.holdout else "false"
     connection.execute(
         f"""
+        create temp table drawn_now as
+        select customer_id from judged
+        where reason_code is null and not has_record and {is_drawn} and not {IS_SEED}
+        """
+    )
+    connection.execute(
+        """
         create temp table drawn as
+        with held_out as (
+            select customer_id from drawn_now
+            union
+            -- Whoever holds an address that is held out by somebody else's draw.
+            select customer_id from (select customer_id, unnest(other_ids) as other from judged)
+            where other in (select customer_id from drawn_now)
+        )
         select
             identifier_hash as drawn_hash,
-            bool_or(
-                has_holdout
-                or not has_record
-                and {is_drawn}
-                and not {IS_SEED}
-            ) as is_held_out,
+            bool_or(has_holdout or customer_id in (select customer_id from held_out))
+                as is_held_out,
             -- The one who carries the identifier now keeps it; else the lowest id.
             arg_min(
                 customer_id,
@@ -231,8 +242,11 @@ def _build_payloads(
                 when is_held_out then 'holdout'
                 when judged.customer_id <> carrier_id then 'duplicate_identifier'
             end as reason_code,
-            case when reason_code is null then if(is_held_out, 'holdout', 'treated') end
-                as holdout_group,
+            -- Who is held out for another's sake only is in neither group.
+            case
+                when judged.customer_id in (select customer_id from drawn_now) then 'holdout'
+                when reason_code is null and not is_held_out then 'treated'
+            end as holdout_group,
             fields,
             offer_code,
             sha256(identifier || to_json({{{payload}}})) as payload_hash

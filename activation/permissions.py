@@ -77,7 +77,8 @@ def build_holders(connection: duckdb.DuckDBPyConnection, sync: Sync) -> None:
             bool_or(coalesce(permission.is_granted, true) = false) as has_withdrawal,
             bool_and(coalesce(permission.is_granted, false)) as is_permitted_by_all,
             bool_or(coalesce(holdout_record."group" = 'holdout', false)) as has_holdout,
-            count(holdout_record.customer_id) > 0 as has_record
+            count(holdout_record.customer_id) > 0 as has_record,
+            list(other_customer_id) as other_ids
         from others
         left join customers on other_customer_id = customers.customer_id
         left join permission on other_customer_id = permission.customer_id
