@@ -140,7 +140,7 @@ class Evaluation:
             order by {number}
             """
         ).fetchall()
-        return {
+        rows = {
             row[0]: permit(
                 Consent(*row[6:]),
                 customer_id=row[1],
@@ -153,6 +153,10 @@ class Evaluation:
             )
             for row in found
         }
+        # Here once for all channels, a new one included.
+        if not all(isinstance(row, PermittedRow) for row in rows.values()):
+            raise TypeError("only a PermittedRow may be added, updated or sent a message")
+        return rows
 
     def payload_hashes(self) -> dict[str, str]:
         """identifier_hash -> payload_hash of everyone who goes out."""
