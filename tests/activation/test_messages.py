@@ -225,7 +225,9 @@ def test_what_the_platform_could_not_deliver_is_tried_again_and_counted_from_the
 
 
 def test_texts_are_filled_in_with_fallbacks_and_braces(worlds: Worlds) -> None:
-    world = a_world(worlds, count=2, body="{{{last_cart_item|your cart}}} awaits, {salutation_name}")
+    world = a_world(
+        worlds, count=2, body="{{{last_cart_item|your cart}}} awaits, {salutation_name}"
+    )
     world.persons["c0000"] = replace(world.persons["c0000"], item="")
     world.publish()
     send(world)
