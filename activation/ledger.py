@@ -49,9 +49,9 @@ class PlanRecord:
 class Inputs:
     """What state knows before a plan: Arrow tables, and the size of the last applied plan.
 
-    `in_flight`: identifier_hash and remote_id of rows whose answer is still to come. `messages`: of this sync,
-    those that may have reached somebody. `restored_at`: when this state was put back, if no plan of
-    the sync has been applied since.
+    `in_flight`: identifier_hash and remote_id of rows whose answer is still to come. `messages`: of
+    this sync, those that may have reached somebody. `restored_at`: when this state was put back, if
+    no plan of the sync has been applied since.
     """
 
     acknowledged: pa.Table

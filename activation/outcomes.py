@@ -28,10 +28,10 @@ def open_intents(
     purpose: str,
     at: datetime,
 ) -> None:
-    """Make durable that these rows are about to be sent as these batches; messages stand from here
-    on.
+    """Make durable that these rows are about to be sent as these batches (batch_id -> row numbers).
 
-    `batches`: batch_id -> row numbers. `at` is the business's clock, naive UTC. A row that is open already goes over to the batch.
+    Messages stand from here on. `at` is the business's clock, naive UTC. A row that is open already
+    goes over to its new batch.
     """
     going = [(number, name) for name, numbers in batches.items() for number in numbers]
     state.register(
@@ -261,7 +261,8 @@ def _write_members(state: State) -> None:
     )
     state.execute(
         "insert into sync_acknowledged by name "
-        "select sync_id, customer_id, identifier_hash, remote_id, handle, if(is_confirmed and status = 'acknowledged', payload_hash, null) as "
+        "select sync_id, customer_id, identifier_hash, remote_id, handle, "
+        "if(is_confirmed and status = 'acknowledged', payload_hash, null) as "
         "payload_hash, if(is_confirmed and status = 'acknowledged', field_hashes, null) as "
         "field_hashes, ?::timestamp as acknowledged_at from standing where action <> 'remove'",
         [utc_now()],

@@ -2,8 +2,8 @@
 
 Memberships are read back: a row that took effect becomes acknowledged, its fields unconfirmed (so
 that the next plan updates or removes it), one that did not is `dropped`; the next plan sends what
-is missing, under the consents of its own day. Messages are repeated only where the channel lets a repeat take effect
-once; elsewhere they become `unknown` and are never sent again by themselves.
+is missing, under the consents of its own day. Messages are repeated only where the channel lets a
+repeat take effect once; elsewhere they become `unknown` and are never sent again by themselves.
 """
 
 from dataclasses import asdict, dataclass
