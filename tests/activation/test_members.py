@@ -1,0 +1,156 @@
+"""Memberships against platforms that fail: what any history found once, each told alone."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from activation_shop import people
+from one_life import Killed
+from world import World
+
+from activation.apply import ApplySummary, apply_plan
+from activation.plan import make_plan
+from khach.errors import KhachError
+
+Worlds = Callable[..., World]
+
+
+def a_world(worlds: Worlds, variant: str, holdout: float = 0.0) -> World:
+    """Three members are in the list already."""
+    guards = {"max_removal_share": 1.0, "max_change_share": 9.0}
+    world = worlds(variant, guards=guards, on_enter={}, holdout=holdout)
+    world.persons = {p.customer_id: p for p in people(3)}
+    world.publish()
+    run(world)
+    return world
+
+
+def run(world: World) -> ApplySummary:
+    return apply_plan(world.env, make_plan(world.env, "the_sync").plan_id)
+
+
+def change(world: World, customer_id: str, **values: object) -> None:
+    world.persons[customer_id] = replace(world.persons[customer_id], **values)
+    world.wait(1)
+    world.publish()
+
+
+def dies(world: World, boundaries: int) -> None:
+    world.lives.die_after(boundaries)
+    with pytest.raises(Killed):
+        run(world)
+    world.lives.begin()
+
+
+def addresses(world: World) -> list[str]:
+    return sorted(member.identifier for member in world.platform.members.values())
+
+
+def test_the_channel_s_own_id_is_no_changed_key(worlds: Worlds) -> None:
+    world = a_world(worlds, "by_customer")
+    for item in ("hat", "coat"):
+        change(world, "c0000", item=item)
+        plan = make_plan(world.env, "the_sync")
+        assert (plan.add_count, plan.update_count, plan.remove_count) == (0, 1, 0)
+        apply_plan(world.env, plan.plan_id)
+    assert world.platform.members["c0000"].fields == {"item": "coat"}
+
+
+def test_a_new_address_under_the_same_key_waits_until_the_old_one_is_removed(
+    worlds: Worlds,
+) -> None:
+    world = a_world(worlds, "blind_by_customer")
+    for customer_id in ("c0000", "c0001"):
+        change(world, customer_id, email=f"new_{customer_id}@example.vn")
+    world.platform.faults.append("partial")  # the second removal is refused this time
+    assert run(world).receipts == {"acknowledged": 2, "deferred": 1, "rejected": 1}
+    assert run(world).receipts == {"acknowledged": 2}
+    assert addresses(world) == [
+        "new_c0000@example.vn", "new_c0001@example.vn", "person0002@example.vn",
+    ]  # fmt: skip
+
+
+def test_who_comes_back_after_an_interrupted_removal_is_added_again(worlds: Worlds) -> None:
+    for boundaries in range(12):
+        world = a_world(worlds, "blind")
+        change(world, "c0000", carts=0)
+        world.lives.die_after(boundaries)
+        try:
+            run(world)
+        except Killed:
+            world.lives.begin()
+        world.lives.die_after(None)
+        change(world, "c0000", carts=1)
+        run(world)
+        assert len(addresses(world)) == 3
+
+
+def test_a_list_without_its_manifest_is_written_again(worlds: Worlds) -> None:
+    for boundaries in range(12):
+        world = a_world(worlds, "file")
+        change(world, "c0000", carts=0)
+        world.lives.die_after(boundaries)
+        try:
+            run(world)
+        except Killed:
+            world.lives.begin()
+        world.lives.die_after(None)
+        change(world, "c0000", carts=1)
+        run(world)
+        assert len(addresses(world)) == 3 and world.platform.file_of is not None
+
+
+def test_who_a_list_leaves_out_at_the_last_moment_comes_back_later(worlds: Worlds) -> None:
+    world = a_world(worlds, "file")
+    world.persons["c0009"] = people(10)[9]
+    world.wait(1)
+    world.publish()
+    plan = make_plan(world.env, "the_sync")
+    world.suppressed = {"person0001@example.vn", "person0009@example.vn"}
+    world.write_suppressions()
+    assert apply_plan(world.env, plan.plan_id).receipts == {"dropped": 1}
+    run(world)
+    assert addresses(world) == ["person0000@example.vn", "person0002@example.vn"]
+    world.suppressed = set()
+    world.write_suppressions()
+    run(world)
+    assert len(addresses(world)) == 4
+
+
+def test_a_member_that_others_made_meanwhile_gets_our_fields(worlds: Worlds) -> None:
+    world = a_world(worlds, "readable")
+    for member in world.platform.members.values():
+        member.fields = {"item": "theirs"}
+    world.platform.members.clear()
+    world.lives.begin()
+    change(world, "c0000", item="hat")
+    world.platform.faults.append("lost before")
+    with pytest.raises(KhachError, match="no answer"):
+        run(world)
+    run(world)
+    assert [m.fields for m in world.platform.members.values()] == [{"item": "hat"}]
+
+
+def test_an_address_is_held_out_with_everybody_who_holds_it(worlds: Worlds) -> None:
+    world = worlds("blind", guards={"max_change_share": 9.0}, on_enter={}, holdout=0.4)
+    crowd = people(12)
+    world.persons = {
+        p.customer_id: replace(p, other_emails=(str(crowd[n - 1].email),))
+        for n, p in enumerate(crowd)
+    }
+    world.publish()
+    run(world)
+    held_out = world.held_out()
+    assert 0 < len(held_out) < 12 and not world.violations
+    for member in world.platform.members.values():
+        assert not held_out & {p.customer_id for p in world.holders(member.identifier)}
+    assert run(world).receipts == {}
+
+
+def test_a_person_with_two_records_of_a_draw_is_one_row(worlds: Worlds) -> None:
+    world = a_world(worlds, "blind", holdout=0.0001)
+    world.merge("c0000", "c0001")
+    world.wait(1)
+    world.publish()
+    plan = make_plan(world.env, "the_sync")
+    assert (plan.add_count, plan.remove_count, plan.unchanged_count) == (0, 1, 2)
