@@ -155,18 +155,12 @@ def _build_reasons(connection: duckdb.DuckDBPyConnection, audience: Audience, sy
         create temp table judged as
         with hashed as (
             select candidate.*, sha256(identifier) as identifier_hash from candidate
-        ),
-        -- A merge may leave two records of one person; held out under one is held out.
-        own_record as (
-            select customer_id, bool_or("group" = 'holdout') as is_held_out
-            from holdout_record
-            group by customer_id
         )
         select
             hashed.*,
             permission.consent_id,
             own.customer_id is not null or coalesce(others.has_record, false) as has_record,
-            coalesce(own.is_held_out, false) or coalesce(others.has_holdout, false)
+            coalesce(own."group" = 'holdout', false) or coalesce(others.has_holdout, false)
                 as has_holdout,
             others.other_ids,
             case
@@ -185,7 +179,7 @@ def _build_reasons(connection: duckdb.DuckDBPyConnection, audience: Audience, sy
             end as reason_code
         from hashed
         left join permission on hashed.customer_id = permission.customer_id
-        left join own_record as own on hashed.customer_id = own.customer_id
+        left join holdout_record as own on hashed.customer_id = own.customer_id
         left join other_holders as others on hashed.customer_id = others.customer_id
         """
     )
