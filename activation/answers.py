@@ -15,25 +15,31 @@ _PAGE = 1000
 
 
 def poll_submitted(env: Environment, sync: Sync, channel: Channel) -> None:
-    """Ask for every open answer of a sync; after three days of silence a row is `unknown`."""
+    """Ask for every open answer of a sync; after three days of silence a row is `unknown`.
+
+    A channel that is not asked has taken its messages, and that is all there will be to know.
+    """
     with open_state(env) as state:
         rows = state.execute(
             "select distinct handle, submitted_at from sync_submitted where sync_id = ? "
-            "and handle is not null order by submitted_at, handle",
+            "order by submitted_at, handle",
             [sync.id],
         ).fetchall()
-    if not sync.capabilities.is_polled:
-        rows = []
     for start in range(0, len(rows), _PAGE):
         page = rows[start : start + _PAGE]
+        handles = [str(handle) for handle, _ in page]
+        silent = [_silent(sync)] * len(page)
+        outcomes = channel.poll(handles) if sync.capabilities.is_polled else silent
         answers = [
-            (str(handle), _or_given_up(outcome, utc_now() - submitted_at))
-            for (handle, submitted_at), outcome in zip(
-                page, channel.poll([str(handle) for handle, _ in page]), strict=True
-            )
+            (handle, _or_given_up(outcome, utc_now() - submitted_at))
+            for handle, (_, submitted_at), outcome in zip(handles, page, outcomes, strict=True)
         ]
         with open_state(env) as state:
             record_answers(state, sync.id, answers)
+
+
+def _silent(sync: Sync) -> Outcome:
+    return Outcome("acknowledged") if sync.is_message else Outcome("submitted")
 
 
 def _or_given_up(outcome: Outcome, age: timedelta) -> Outcome:

@@ -135,7 +135,8 @@ def build_message_difference(
                 coalesce(current_customer_id, customer_id) as customer_id,
                 identifier_hash,
                 entry_id,
-                sent_at
+                -- What could not be delivered ends its entry, but cools nobody down.
+                case when status <> 'failed' then sent_at end as sent_at
             from messages_told
             left join customer_survivors using (customer_id)
         ),

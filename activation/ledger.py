@@ -96,8 +96,8 @@ def read_inputs(state: State, audience: str, sync_id: str) -> Inputs:
             of_sync,
         ),
         messages=read(
-            "select customer_id, identifier_hash, entry_id, sent_at from messages "
-            "where sync_id = $sync and status <> 'failed'",
+            "select customer_id, identifier_hash, entry_id, sent_at, status from messages "
+            "where sync_id = $sync",
             of_sync,
         ),
         offer_codes=read(

@@ -59,10 +59,7 @@ def open_intents(
         "purpose, identifier_hash, plan_id, row_number, sent_at) select ?, customer_id, entry_id, "
         "'intent', ?, ?, ?, identifier_hash, plan_id, row_number, ? "
         "from sync_plan_rows join going using (row_number) "
-        "where plan_id = ? and action = 'message' on conflict do update set "
-        "status = 'intent', plan_id = excluded.plan_id, row_number = excluded.row_number, "
-        "identifier_hash = excluded.identifier_hash, handle = null, sent_at = excluded.sent_at "
-        "where messages.status = 'failed'",
+        "where plan_id = ? and action = 'message' on conflict do nothing",
         [plan.sync_id, plan.audience, consent_channel, purpose, at, plan.plan_id],
     )
     state.execute("commit")
@@ -148,9 +145,11 @@ def record_answers(state: State, sync_id: str, answers: Sequence[tuple[str, Outc
     _write_receipts(state, "action <> 'message'")
     _write_members(state)
     state.execute(
-        "update messages set status = settled.status, settled_at = ? from settled "
+        "update messages set settled_at = ?, status = case when settled.status in "
+        "('rejected', 'dropped') then 'failed' when settled.status = 'acknowledged' "
+        "then 'accepted' else settled.status end from settled "
         "where messages.sync_id = settled.sync_id and messages.entry_id = settled.entry_id "
-        "and settled.status in ('delivered', 'failed', 'unknown')",
+        "and settled.action = 'message'",
         [utc_now()],
     )
     state.execute(
@@ -229,7 +228,8 @@ def _write_messages(state: State) -> None:
         "and settled.action = 'message'"
     )
     state.execute(
-        "insert into sync_submitted select plan_id, row_number, sync_id, handle, ? from settled "
+        "insert into sync_submitted select plan_id, row_number, sync_id, "
+        "coalesce(handle, plan_id || '-' || row_number), ? from settled "
         "where status = 'submitted' "
         "or action = 'message' and status = 'acknowledged' and handle is not null",
         [utc_now()],

@@ -210,18 +210,24 @@ def test_a_rejected_batch_is_halved_and_each_part_has_its_own_id(worlds: Worlds)
     assert sizes == [1, 1, 2, 2, 4]
 
 
-def test_what_the_platform_could_not_deliver_is_tried_again_and_counted_from_then(
+def test_what_the_platform_could_not_deliver_ends_its_entry_and_cools_nobody_down(
     worlds: Worlds,
 ) -> None:
     world = a_world(worlds, "reporting", 1)
     send(world)
     world.platform.finish_jobs("failed")
     world.wait(5)
+    assert send(world).receipts == {}, "a phone that is off costs once, not every hour"
+    assert world.state("select status from messages") == [("failed",)]
+    # Who comes back has a new entry, and the cool-down does not count what never arrived.
+    world.persons["c0000"] = replace(world.persons["c0000"], carts=0)
+    world.wait(1)
+    world.publish()
+    send(world)
+    world.persons["c0000"] = replace(world.persons["c0000"], carts=1)
+    world.wait(1)
+    world.publish()
     assert send(world).receipts == {"acknowledged": 1}
-    assert world.state("select status, sent_at from messages") == [("accepted", world.clock)]
-    world.platform.finish_jobs()
-    make_plan(world.env, "the_sync")
-    assert world.state("select status from messages") == [("delivered",)]
 
 
 def test_texts_are_filled_in_with_fallbacks_and_braces(worlds: Worlds) -> None:

@@ -4,7 +4,8 @@ import pytest
 from activation_shop import Shop, people
 
 from activation.apply import apply_plan
-from activation.plan import make_plan, preview
+from activation.plan import make_plan
+from activation.preview import preview
 from khach.errors import KhachError
 
 SEEDS = """suppression_list: null
