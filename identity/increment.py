@@ -128,7 +128,7 @@ def _still_shared(
     """Which of these are shared still, for the reason for which they were."""
     around_nodes, around = Touched(as_array(was), shared).select(nodes, edges)
     graph = load(around_nodes, around)
-    kinds = limited_kinds(graph.nodes, limits)
+    kinds = limited_kinds(graph, limits)
     kind = shared_nodes(graph, kinds)
     node_ids = as_array(graph.nodes["node_id"])
     now = {node: f"shared:{kinds.types[kind[row]]}" for row, node in enumerate(node_ids.tolist())

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from identity.components import Indices
-from identity.event_table import event_table
+from identity.event_table import SCHEMA, event_table
 from identity.graph import Finder, Flags, as_array
 from identity.ids import NONE, ids_of
 
@@ -41,6 +41,8 @@ def moved(ties: Ties, now: Indices, before: Indices) -> pa.Table:
     A customer whom nobody stands for any more went up in the one that has most of its identifiers.
     """
     moving = (before != NONE) & (now != NONE) & (before != now)
+    if not moving.any():
+        return SCHEMA.empty_table()
     scale = int(now.max(initial=0)) + 1
     pairs, sizes = np.unique(before[moving] * scale + now[moving], return_counts=True)
     gone, heir = pairs // scale, pairs % scale

@@ -19,7 +19,7 @@ from identity.graph import (
     load,
     times,
 )
-from identity.ids import Clusters, assign, ids_of, numbers_of, past_of
+from identity.ids import Clusters, assign, ids_at, numbers_of, past_of
 
 
 def propose(
@@ -62,7 +62,7 @@ def propose_for(
         last_customer_number,
     )
     answer = graph.nodes.append_column("cluster_id", pa.array(node_ids[first][cluster]))
-    return answer.append_column("customer_id", ids_of(number).take(pa.array(cluster)))
+    return answer.append_column("customer_id", ids_at(number, cluster))
 
 
 def _seen(nodes: pa.Table, cluster: Indices, is_customer: Flags) -> tuple[Clusters, Indices]:
@@ -71,11 +71,13 @@ def _seen(nodes: pa.Table, cluster: Indices, is_customer: Flags) -> tuple[Cluste
     earliest = np.full(count, LATEST, dtype=np.int64)
     np.minimum.at(earliest, cluster, seen)
     rows = np.flatnonzero(seen == earliest[cluster])
-    first = np.full(count, len(nodes), dtype=np.int64)
-    np.minimum.at(first, cluster[rows], rows)
-    rows = rows[first[cluster[rows]] == rows]
+    first = np.empty(count, dtype=np.int64)
+    # What is written last stays: the lowest row.
+    first[cluster[rows[::-1]]] = rows[::-1]
+    # By time, then by key; to sort one column of numbers is many times faster than to sort two.
+    time = np.unique(earliest, return_inverse=True)[1]
     place = np.empty(count, dtype=np.int64)
-    place[cluster[rows[np.argsort(seen[rows], kind="stable")]]] = np.arange(count)
+    place[np.argsort(time * len(nodes) + first)] = np.arange(count)
     return Clusters(cluster, is_customer, place), first
 
 
