@@ -4,6 +4,8 @@
 so that the last word on an identifier is the current map, without walking chains of merges.
 """
 
+from itertools import pairwise
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -83,14 +85,13 @@ def _linked(identifiers: pa.Table, which: Flags) -> pa.Table:
 
 
 def _chosen(table: pa.Table, which: Flags) -> pa.Table:
-    """These rows; where all of a part are wanted, or none, no text is copied."""
-    blocks = [table.slice(0, 0)]
-    for start in range(0, len(table), PART):
-        flags = which[start : start + PART]
-        if flags.any():
-            block = table.slice(start, PART)
-            blocks.append(block if flags.all() else block.filter(pa.array(flags)))
-    return pa.concat_tables(blocks)
+    """These rows, in parts; what is wanted without gaps is not copied."""
+    parts = [table.slice(0, 0)]
+    starts = np.flatnonzero(which)[::PART].tolist()
+    for start, end in pairwise([*starts, len(table)]):
+        part, flags = table.slice(start, end - start), which[start:end]
+        parts.append((part if flags.all() else part.filter(pa.array(flags))).combine_chunks())
+    return pa.concat_tables(parts)
 
 
 def _rules(size: int, ties: Ties) -> pa.Array:
