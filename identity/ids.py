@@ -110,6 +110,22 @@ def assign(clusters: Clusters, previous: Indices, past: Past | None, last: int) 
     return number
 
 
+def asked(clusters: Clusters, previous: Indices) -> Flags:
+    """The nodes whose past `assign` looks at.
+
+    Those of the clusters that inherit no customer, or one of whom others inherit a part.
+    """
+    known = np.flatnonzero((previous != NONE) & clusters.is_customer[clusters.of_node])
+    count = max(len(clusters.is_customer), 1)
+    pairs = np.unique(previous[known] * count + clusters.of_node[known])
+    owners, heir = pairs // count, pairs % count
+    is_torn = np.isin(owners, owners[1:][owners[1:] == owners[:-1]])
+    is_asked = clusters.is_customer.copy()
+    is_asked[heir] = False
+    is_asked[heir[is_torn]] = True
+    return is_asked[clusters.of_node]
+
+
 def heirs(
     clusters: Clusters, previous: Indices, rows: Indices, past: Past | None
 ) -> tuple[Indices, Indices, dict[int, int]]:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -123,6 +124,10 @@ class World:
         ]  # fmt: skip
         return pa.Table.from_pylist(rows, LINKS)
 
+    def links_of(self, nodes: pa.Array) -> pa.Table:
+        links = self.links()
+        return links.filter(pc.is_in(links["node_id"], value_set=nodes))
+
     def run(
         self, edges: list[Edge], extra: list[int] = (), shuffle: int = 0, by_part: bool = False
     ) -> list[dict[str, Any]]:
@@ -144,7 +149,7 @@ class World:
             table,
             self.limits,
             last_customer_number=last,
-            links=self.links(),
+            links=self.links_of if part else self.links(),
             touched=part,
         )
         events = events_of(
