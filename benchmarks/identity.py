@@ -180,8 +180,9 @@ def _resolve_day(database: duckdb.DuckDBPyConnection, limits: pa.Table, clock: "
     edges = _arrow(database, "select edges.* from edges semi join near on left_node = node_id")
     nodes = _arrow(
         database,
-        "select nodes.*, customer_id as previous_customer_id from nodes semi join near "
-        "using (node_id) left join (from proposal semi join near using (node_id)) using (node_id)",
+        "select nodes.*, customer_id as previous_customer_id, cluster_id as previous_cluster_id "
+        "from nodes semi join near using (node_id) "
+        "left join (from proposal semi join near using (node_id)) using (node_id)",
     )
     nodes, edges = part.select(nodes, edges)
     known = nodes.filter(pc.is_valid(nodes["previous_customer_id"]))
@@ -204,12 +205,20 @@ def _resolve_day(database: duckdb.DuckDBPyConnection, limits: pa.Table, clock: "
         found.proposal, edges, known, last_customer_number=last, last_event_number=last_event
     )
     clock.lap("resolve and events")
-    database.execute("delete from proposal where node_id in (select node_id from part)")
+    proposal = found.proposal
+    stays = [
+        pc.fill_null(pc.equal(proposal[name], proposal[f"previous_{name}"]), False)
+        for name in ("cluster_id", "customer_id")
+    ]
+    moved = proposal.filter(pc.invert(pc.and_(*stays)))
+    gone = moved.filter(pc.is_valid(moved["previous_cluster_id"]))["node_id"]
+    if len(gone):
+        database.register("gone", pa.table({"node_id": gone}))
+        database.execute("delete from proposal where node_id in (from gone)")
     database.execute(
-        "delete from quarantine where left_node in (select node_id from part) "
-        "or right_node in (select node_id from part)"
+        "delete from quarantine where left_node in (from part) or right_node in (from part)"
     )
-    _append(database, found, events)
+    _append(database, Resolution(moved, found.quarantine), events)
     clock.lap("append")
 
 

@@ -106,7 +106,8 @@ def touched(
     spots = find(seeds)
     met = np.unique(cluster[spots[spots >= 0]])
     met = np.union1d(met, _tied(met, previous.quarantine, find, cluster))
-    return Touched(np.union1d(node_ids[np.isin(cluster, met)], seeds), shared)
+    nodes = np.concatenate([node_ids[np.isin(cluster, met)], seeds[spots < 0]])
+    return Touched(nodes, shared)
 
 
 def replace(previous: Resolution, part: Resolution, touched: Touched) -> Resolution:
