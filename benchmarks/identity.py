@@ -119,7 +119,7 @@ def run() -> bool:
     limits = pa.Table.from_pylist(LIMIT_ROWS, LIMITS)
     with tempfile.TemporaryDirectory(prefix="khach-bench-") as folder:
         _build(Path(folder) / "warehouse.duckdb")
-        database = duckdb.connect(str(Path(folder) / "warehouse.duckdb"))
+        database = _open(Path(folder) / "warehouse.duckdb")
         database.execute("set threads = 2; set memory_limit = '1200MB'")
         edge_count = _value(database, "select count(*) from edges")
         bare = [_bare(database)]
@@ -150,8 +150,13 @@ def run() -> bool:
     )
 
 
+def _open(file: Path) -> duckdb.DuckDBPyConnection:
+    """A file as profiles.yml makes the warehouse."""
+    return duckdb.connect(str(file), config={"storage_compatibility_version": "v1.5.0"})
+
+
 def _build(file: Path) -> None:
-    with duckdb.connect(str(file)) as database:
+    with _open(file) as database:
         database.register("empty_quarantine", SCHEMA.empty_table())
         database.execute("set threads = 2; set memory_limit = '1500MB'")
         database.execute(GENERATE.format(persons=PERSONS) + WAREHOUSE)

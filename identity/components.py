@@ -29,16 +29,20 @@ def numbered_components(node_count: int, left: Indices, right: Indices) -> tuple
     for ends in (left, right):
         if ends.size and (ends.min() < 0 or ends.max() >= node_count):
             raise ValueError("an edge ends at a node that is not in the table of nodes")
-    root = np.arange(node_count)
+    # Three arrays in turns: memory that is new costs more than what is written into it.
+    nodes = np.arange(node_count)
+    root, spare = nodes.copy(), np.empty_like(nodes)
     root[np.maximum(left, right)] = np.minimum(left, right)
-    while not np.array_equal(above := root[root], root):
-        root = above
-    is_root = root == np.arange(node_count)
-    number = np.cumsum(is_root) - 1
-    one, other = root[left], root[right]
+    while not np.array_equal(np.take(root, root, out=spare, mode="clip"), root):
+        root, spare = spare, root
+    number = np.cumsum(root == nodes, out=spare)
+    number -= 1
+    trees = int(number[-1]) + 1
+    tree = np.take(number, root, out=nodes, mode="clip")
+    one, other = tree[left], tree[right]
     apart = np.flatnonzero(one != other)
-    count, labels = _searched(int(number[-1]) + 1, number[one[apart]], number[other[apart]])
-    return count, labels[number][root]
+    count, labels = _searched(trees, one[apart], other[apart])
+    return count, np.take(labels, tree, out=root, mode="clip")
 
 
 def _searched(node_count: int, left: Indices, right: Indices) -> tuple[int, Indices]:

@@ -44,11 +44,11 @@ class Graph(NamedTuple):
         """For each node what `values` says of its run; one value for each of `starts`."""
         return np.repeat(values, np.diff(self.starts, append=len(self.nodes)))
 
-    def strength(self) -> npt.NDArray[np.float64]:
-        """Each edge's strength; 1 where the table has none."""
+    def strength(self, rows: Indices) -> npt.NDArray[np.float64]:
+        """The strength of these edges; 1 where the table has none."""
         if "strength" not in self.edges.column_names:
-            return np.ones(len(self.edges))
-        return as_array(pc.cast(self.edges["strength"], pa.float64()))
+            return np.ones(len(rows))
+        return as_array(pc.cast(self.edges["strength"].take(pa.array(rows)), pa.float64()))
 
 
 class Settled(NamedTuple):

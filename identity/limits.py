@@ -70,7 +70,10 @@ def shared_nodes(graph: Graph, kinds: Limited) -> Codes:
     if not kinds.types:
         return shared
     # Few have as many edges as there must be holders; only theirs are told apart.
-    degree = np.bincount(graph.left, minlength=size) + np.bincount(graph.right, minlength=size)
+    if min(kinds.shared_above) >= len(graph.left):
+        return shared
+    degree = np.bincount(graph.left, minlength=size)
+    degree += np.bincount(graph.right, minlength=size)
     often = degree > min(kinds.shared_above)
     busy = np.flatnonzero(often)
     if not len(busy):
@@ -100,7 +103,7 @@ def strongest_first(graph: Graph, rows: Indices) -> Indices:
     seen = as_array(pc.fill_null(pc.cast(edges["first_seen_at"], pa.int64()), LATEST))
     left, right = graph.left[rows], graph.right[rows]
     low, high = np.minimum(left, right), np.maximum(left, right)
-    return rows[np.lexsort((high, low, seen, -graph.strength()[rows]))]
+    return rows[np.lexsort((high, low, seen, -graph.strength(rows)))]
 
 
 def link_within_limits(

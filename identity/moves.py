@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from identity.components import Indices
-from identity.event_table import SCHEMA, event_table
+from identity.event_table import PART, SCHEMA, event_table
 from identity.graph import Finder, Flags, as_array
 from identity.ids import NONE, ids_of
 
@@ -31,7 +31,9 @@ def ties_of(proposal: pa.Table, edges: pa.Table) -> Ties:
     left, right = (find(as_array(edges[side])) for side in ("left_node", "right_node"))
     cluster = as_array(proposal["cluster_id"])
     inside = (left >= 0) & (right >= 0)
-    inside &= cluster[left] == cluster[right] if len(cluster) else False
+    for start in range(0, len(inside) if len(cluster) else 0, PART):
+        part = slice(start, start + PART)
+        inside[part] &= cluster[left[part]] == cluster[right[part]]
     return Ties(edges, left, right, inside)
 
 

@@ -86,14 +86,16 @@ def held_back_in(
 
 
 def _clusters(graph: Graph, owner: Indices, rows: Indices) -> tuple[int, Indices]:
-    """Number what hangs together: what has an owner as one, other devices by the edges `rows`."""
+    """Number what hangs together: what has an owner as one, other devices by the edges `rows`.
+
+    Writes into `owner`, which nobody needs afterwards.
+    """
     loose = np.flatnonzero(owner < 0)
-    place = np.full(len(owner), -1, dtype=np.int64)
-    place[loose] = np.arange(len(loose))
-    left, right = place[graph.left[rows]], place[graph.right[rows]]
-    among = (left >= 0) & (right >= 0)
-    _, labels = numbered_components(len(loose), left[among], right[among])
-    cluster = owner.copy()
+    left, right = graph.left[rows], graph.right[rows]
+    among = (owner[left] < 0) & (owner[right] < 0)
+    ends = (np.searchsorted(loose, side[among]) for side in (left, right))
+    _, labels = numbered_components(len(loose), *ends)
+    cluster = owner
     cluster[loose] = owner.max(initial=-1) + 1 + labels
     is_used = np.zeros(cluster.max(initial=-1) + 1, dtype=bool)
     is_used[cluster] = True
@@ -118,7 +120,7 @@ def _settle(
         labels[members] = count + sets
     rows = np.flatnonzero(with_device)
     ends = graph.left[rows], graph.right[rows]
-    return rows, owners(labels, is_device, *ends, graph.strength()[rows])
+    return rows, owners(labels, is_device, *ends, graph.strength(rows))
 
 
 class _Reasons:
@@ -166,7 +168,7 @@ def _table(graph: Graph, reasons: _Reasons, reason: Codes, shared_of: Codes) -> 
         "reason": reasons.text_of(reason[rows]),
         "left_shared": reasons.text_of(shared_of[left]),
         "right_shared": reasons.text_of(shared_of[right]),
-        "strength": pa.array(graph.strength()[rows], pa.float64()),
+        "strength": pa.array(graph.strength(rows), pa.float64()),
         "rule": pa.repeat("exact_identifier", len(rows)),
         **keys,
     }
