@@ -22,6 +22,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from identity.events import events_of
+from identity.ids import ids_of, numbers_of
 from identity.increment import Resolution, Touched, changed_shared, resolve, touched
 from identity.quarantine import LIMITS, SCHEMA
 
@@ -79,7 +80,7 @@ create table ledger (
     triggering_source varchar, triggering_record_id varchar
 );
 create table quarantine as select * from empty_quarantine;
-create table proposal (node_id bigint, cluster_id bigint, customer_id varchar);
+create table proposal (node_id bigint, cluster_id bigint, customer_number bigint);
 drop table shown; drop table pairs;
 """
 NEW_DAY = """
@@ -185,10 +186,11 @@ def _resolve_day(database: duckdb.DuckDBPyConnection, limits: pa.Table, clock: "
     edges = _arrow(database, "select edges.* from edges semi join near on left_node = node_id")
     nodes = _arrow(
         database,
-        "select nodes.*, customer_id as previous_customer_id, cluster_id as previous_cluster_id "
+        "select nodes.*, coalesce(customer_number, 0) as number, cluster_id as previous_cluster_id "
         "from nodes semi join near using (node_id) "
-        "left join (from proposal semi join near using (node_id)) using (node_id)",
+        "left join proposal using (node_id)",
     )
+    nodes = nodes.append_column("previous_customer_id", ids_of(nodes["number"].to_numpy()))
     nodes, edges = part.select(nodes, edges)
     known = nodes.filter(pc.is_valid(nodes["previous_customer_id"]))
     known = known.rename_columns({"previous_customer_id": "customer_id"})
@@ -270,7 +272,9 @@ def _links(database: duckdb.DuckDBPyConnection, asked: pa.Array) -> pa.Table:
 
 
 def _append(database: duckdb.DuckDBPyConnection, found: Resolution, events: pa.Table) -> None:
-    proposal = found.proposal.select(["node_id", "cluster_id", "customer_id"])
+    proposal = found.proposal.select(["node_id", "cluster_id"]).append_column(
+        "customer_number", pa.array(numbers_of(found.proposal["customer_id"]))
+    )
     tables = {"ledger": events, "proposal": proposal, "quarantine": found.quarantine}
     for name, table in tables.items():
         database.register("arrived", table)
