@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from identity import decisions, quarantine
+from identity import decisions, event_table, events, moves, quarantine
 from identity.events import events_of
 from identity.graph import KEY
 from identity.health import figures
@@ -333,6 +333,19 @@ def test_a_few_edges_more_or_less_touch_all_that_they_change(
         assert full.run(edges) == part.run(edges, by_part=True)
         assert full.held_back() == part.held_back()
         assert full.clusters() == part.clusters()
+
+
+@given(EDGE_SETS, EDGE_SETS, st.integers(1, 5))
+def test_the_parts_in_which_events_come_change_none(
+    one: list[Edge], other: list[Edge], size: int
+) -> None:
+    whole, parts = World(), World()
+    for edges in (one, other):
+        with pytest.MonkeyPatch.context() as patch:
+            for module in (event_table, events, moves):
+                patch.setattr(module, "PART", size)
+            in_parts = parts.run(edges)
+        assert whole.run(edges) == in_parts
 
 
 @given(EDGE_SETS, EDGE)
