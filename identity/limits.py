@@ -108,7 +108,7 @@ def strongest_first(graph: Graph, rows: Indices) -> Indices:
 
 def link_within_limits(
     left: Indices, right: Indices, kinds: Limited
-) -> tuple[Indices, Indices, Indices]:
+) -> tuple[Codes, Indices, Indices]:
     """Link these edges in their order, without those that would break a limit.
 
     Returns for each edge the kind whose limit it would break (-1: it is linked), the nodes met
@@ -142,4 +142,4 @@ def link_within_limits(
             counts[kind] = counts.get(kind, 0) + size
         parent[small] = large
     labels = np.array([root(node) for node in range(len(nodes))], dtype=np.int64)
-    return np.array(broken, dtype=np.int64), nodes, labels
+    return np.array(broken, dtype=np.int16), nodes, labels

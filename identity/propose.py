@@ -5,6 +5,7 @@ the order of rows, so two installations that saw the same data on the same days 
 """
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -24,7 +25,7 @@ from identity.graph import (
 from identity.ids import Clusters, asked, assign, ids_at, numbers_of, past_of
 
 # The ledger's past (identity.ids.past_of), or what reads it for these node ids.
-Links = pa.Table | Callable[[pa.Array], pa.Table]
+Links: TypeAlias = pa.Table | Callable[[pa.Array], pa.Table]
 
 
 def propose(

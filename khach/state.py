@@ -13,7 +13,9 @@ from khach.errors import BusyError, KhachError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 # Of a new file, as in profiles.yml; an older file keeps its own.
-_NEW_FILE = {"storage_compatibility_version": "v1.5.0"}
+_NEW_FILE: dict[str, str | bool | int | float | list[str]] = {
+    "storage_compatibility_version": "v1.5.0"
+}
 _NUMBERED = re.compile(r"([0-9]{4})_.+\.sql")
 
 
