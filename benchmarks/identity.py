@@ -17,10 +17,12 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from identity.events import events_of
+from identity.ids import ids_of, numbers_of
 from identity.increment import Resolution, Touched, changed_shared, resolve, touched
 from identity.quarantine import LIMITS, SCHEMA
 
@@ -78,27 +80,34 @@ create table ledger (
     triggering_source varchar, triggering_record_id varchar
 );
 create table quarantine as select * from empty_quarantine;
-create table proposal (node_id bigint, cluster_id bigint);
+create table proposal (node_id bigint, cluster_id bigint, customer_number bigint);
 drop table shown; drop table pairs;
 """
 NEW_DAY = """
-create table new_nodes as  -- an e-mail each for one in forty accounts, old and new
-    select (select max(node_id) from nodes) + row_number() over (order by node_id) as node_id,
-        node_id as account, 'email' as identifier_type, '' as namespace,
-        'new' || identifier_value as identifier_value, timestamp '2026-01-01' as first_seen_at,
-        'shop' as first_source, 'orders:' || identifier_value as first_record_id
+create table orders as  -- one in forty accounts shows a new e-mail; every fifth is itself new
+    select node_id as account, identifier_value as number, hash(node_id) // 1000 % 5 = 0 as is_new
     from nodes where identifier_type = 'user_id' and hash(node_id) % 1000 < {per_mille};
-insert into nodes select * exclude (account) from new_nodes;
-insert into edges
-    select account, node_id, 3, 'exact_identifier', 'shop', first_record_id, first_seen_at
-    from new_nodes;
-insert into edges  -- and a card at the tablet for some of them
-    select account, (select min(node_id) from nodes where identifier_value = 'tablet0'), 3,
+create table new_nodes as
+    select (select max(node_id) from nodes) + row_number() over (order by number) as node_id,
+        identifier_type, namespace, 'new' || number as identifier_value,
+        timestamp '2026-01-01' as first_seen_at, 'shop' as first_source,
+        'orders:' || number as first_record_id, number
+    from orders, (values ('email', ''), ('user_id', 'shop')) as kinds (identifier_type, namespace)
+    where identifier_type = 'email' or is_new;
+insert into nodes select * exclude (number) from new_nodes;
+create table new_edges as
+    select coalesce(newcomers.node_id, account) as left_node, emails.node_id as right_node, 3,
         'exact_identifier', 'shop', first_record_id, first_seen_at
-    from new_nodes where account % 100 = 1;
+    from orders join (from new_nodes where identifier_type = 'email') as emails using (number)
+        left join (select node_id, number from new_nodes where identifier_type = 'user_id')
+            as newcomers using (number);
+insert into new_edges  -- and a card at the tablet for some of them
+    select left_node, (select min(node_id) from nodes where identifier_value = 'tablet0'), 3,
+        'exact_identifier', 'shop', first_record_id, first_seen_at
+    from new_edges where left_node % 100 = 1;
+insert into edges from new_edges;
 create table changed as
-    select node_id from new_nodes union select account from new_nodes
-    union select node_id from nodes where identifier_value = 'tablet0';
+    select left_node as node_id from new_edges union select right_node from new_edges;
 """
 LIMIT_ROWS = [
     {"identifier_type": kind, "namespace": None, "per_person": most, "shared_above": None}
@@ -111,7 +120,7 @@ def run() -> bool:
     limits = pa.Table.from_pylist(LIMIT_ROWS, LIMITS)
     with tempfile.TemporaryDirectory(prefix="khach-bench-") as folder:
         _build(Path(folder) / "warehouse.duckdb")
-        database = duckdb.connect(str(Path(folder) / "warehouse.duckdb"))
+        database = _open(Path(folder) / "warehouse.duckdb")
         database.execute("set threads = 2; set memory_limit = '1200MB'")
         edge_count = _value(database, "select count(*) from edges")
         bare = [_bare(database)]
@@ -142,8 +151,13 @@ def run() -> bool:
     )
 
 
+def _open(file: Path) -> duckdb.DuckDBPyConnection:
+    """A file as profiles.yml makes the warehouse."""
+    return duckdb.connect(str(file), config={"storage_compatibility_version": "v1.5.0"})
+
+
 def _build(file: Path) -> None:
-    with duckdb.connect(str(file)) as database:
+    with _open(file) as database:
         database.register("empty_quarantine", SCHEMA.empty_table())
         database.execute("set threads = 2; set memory_limit = '1500MB'")
         database.execute(GENERATE.format(persons=PERSONS) + WAREHOUSE)
@@ -168,53 +182,55 @@ def _resolve_all(database: duckdb.DuckDBPyConnection, limits: pa.Table, clock: "
 def _resolve_day(database: duckdb.DuckDBPyConnection, limits: pa.Table, clock: "_Clock") -> None:
     part = _touched(database, limits)
     clock.lap("touched")
-    database.execute(
-        "create temp table part_edges as select edges.* from edges semi join part on left_node = "
-        "node_id union all select edges.* from edges semi join part on right_node = node_id "
-        "anti join part as listed on left_node = listed.node_id"
-    )
-    database.execute(
-        "create temp table part_nodes as select * from nodes where node_id in (select left_node "
-        "from part_edges union select right_node from part_edges union select node_id from part)"
-    )
-    database.execute(
-        "create temp table part_links as select node_id, links.* from "
-        f"(select event_number, customer_id, {KEYS} from ledger where event in ('linked', "
-        f"'unlinked')) as links join part_nodes using ({KEYS})"
-    )
+    # What ends at a touched node begins at a touched one, or at a shared one of the boundary.
+    edges = _arrow(database, "select edges.* from edges semi join near on left_node = node_id")
     nodes = _arrow(
         database,
-        "select part_nodes.*, previous_customer_id from part_nodes left join (select node_id, "
-        "arg_max(customer_id, event_number) as previous_customer_id from part_links "
-        "group by node_id) using (node_id)",
+        "select nodes.*, coalesce(customer_number, 0) as number, cluster_id as previous_cluster_id "
+        "from nodes semi join near using (node_id) "
+        "left join proposal using (node_id)",
     )
-    edges = _arrow(database, "select * from part_edges")
-    links = _arrow(
-        database, "select node_id, event_number, customer_id, true as is_held from part_links"
-    )
-    known = _arrow(database, f"select {KEYS}, customer_id from part_links")
+    nodes = nodes.append_column("previous_customer_id", ids_of(nodes["number"].to_numpy()))
+    nodes, edges = part.select(nodes, edges)
+    known = nodes.filter(pc.is_valid(nodes["previous_customer_id"]))
+    known = known.rename_columns({"previous_customer_id": "customer_id"})
     last, last_event = database.sql(
         # Numbers are issued in the order of events: the last one issued is the highest.
         "select (select substr(customer_id, 2)::bigint from ledger where event = 'issued' "
         "order by event_number desc limit 1), (select max(event_number) from ledger)"
     ).fetchone() or (0, 0)
     clock.lap("read")
-    found = resolve(nodes, edges, limits, last_customer_number=last, links=links, touched=part)
+    found = resolve(
+        nodes,
+        edges,
+        limits,
+        last_customer_number=last,
+        links=lambda asked: _links(database, asked),
+        touched=part,
+    )
     events = events_of(
         found.proposal, edges, known, last_customer_number=last, last_event_number=last_event
     )
     clock.lap("resolve and events")
-    database.execute("delete from proposal where node_id in (select node_id from part)")
+    proposal = found.proposal
+    stays = [
+        pc.fill_null(pc.equal(proposal[name], proposal[f"previous_{name}"]), False)
+        for name in ("cluster_id", "customer_id")
+    ]
+    moved = proposal.filter(pc.invert(pc.and_(*stays)))
+    gone = moved.filter(pc.is_valid(moved["previous_cluster_id"]))["node_id"]
+    if len(gone):
+        database.register("gone", pa.table({"node_id": gone}))
+        database.execute("delete from proposal where node_id in (from gone)")
     database.execute(
-        "delete from quarantine where left_node in (select node_id from part) "
-        "or right_node in (select node_id from part)"
+        "delete from quarantine where left_node in (from part) or right_node in (from part)"
     )
-    _append(database, found, events)
+    _append(database, Resolution(moved, found.quarantine), events)
     clock.lap("append")
 
 
 def _touched(database: duckdb.DuckDBPyConnection, limits: pa.Table) -> Touched:
-    """What the new edges touch, also as the table `part`."""
+    """What the new edges touch, also as the table `part`; with the shared ones as `near`."""
     previous = Resolution(
         _arrow(database, "select node_id, cluster_id from proposal"),
         _arrow(database, "select * from quarantine"),
@@ -227,21 +243,40 @@ def _touched(database: duckdb.DuckDBPyConnection, limits: pa.Table) -> Touched:
         "from edges semi join shared on right_node = node_id",
         shared=shared,
     )
+    ends = pc.unique(
+        pa.chunked_array([*beside["left_node"].chunks, *beside["right_node"].chunks], pa.int64())
+    )
     ends = _arrow(
         database,
-        "select * from nodes where node_id in (select left_node from beside union "
-        "select right_node from beside)",
-        beside=beside,
+        f"select node_id, {KEYS} from nodes semi join ends using (node_id)",
+        ends=pa.table({"node_id": ends}),
     )
     part = touched(previous, changed, ends, beside, limits)
-    database.register("chosen", pa.table({"node_id": part.nodes}))
-    database.execute("create temp table part as select * from chosen")
+    near = pc.unique(pa.concat_arrays([pa.array(part.nodes), *part.shared["node_id"].chunks]))
+    database.register("part", pa.table({"node_id": part.nodes}))
+    database.register("near", pa.table({"node_id": near}))
     return part
 
 
+def _links(database: duckdb.DuckDBPyConnection, asked: pa.Array) -> pa.Table:
+    """The ledger's past of these nodes; one that was new today has none."""
+    return _arrow(
+        database,
+        f"with asked_nodes as (select node_id, {KEYS} from nodes semi join asked using (node_id) "
+        "anti join new_nodes using (node_id)) "
+        "select node_id, event_number, ledger.customer_id, true as is_held "
+        f"from ledger join asked_nodes using ({KEYS}) "
+        "where event in ('linked', 'unlinked')",
+        asked=pa.table({"node_id": asked}),
+    )
+
+
 def _append(database: duckdb.DuckDBPyConnection, found: Resolution, events: pa.Table) -> None:
-    proposal, quarantine = found.proposal.select(["node_id", "cluster_id"]), found.quarantine
-    for name, table in (("ledger", events), ("proposal", proposal), ("quarantine", quarantine)):
+    proposal = found.proposal.select(["node_id", "cluster_id"]).append_column(
+        "customer_number", pa.array(numbers_of(found.proposal["customer_id"]))
+    )
+    tables = {"ledger": events, "proposal": proposal, "quarantine": found.quarantine}
+    for name, table in tables.items():
         database.register("arrived", table)
         database.execute(f"insert into {name} select * from arrived")
         database.unregister("arrived")

@@ -29,18 +29,19 @@ def owners(
     owner = np.where(is_device, NOBODY, labels)
     one, other, weight = _both_ways(left, right, strength)
     direct = is_device[one] & ~is_device[other]
-    owner = _take(owner, one[direct], owner[other[direct]], weight[direct])
+    _take(owner, one[direct], owner[other[direct]], weight[direct])
 
     # What is left has only devices beside it; those that hang together go together.
     rest = is_device & (owner == NOBODY)
     among = rest[left] & rest[right]
-    if not rest.any():
-        return owner
-    count, group = numbered_components(len(labels), left[among], right[among])
+    places = np.flatnonzero(rest)
+    ends = (np.searchsorted(places, side[among]) for side in (left, right))
+    count, group = numbered_components(len(places), *ends)
     reach = rest[one] & is_device[other] & (owner[other] >= 0)
+    takers = group[np.searchsorted(places, one[reach])]
     of_group = np.full(count, NOBODY, dtype=np.int64)
-    of_group = _take(of_group, group[one[reach]], owner[other[reach]], weight[reach])
-    owner[rest] = of_group[group[rest]]
+    _take(of_group, takers, owner[other[reach]], weight[reach])
+    owner[places] = of_group[group]
     return owner
 
 
@@ -56,7 +57,7 @@ def _both_ways(
 
 def _take(
     owner: Indices, takers: Indices, persons: Indices, strength: npt.NDArray[np.float64]
-) -> Indices:
+) -> None:
     """Give each taker the person of its strongest evidence; contested when two are equal."""
     devices, takers = np.unique(takers, return_inverse=True)
     best = np.full(len(devices), -np.inf)
@@ -67,6 +68,4 @@ def _take(
     highest = np.full(len(devices), NOBODY, dtype=np.int64)
     np.minimum.at(lowest, takers, persons)
     np.maximum.at(highest, takers, persons)
-    taken = owner.copy()
-    taken[devices] = np.where(lowest == highest, lowest, CONTESTED)
-    return taken
+    owner[devices] = np.where(lowest == highest, lowest, CONTESTED)

@@ -4,6 +4,9 @@ import pyarrow as pa
 
 from identity.graph import KEY
 
+# Rows that DuckDB compresses at once: what comes in parts of this size it need not put together.
+PART = 122_880
+
 SCHEMA = pa.schema(
     [
         ("event_number", pa.int64()),
@@ -23,10 +26,14 @@ def event_table(length: int, **columns: object) -> pa.Table:
     arrays = []
     for field in SCHEMA:
         value = columns.get(field.name)
-        if value is None:
-            arrays.append(pa.nulls(length, field.type))
-        elif isinstance(value, str):
-            arrays.append(pa.repeat(pa.scalar(value, field.type), length))
-        else:
-            arrays.append(value)
+        if value is None or isinstance(value, str):
+            value = _repeated(pa.scalar(value, field.type), length)
+        arrays.append(value)
     return pa.table(arrays, schema=SCHEMA)
+
+
+def _repeated(value: pa.Scalar, length: int) -> pa.ChunkedArray:
+    """The value so many times: one part over and over, for millions of rows take no memory so."""
+    part = pa.repeat(value, min(length, PART))
+    whole, rest = divmod(length, PART)
+    return pa.chunked_array([*[part] * whole, part.slice(0, rest)], value.type)

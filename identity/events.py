@@ -4,17 +4,17 @@
 so that the last word on an identifier is the current map, without walking chains of merges.
 """
 
+from itertools import pairwise
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from identity.components import Indices
-from identity.event_table import SCHEMA, event_table
+from identity.event_table import PART, SCHEMA, event_table
 from identity.graph import KEY, Flags, as_array
 from identity.ids import NONE, numbers_of
 from identity.moves import EXACT, Ties, moved, ties_of
-
-BLOCK = 65_536
 
 
 def events_of(
@@ -47,7 +47,8 @@ def events_of(
     ]
     events = pa.concat_tables([part for part in parts if len(part)] or [SCHEMA.empty_table()])
     numbers = pa.array(last_event_number + 1 + np.arange(len(events)), pa.int64())
-    return events.set_column(0, SCHEMA.field(0), numbers)
+    events = events.set_column(0, SCHEMA.field(0), numbers)
+    return pa.Table.from_batches(events.to_batches(max_chunksize=PART), SCHEMA)
 
 
 def _issued(proposal: pa.Table, now: Indices, last: int) -> pa.Table:
@@ -84,14 +85,13 @@ def _linked(identifiers: pa.Table, which: Flags) -> pa.Table:
 
 
 def _chosen(table: pa.Table, which: Flags) -> pa.Table:
-    """These rows; where all of a block are wanted, or none, no text is copied."""
-    blocks = [table.slice(0, 0)]
-    for start in range(0, len(table), BLOCK):
-        flags = which[start : start + BLOCK]
-        if flags.any():
-            block = table.slice(start, BLOCK)
-            blocks.append(block if flags.all() else block.filter(pa.array(flags)))
-    return pa.concat_tables(blocks)
+    """These rows, in parts; what is wanted without gaps is not copied."""
+    parts = [table.slice(0, 0)]
+    starts = np.flatnonzero(which)[::PART].tolist()
+    for start, end in pairwise([*starts, len(table)]):
+        part, flags = table.slice(start, end - start), which[start:end]
+        parts.append((part if flags.all() else part.filter(pa.array(flags))).combine_chunks())
+    return pa.concat_tables(parts)
 
 
 def _rules(size: int, ties: Ties) -> pa.Array:
@@ -100,9 +100,11 @@ def _rules(size: int, ties: Ties) -> pa.Array:
     others = np.flatnonzero(ties.is_inside & ~is_exact)
     if not len(others):
         return pa.repeat(EXACT, size)
-    held = np.zeros(size, dtype=bool)
-    is_exact &= ties.is_inside
-    held[ties.left[is_exact]] = held[ties.right[is_exact]] = True
+    # Few are at the end of another rule's edge; only these are asked for an exact one.
+    asked, held = np.zeros((2, size), dtype=bool)
+    asked[ties.left[others]] = asked[ties.right[others]] = True
+    exact = np.flatnonzero(is_exact & ties.is_inside & (asked[ties.left] | asked[ties.right]))
+    held[ties.left[exact]] = held[ties.right[exact]] = True
     other = ties.edges["rule"].take(pa.array(others))
     names = sorted(pc.unique(other).to_pylist())
     codes = as_array(pc.index_in(other, value_set=pa.array(names)))

@@ -24,25 +24,31 @@ Flags = npt.NDArray[np.bool_]
 
 
 class Graph(NamedTuple):
-    """Nodes sorted by key, the edges as given, and the edges' ends as rows of `nodes`."""
+    """Nodes sorted by key, the edges as given, and the edges' ends as rows of `nodes`.
+
+    `starts`: the rows at which the identifier_type or the namespace of the nodes may change.
+    """
 
     nodes: pa.Table
     edges: pa.Table
     left: Indices
     right: Indices
+    starts: Indices
 
     def is_of(self, types: tuple[str, ...]) -> Flags:
         """Which nodes are of one of these types."""
-        starts = run_starts(self.nodes, ("identifier_type",))
-        kinds = self.nodes["identifier_type"].take(pa.array(starts))
-        flags = as_array(pc.is_in(kinds, value_set=pa.array(types)))
-        return np.repeat(flags, np.diff(starts, append=len(self.nodes)))
+        kinds = self.nodes["identifier_type"].take(pa.array(self.starts))
+        return self.of_runs(as_array(pc.is_in(kinds, value_set=pa.array(types))))
 
-    def strength(self) -> npt.NDArray[np.float64]:
-        """Each edge's strength; 1 where the table has none."""
+    def of_runs(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """For each node what `values` says of its run; one value for each of `starts`."""
+        return np.repeat(values, np.diff(self.starts, append=len(self.nodes)))
+
+    def strength(self, rows: Indices) -> npt.NDArray[np.float64]:
+        """The strength of these edges; 1 where the table has none."""
         if "strength" not in self.edges.column_names:
-            return np.ones(len(self.edges))
-        return as_array(pc.cast(self.edges["strength"], pa.float64()))
+            return np.ones(len(rows))
+        return as_array(pc.cast(self.edges["strength"].take(pa.array(rows)), pa.float64()))
 
 
 class Settled(NamedTuple):
@@ -58,27 +64,30 @@ class Settled(NamedTuple):
 
 def load(nodes: pa.Table, edges: pa.Table) -> Graph:
     """The graph of these tables; ValueError when an edge ends nowhere or a node comes twice."""
-    nodes = sorted_by_key(nodes)
+    nodes, starts = sorted_by_key(nodes)
     find = Finder(as_array(nodes["node_id"]))
     left, right = (find(as_array(edges[side])) for side in ("left_node", "right_node"))
     if (left < 0).any() or (right < 0).any():
         raise ValueError("an edge ends at a node that is not in the table of nodes")
-    return Graph(nodes, edges, left, right)
+    return Graph(nodes, edges, left, right, starts)
 
 
-def sorted_by_key(table: pa.Table) -> pa.Table:
-    """The table in the order of its keys; untouched when it is so already, which is fast to see."""
-    if len(table) < 2 or _is_sorted(table):
-        return table
+def sorted_by_key(table: pa.Table) -> tuple[pa.Table, Indices]:
+    """The table in the order of its keys, and the rows at which all but the value may change.
+
+    Untouched when it is so already, which is fast to see.
+    """
+    starts = run_starts(table, KEY[:2])
+    if len(table) < 2 or _is_sorted(table, starts[1:]):
+        return table, starts
     table = table.take(pc.sort_indices(table, [(key, "ascending") for key in KEY]))
-    return table.combine_chunks()
+    table = table.combine_chunks()
+    return table, run_starts(table, KEY[:2])
 
 
-def _is_sorted(table: pa.Table) -> bool:
-    kind, space, value = KEY
-    ascends = as_array(pc.less(table[value][:-1], table[value][1:]))
+def _is_sorted(table: pa.Table, starts: Indices) -> bool:
+    ascends = as_array(pc.less(table[KEY[2]][:-1], table[KEY[2]][1:]))
     # Between two kinds of identifiers it is the kinds that must ascend; there are few.
-    starts = run_starts(table, (kind, space))[1:]
     before, after = (table.select(KEY).take(pa.array(rows)) for rows in (starts - 1, starts))
     below = np.zeros(len(starts), dtype=bool)
     equal = ~below

@@ -18,6 +18,7 @@ from identity.components import Indices
 from identity.graph import LATEST, Finder, Flags, as_array
 
 NONE = 0  # customer numbers start at 1
+DIGITS = 7  # of an id, at the least
 
 
 class Clusters(NamedTuple):
@@ -48,15 +49,25 @@ class Past(NamedTuple):
 
 def numbers_of(ids: pa.ChunkedArray | pa.Array) -> Indices:
     """The numbers of customer ids; 0 for null."""
-    digits = pc.cast(pc.utf8_slice_codeunits(pc.cast(ids, pa.string()), 1), pa.int64())
-    return as_array(pc.fill_null(digits, NONE))
+    digits = pc.ascii_ltrim(pc.cast(ids, pa.string()), characters="C")
+    return as_array(pc.fill_null(pc.cast(digits, pa.int64()), NONE))
 
 
 def ids_of(numbers: Indices) -> pa.Array:
     """Readable ids of customer numbers; null for 0."""
-    text = pc.utf8_lpad(pc.cast(pa.array(numbers), pa.string()), width=7, padding="0")
+    text = pc.utf8_lpad(pc.cast(pa.array(numbers), pa.string()), width=DIGITS, padding="0")
     named = pc.binary_join_element_wise("C", text, "")
     return pc.if_else(pa.array(numbers != NONE), named, pa.scalar(None, pa.string()))
+
+
+def ids_at(numbers: Indices, places: Indices) -> pa.Array:
+    """The ids of the numbers at these places."""
+    ids, at = ids_of(numbers), pa.array(places)
+    if numbers.max(initial=NONE) >= 10**DIGITS:
+        return ids.take(at)
+    # Text of one length is copied several times faster than text of any.
+    fixed = ids.cast(pa.binary()).cast(pa.binary(1 + DIGITS))
+    return fixed.take(at).cast(pa.string())
 
 
 def past_of(node_ids: Indices, links: pa.Table) -> Past:
@@ -97,6 +108,22 @@ def assign(clusters: Clusters, previous: Indices, past: Past | None, last: int) 
     new = by_place[number[by_place] == LATEST]
     number[new] = last + 1 + np.arange(len(new))
     return number
+
+
+def asked(clusters: Clusters, previous: Indices) -> Flags:
+    """The nodes whose past `assign` looks at.
+
+    Those of the clusters that inherit no customer, or one of whom others inherit a part.
+    """
+    known = np.flatnonzero((previous != NONE) & clusters.is_customer[clusters.of_node])
+    count = max(len(clusters.is_customer), 1)
+    pairs = np.unique(previous[known] * count + clusters.of_node[known])
+    owners, heir = pairs // count, pairs % count
+    is_torn = np.isin(owners, owners[1:][owners[1:] == owners[:-1]])
+    is_asked = clusters.is_customer.copy()
+    is_asked[heir] = False
+    is_asked[heir[is_torn]] = True
+    return is_asked[clusters.of_node]
 
 
 def heirs(

@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from identity.components import Indices, numbered_components
-from identity.graph import Finder, Flags, as_array, load
+from identity.graph import Finder, as_array, load
 from identity.limits import limited_kinds, shared_nodes
-from identity.propose import propose_for
+from identity.propose import Links, propose_for
 from identity.quarantine import held_back_in
 
 
@@ -51,7 +51,7 @@ def resolve(
     limits: pa.Table,
     *,
     last_customer_number: int,
-    links: pa.Table | None = None,
+    links: Links | None = None,
     touched: Touched | None = None,
 ) -> Resolution:
     """Resolve a graph, or the touched part of one as `Touched.select` gives it.
@@ -91,7 +91,7 @@ def touched(
     """
     node_ids = as_array(previous.proposal["node_id"])
     find = Finder(node_ids)
-    cluster = find(as_array(previous.proposal["cluster_id"]))
+    cluster = as_array(previous.proposal["cluster_id"])
     shared = _shared_in(previous.quarantine)
     seeds = as_array(changed["node_id"])
     moved = np.empty(0, dtype=np.int64)
@@ -104,10 +104,10 @@ def touched(
     # Of what lies beside, the shared ones stay what they are.
     seeds = np.setdiff1d(seeds, as_array(shared["node_id"]))
     spots = find(seeds)
-    is_touched = np.zeros(len(node_ids), dtype=bool)
-    is_touched[cluster[spots[spots >= 0]]] = True
-    _spread(is_touched, previous.quarantine, find, cluster)
-    return Touched(np.union1d(node_ids[is_touched[cluster]], seeds), shared)
+    met = np.unique(cluster[spots[spots >= 0]])
+    met = np.union1d(met, _tied(met, previous.quarantine, find, cluster))
+    nodes = np.concatenate([node_ids[np.isin(cluster, met)], seeds[spots < 0]])
+    return Touched(nodes, shared)
 
 
 def replace(previous: Resolution, part: Resolution, touched: Touched) -> Resolution:
@@ -128,7 +128,7 @@ def _still_shared(
     """Which of these are shared still, for the reason for which they were."""
     around_nodes, around = Touched(as_array(was), shared).select(nodes, edges)
     graph = load(around_nodes, around)
-    kinds = limited_kinds(graph.nodes, limits)
+    kinds = limited_kinds(graph, limits)
     kind = shared_nodes(graph, kinds)
     node_ids = as_array(graph.nodes["node_id"])
     now = {node: f"shared:{kinds.types[kind[row]]}" for row, node in enumerate(node_ids.tolist())
@@ -156,12 +156,11 @@ def _beside(ids: Indices, edges: pa.Table) -> Indices:
     return np.concatenate([right[np.isin(left, ids)], left[np.isin(right, ids)]])
 
 
-def _spread(is_touched: Flags, quarantine: pa.Table, find: Finder, cluster: Indices) -> None:
-    """Touch the clusters that links held back, but not by a shared node, tie to touched ones."""
+def _tied(met: Indices, quarantine: pa.Table, find: Finder, cluster: Indices) -> Indices:
+    """The clusters that links held back, but not by a shared node, tie to those met."""
     free = pc.and_(pc.is_null(quarantine["left_shared"]), pc.is_null(quarantine["right_shared"]))
     tied = quarantine.select(["left_node", "right_node"]).filter(free)
     ends = np.concatenate([cluster[find(as_array(tied[side]))] for side in tied.column_names])
     names, inverse = np.unique(ends, return_inverse=True)
     _, label = numbered_components(len(names), *np.split(inverse, 2))
-    reached = np.isin(label, label[is_touched[names]])
-    is_touched[names[reached]] = True
+    return names[np.isin(label, label[np.isin(names, met)])]

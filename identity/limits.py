@@ -11,11 +11,15 @@ Two rules, each of the edges alone (adr/0010):
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from identity.components import Indices
-from identity.graph import LATEST, Flags, Graph, as_array, run_starts
+from identity.graph import LATEST, Flags, Graph, as_array
+
+# Small numbers for millions of rows: what fits in the processor's cache is many times faster.
+Codes = npt.NDArray[np.int16]
 
 # Beside more holders than so many times what a person may have, an identifier is nobody's.
 SHARED_FACTOR = 5
@@ -24,22 +28,21 @@ SHARED_FACTOR = 5
 class Limited(NamedTuple):
     """The limited kinds of identifiers, in the order of their names."""
 
-    of_node: Indices  # the kind of each node, -1 where there is no limit
+    of_node: Codes  # the kind of each node, -1 where there is no limit
     types: list[str]
     per_person: list[int]
     shared_above: list[int]
 
 
-def limited_kinds(nodes: pa.Table, limits: pa.Table) -> Limited:
-    """What `limits` (identifier_type, namespace, per_person, shared_above) says of these nodes.
+def limited_kinds(graph: Graph, limits: pa.Table) -> Limited:
+    """What `limits` (identifier_type, namespace, per_person, shared_above) says of the nodes.
 
     A row without namespace counts in each namespace separately; a row with one is about that
     namespace alone and goes before. `shared_above` may be null or absent: five times per_person.
     """
     rules = {(r["identifier_type"], r["namespace"]): r for r in limits.to_pylist()}
-    kinds = Limited(np.empty(0, dtype=np.int64), [], [], [])
-    starts = run_starts(nodes, ("identifier_type", "namespace"))
-    runs = nodes.select(["identifier_type", "namespace"]).take(pa.array(starts))
+    kinds = Limited(np.empty(0, dtype=np.int16), [], [], [])
+    runs = graph.nodes.select(["identifier_type", "namespace"]).take(pa.array(graph.starts))
     limited = np.flatnonzero(
         as_array(pc.is_in(runs["identifier_type"], value_set=limits["identifier_type"]))
     )
@@ -55,27 +58,33 @@ def limited_kinds(nodes: pa.Table, limits: pa.Table) -> Limited:
             kinds.shared_above.append(
                 SHARED_FACTOR * rule["per_person"] if above is None else above
             )
-    of_run = np.full(len(starts), -1, dtype=np.int64)
+    of_run = np.full(len(runs), -1, dtype=np.int16)
     of_run[limited] = [kind_of.get(name, -1) for name in names]
-    return kinds._replace(of_node=np.repeat(of_run, np.diff(starts, append=len(nodes))))
+    return kinds._replace(of_node=graph.of_runs(of_run))
 
 
-def shared_nodes(graph: Graph, kinds: Limited) -> Indices:
+def shared_nodes(graph: Graph, kinds: Limited) -> Codes:
     """For each node the first kind of which it has too many holders beside it; -1 for none."""
     size = len(graph.nodes)
-    shared = np.full(size, -1, dtype=np.int64)
+    shared = np.full(size, -1, dtype=np.int16)
     if not kinds.types:
         return shared
     # Few have as many edges as there must be holders; only theirs are told apart.
-    degree = np.bincount(graph.left, minlength=size) + np.bincount(graph.right, minlength=size)
+    if min(kinds.shared_above) >= len(graph.left):
+        return shared
+    degree = np.bincount(graph.left, minlength=size)
+    degree += np.bincount(graph.right, minlength=size)
     often = degree > min(kinds.shared_above)
+    busy = np.flatnonzero(often)
+    if not len(busy):
+        return shared
     at_left, at_right = (np.flatnonzero(often[ends]) for ends in (graph.left, graph.right))
     nodes = np.concatenate([graph.left[at_left], graph.right[at_right]])
     holders = np.concatenate([graph.right[at_left], graph.left[at_right]])
     pairs = np.unique(nodes * size + holders)
-    nodes, kind_of = pairs // size, kinds.of_node[pairs % size]
+    place, kind_of = np.searchsorted(busy, pairs // size), kinds.of_node[pairs % size]
     for kind, most in reversed(list(enumerate(kinds.shared_above))):
-        shared[np.bincount(nodes[kind_of == kind], minlength=size) > most] = kind
+        shared[busy[np.bincount(place[kind_of == kind], minlength=len(busy)) > most]] = kind
     return shared
 
 
@@ -94,12 +103,12 @@ def strongest_first(graph: Graph, rows: Indices) -> Indices:
     seen = as_array(pc.fill_null(pc.cast(edges["first_seen_at"], pa.int64()), LATEST))
     left, right = graph.left[rows], graph.right[rows]
     low, high = np.minimum(left, right), np.maximum(left, right)
-    return rows[np.lexsort((high, low, seen, -graph.strength()[rows]))]
+    return rows[np.lexsort((high, low, seen, -graph.strength(rows)))]
 
 
 def link_within_limits(
     left: Indices, right: Indices, kinds: Limited
-) -> tuple[Indices, Indices, Indices]:
+) -> tuple[Codes, Indices, Indices]:
     """Link these edges in their order, without those that would break a limit.
 
     Returns for each edge the kind whose limit it would break (-1: it is linked), the nodes met
@@ -133,4 +142,4 @@ def link_within_limits(
             counts[kind] = counts.get(kind, 0) + size
         parent[small] = large
     labels = np.array([root(node) for node in range(len(nodes))], dtype=np.int64)
-    return np.array(broken, dtype=np.int64), nodes, labels
+    return np.array(broken, dtype=np.int16), nodes, labels

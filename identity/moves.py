@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from identity.components import Indices
-from identity.event_table import event_table
+from identity.event_table import PART, SCHEMA, event_table
 from identity.graph import Finder, Flags, as_array
 from identity.ids import NONE, ids_of
 
@@ -31,7 +31,9 @@ def ties_of(proposal: pa.Table, edges: pa.Table) -> Ties:
     left, right = (find(as_array(edges[side])) for side in ("left_node", "right_node"))
     cluster = as_array(proposal["cluster_id"])
     inside = (left >= 0) & (right >= 0)
-    inside &= cluster[left] == cluster[right] if len(cluster) else False
+    for start in range(0, len(inside) if len(cluster) else 0, PART):
+        part = slice(start, start + PART)
+        inside[part] &= cluster[left[part]] == cluster[right[part]]
     return Ties(edges, left, right, inside)
 
 
@@ -41,6 +43,8 @@ def moved(ties: Ties, now: Indices, before: Indices) -> pa.Table:
     A customer whom nobody stands for any more went up in the one that has most of its identifiers.
     """
     moving = (before != NONE) & (now != NONE) & (before != now)
+    if not moving.any():
+        return SCHEMA.empty_table()
     scale = int(now.max(initial=0)) + 1
     pairs, sizes = np.unique(before[moving] * scale + now[moving], return_counts=True)
     gone, heir = pairs // scale, pairs % scale

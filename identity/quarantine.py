@@ -15,6 +15,7 @@ from identity.components import Indices, numbered_components
 from identity.devices import owners
 from identity.graph import DEVICES, KEY, Finder, Graph, Settled, as_array, load
 from identity.limits import (
+    Codes,
     Limited,
     limited_kinds,
     link_within_limits,
@@ -64,31 +65,37 @@ def held_back_in(
     graph: Graph, limits: pa.Table, shared: pa.Table | None
 ) -> tuple[pa.Table, Settled]:
     """As `held_back`, of a graph loaded already; beside it what is left without these edges."""
-    kinds = limited_kinds(graph.nodes, limits)
+    kinds = limited_kinds(graph, limits)
     reasons = _Reasons(kinds.types)
     shared_of = reasons.of_kinds("shared", shared_nodes(graph, kinds))
     if shared is not None and len(shared):
         places = Finder(as_array(graph.nodes["node_id"]))(as_array(shared["node_id"]))
-        codes = np.array([reasons.code(text) for text in shared["reason"].to_pylist()])
+        codes = np.array([reasons.code(text) for text in shared["reason"].to_pylist()], np.int16)
         shared_of[places[places >= 0]] = codes[places >= 0]
-    reason = np.where(shared_of[graph.left] >= 0, shared_of[graph.left], shared_of[graph.right])
+    is_shared = shared_of >= 0
+    reason = np.full(len(graph.left), -1, dtype=np.int16)
+    at = np.flatnonzero(is_shared[graph.left] | is_shared[graph.right])
+    left, right = shared_of[graph.left[at]], shared_of[graph.right[at]]
+    reason[at] = np.where(left >= 0, left, right)
     rows, owner = _settle(graph, kinds, reasons, reason)
     apart = rows[owner[graph.left[rows]] != owner[graph.right[rows]]]
     of_device = reasons.of_devices(graph, apart)
     reason[apart] = np.where(reason[apart] < 0, of_device, reason[apart])
-    settled = Settled(*_clusters(graph, owner, rows[reason[rows] < 0]), shared_of >= 0)
+    settled = Settled(*_clusters(graph, owner, rows[reason[rows] < 0]), is_shared)
     return _table(graph, reasons, reason, shared_of), settled
 
 
 def _clusters(graph: Graph, owner: Indices, rows: Indices) -> tuple[int, Indices]:
-    """Number what hangs together: what has an owner as one, other devices by the edges `rows`."""
+    """Number what hangs together: what has an owner as one, other devices by the edges `rows`.
+
+    Writes into `owner`, which nobody needs afterwards.
+    """
     loose = np.flatnonzero(owner < 0)
-    place = np.full(len(owner), -1, dtype=np.int64)
-    place[loose] = np.arange(len(loose))
-    left, right = place[graph.left[rows]], place[graph.right[rows]]
-    among = (left >= 0) & (right >= 0)
-    _, labels = numbered_components(len(loose), left[among], right[among])
-    cluster = owner.copy()
+    left, right = graph.left[rows], graph.right[rows]
+    among = (owner[left] < 0) & (owner[right] < 0)
+    ends = (np.searchsorted(loose, side[among]) for side in (left, right))
+    _, labels = numbered_components(len(loose), *ends)
+    cluster = owner
     cluster[loose] = owner.max(initial=-1) + 1 + labels
     is_used = np.zeros(cluster.max(initial=-1) + 1, dtype=bool)
     is_used[cluster] = True
@@ -96,7 +103,7 @@ def _clusters(graph: Graph, owner: Indices, rows: Indices) -> tuple[int, Indices
 
 
 def _settle(
-    graph: Graph, kinds: Limited, reasons: "_Reasons", reason: Indices
+    graph: Graph, kinds: Limited, reasons: "_Reasons", reason: Codes
 ) -> tuple[Indices, Indices]:
     """Mark in `reason` what breaks a limit; the edges with a device, and whose each node is."""
     is_device = graph.is_of(DEVICES)
@@ -113,7 +120,7 @@ def _settle(
         labels[members] = count + sets
     rows = np.flatnonzero(with_device)
     ends = graph.left[rows], graph.right[rows]
-    return rows, owners(labels, is_device, *ends, graph.strength()[rows])
+    return rows, owners(labels, is_device, *ends, graph.strength(rows))
 
 
 class _Reasons:
@@ -129,39 +136,44 @@ class _Reasons:
             self.texts.append(text)
         return self.texts.index(text)
 
-    def of_kinds(self, word: str, kinds: Indices) -> Indices:
+    def of_kinds(self, word: str, kinds: Codes) -> Codes:
         """The reason for each kind; -1 stays."""
         codes = [self.code(f"{word}:{name}") for name in self.types]
-        return np.array([*codes, -1], dtype=np.int64)[kinds]
+        return np.array([*codes, -1], dtype=np.int16)[kinds]
 
-    def text_of(self, codes: Indices) -> pa.Array:
+    def text_of(self, codes: Codes) -> pa.Array:
         """The reasons in words; null for -1."""
         return pa.array(self.texts, pa.string()).take(pa.array(codes, mask=codes < 0))
 
-    def of_devices(self, graph: Graph, rows: Indices) -> Indices:
+    def of_devices(self, graph: Graph, rows: Indices) -> Codes:
         """The reason for each of these edges, after the type of its device."""
-        codes = np.full(len(graph.nodes), -1, dtype=np.int64)
-        for name in DEVICES:
-            codes[graph.is_of((name,))] = self.code(f"device:{name}")
-        return np.maximum(codes[graph.left[rows]], codes[graph.right[rows]])
+        codes = np.full(len(rows), -1, dtype=np.int16)
+        for ends in (graph.left[rows], graph.right[rows]):
+            kinds = graph.nodes["identifier_type"].take(pa.array(ends))
+            for name in DEVICES:
+                is_device = as_array(pc.equal(kinds, name))
+                codes[is_device] = np.maximum(codes[is_device], self.code(f"device:{name}"))
+        return codes
 
 
-def _table(graph: Graph, reasons: _Reasons, reason: Indices, shared_of: Indices) -> pa.Table:
+def _table(graph: Graph, reasons: _Reasons, reason: Codes, shared_of: Codes) -> pa.Table:
     rows = np.flatnonzero(reason >= 0)
     left, right = graph.left[rows], graph.right[rows]
     edges = graph.edges.take(pa.array(rows))
+    ends, place = np.unique(np.concatenate([left, right]), return_inverse=True)
+    ends = graph.nodes.select(KEY).take(pa.array(ends))
+    sides = zip(("left", "right"), np.split(place, 2), strict=True)
+    keys = {f"{s}_{key}": ends[key].take(pa.array(at)) for s, at in sides for key in KEY}
     columns = {
         "reason": reasons.text_of(reason[rows]),
         "left_shared": reasons.text_of(shared_of[left]),
         "right_shared": reasons.text_of(shared_of[right]),
-        "strength": pa.array(graph.strength()[rows], pa.float64()),
+        "strength": pa.array(graph.strength(rows), pa.float64()),
         "rule": pa.repeat("exact_identifier", len(rows)),
-        **{f"left_{key}": graph.nodes[key].take(pa.array(left)) for key in KEY},
-        **{f"right_{key}": graph.nodes[key].take(pa.array(right)) for key in KEY},
+        **keys,
     }
     held = {name: edges[name] for name in edges.column_names if name in SCHEMA.names}
     whole = {**columns, **held, "strength": columns["strength"]}
     table = pa.table([pc.cast(whole[f.name], f.type) for f in SCHEMA], schema=SCHEMA)
-    keys = [f"{side}_{key}" for side in ("left", "right") for key in KEY]
     order = [(name, "ascending") for name in (*keys, "source", "record_id", "rule")]
     return table.take(pc.sort_indices(table, order))

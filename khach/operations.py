@@ -59,7 +59,8 @@ def publish_operations(env: Environment) -> None:
     with open_state(env) as state:
         notice_older_state(env, state)
         file = str(fresh).replace("'", "''")
-        state.execute(f"attach '{file}' as operations")
+        # In the format that the older DuckDB of a BI tool reads, too; state is in a newer one.
+        state.execute(f"attach '{file}' as operations (storage_version 'v1.0.0')")
         for name, columns in _TABLES.items():
             state.execute(f"create table operations.main.{name} ({columns})")
             _fill(state, name)

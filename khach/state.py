@@ -12,6 +12,10 @@ from khach.environment import Environment
 from khach.errors import BusyError, KhachError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+# Of a new file, as in profiles.yml; an older file keeps its own.
+_NEW_FILE: dict[str, str | bool | int | float | list[str]] = {
+    "storage_compatibility_version": "v1.5.0"
+}
 _NUMBERED = re.compile(r"([0-9]{4})_.+\.sql")
 
 
@@ -42,7 +46,9 @@ def connect(
     deadline = time.monotonic() + wait_seconds
     while True:
         try:
-            return duckdb.connect(str(path), read_only=read_only)
+            return duckdb.connect(
+                str(path), read_only=read_only, config={} if read_only else _NEW_FILE
+            )
         except duckdb.IOException as problem:
             if "lock" not in str(problem):
                 raise

@@ -14,6 +14,7 @@ from identity.components import components
 from identity.contact_values import parse_contact_values
 from identity.evaluate import evaluate
 from identity.events import events_of
+from identity.ids import ids_at, numbers_of
 from identity.propose import propose
 
 # Time says nothing on a busy machine.
@@ -205,7 +206,19 @@ def test_components_do_not_depend_on_direction_or_order(ends: list[tuple[int, in
     labels = components(10, left, right)
     assert (labels == components(10, right[::-1], left[::-1])).all()
     assert (labels[left] == labels[right]).all()
-    assert (labels[labels] == labels).all() and (labels <= np.arange(10)).all()
+    expected = list(range(10))
+    for one, other in ends:
+        joined = {expected[one], expected[other]}
+        expected = [min(joined) if label in joined else label for label in expected]
+    assert labels.tolist() == expected
+
+
+@given(st.lists(st.sampled_from([0, 1, 9_999_999, 10_000_000, 123_456_789]), min_size=1), st.data())
+def test_ids_are_read_as_they_are_written(numbers: list[int], data: st.DataObject) -> None:
+    places = np.array(data.draw(st.lists(st.integers(0, len(numbers) - 1))), dtype=np.int64)
+    ids = ids_at(np.array(numbers), places)
+    assert ids.to_pylist() == [f"C{numbers[p]:07d}" if numbers[p] else None for p in places]
+    assert numbers_of(ids).tolist() == [numbers[p] for p in places]
 
 
 def test_an_edge_to_nowhere_is_refused() -> None:

@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from identity import decisions, quarantine
+from identity import decisions, event_table, events, moves, quarantine
 from identity.events import events_of
 from identity.graph import KEY
 from identity.health import figures
@@ -123,6 +124,10 @@ class World:
         ]  # fmt: skip
         return pa.Table.from_pylist(rows, LINKS)
 
+    def links_of(self, nodes: pa.Array) -> pa.Table:
+        links = self.links()
+        return links.filter(pc.is_in(links["node_id"], value_set=nodes))
+
     def run(
         self, edges: list[Edge], extra: list[int] = (), shuffle: int = 0, by_part: bool = False
     ) -> list[dict[str, Any]]:
@@ -144,7 +149,7 @@ class World:
             table,
             self.limits,
             last_customer_number=last,
-            links=self.links(),
+            links=self.links_of if part else self.links(),
             touched=part,
         )
         events = events_of(
@@ -328,6 +333,19 @@ def test_a_few_edges_more_or_less_touch_all_that_they_change(
         assert full.run(edges) == part.run(edges, by_part=True)
         assert full.held_back() == part.held_back()
         assert full.clusters() == part.clusters()
+
+
+@given(EDGE_SETS, EDGE_SETS, st.integers(1, 5))
+def test_the_parts_in_which_events_come_change_none(
+    one: list[Edge], other: list[Edge], size: int
+) -> None:
+    whole, parts = World(), World()
+    for edges in (one, other):
+        with pytest.MonkeyPatch.context() as patch:
+            for module in (event_table, events, moves):
+                patch.setattr(module, "PART", size)
+            in_parts = parts.run(edges)
+        assert whole.run(edges) == in_parts
 
 
 @given(EDGE_SETS, EDGE)

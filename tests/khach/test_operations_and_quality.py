@@ -22,6 +22,13 @@ def test_every_operations_table_exists_before_its_first_row(env: Environment) ->
     assert read(env.operations, "select count(*) from messages") == [(0,)]
 
 
+def test_what_readers_open_is_in_the_format_that_an_older_duckdb_reads(env: Environment) -> None:
+    publish_operations(env)
+    format_of = "select tags['storage_version'] from duckdb_databases() where not internal"
+    assert read(env.operations, format_of) == [("v1.0.0+",)]
+    assert read(env.state, format_of) == [("v1.5.0+",)]
+
+
 def test_what_selects_failing_keys_never_leaves_state(env: Environment) -> None:
     open_shop(env)
     columns = read(env.operations, "select column_name from duckdb_columns() where not internal")
