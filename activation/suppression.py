@@ -38,7 +38,7 @@ def push_suppressions(
 
     Raises BusyError when the channel stops answering; what was answered until then is recorded.
     """
-    destination = hashlib.sha256(f"{sync.channel}/{sync.remote}/{remote}".encode()).hexdigest()[:16]
+    destination = _destination(sync, remote)
     pending = _pending(env, audience, sync, policy, destination)
     unsubscribed = 0
     size = sync.capabilities.batch_size
@@ -74,6 +74,14 @@ def push_suppressions(
         if any(outcome.status == "unanswered" for outcome in outcomes):
             raise BusyError(f"{sync.channel} stopped answering", fix="try again later")
     return unsubscribed
+
+
+def _destination(sync: Sync, remote: Mapping[str, str]) -> str:
+    """The account or list where contact ends; a tag within it is no other place."""
+    place = {
+        key: remote[key] for key, kind in sync.capabilities.remote.items() if kind == "variable"
+    }
+    return hashlib.sha256(f"{sync.channel}/{sorted(place.items())}".encode()).hexdigest()[:16]
 
 
 def _pending(

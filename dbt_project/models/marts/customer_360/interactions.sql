@@ -55,7 +55,7 @@ with touches as (
     select
         touch_id, source, customer_id, channel, 'outbound', 'message', 'business', occurred_at,
         campaign_id, null, content_class, null, null, null, null, null
-    from {{ ref('int_sync_messages') }}
+    from {{ ref('sync_messages') }}
 )
 
 select

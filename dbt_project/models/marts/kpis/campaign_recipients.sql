@@ -21,10 +21,10 @@ with told as (
     where direction = 'outbound' and is_answered
     union all
     select campaign_id, customer_id as recipient, customer_id, 'sent', occurred_at
-    from {{ ref('int_sync_messages') }}
+    from {{ ref('sync_messages') }}
     union all
     select campaign_id, customer_id as recipient, customer_id, 'delivered', occurred_at
-    from {{ ref('int_sync_messages') }}
+    from {{ ref('sync_messages') }}
     where is_delivered
 ),
 

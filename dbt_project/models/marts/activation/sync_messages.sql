@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized='view', schema='intermediate') }}
 
 -- Messages that our own syncs sent, as touches; a sync is its own campaign. What was only meant to
 -- go out, or went to own staff, is none. Grain is touch_id.
