@@ -14,11 +14,15 @@
 
 import gzip
 import json
+import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import duckdb
+import phonenumbers
 import pyarrow as pa
+from duckdb.sqltypes import BOOLEAN, VARCHAR
 
 _SHOP = {
     "members": ("members", "user_id", "updated_at"),
@@ -87,7 +91,17 @@ def read(home: Path) -> duckdb.DuckDBPyConnection:
         files = f"read_parquet('{box / pattern}.parquet')"
         connection.execute(f"create table {name} as select distinct * from {files}")
     _events(connection, box)
+    connection.create_function("is_valid_phone", _is_valid_phone, [VARCHAR], BOOLEAN)
     return connection
+
+
+@cache
+def _is_valid_phone(phone: str) -> bool:
+    """Whether Vietnam's numbering plan has it, or had it before the mobile prefixes of 2018."""
+    national = re.sub(r"\D", "", phone).removeprefix("84").removeprefix("0")
+    if re.fullmatch(r"1(2\d|6[2-9]|86|88|99)\d{7}", national):
+        return True
+    return phonenumbers.is_valid_number(phonenumbers.parse(f"+84{national}"))
 
 
 def _newest(
