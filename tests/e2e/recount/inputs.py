@@ -6,7 +6,8 @@
 | surveys, experiments | `exports/web_shop` |
 | conversations, calls, leads, enrolments, referrals, ... | `exports/crm` |
 | stores, cards, receipts, receipt_lines, returns, till_consents | `tills/inbox` (UTC) |
-| sends, activity, unsubscribes, subscribers | `mailchimp/inbox` (UTC) |
+| sends, activity, unsubscribes | `mailchimp/inbox` (UTC) |
+| subscribers | `mailchimp/state.sqlite` (UTC): what syncs did to the list is in no inbox |
 | events | `exports/web_events` (UTC), each message once, broken lines left out |
 | visits | `truth/journal` |
 | whose | the product's answer: source, record_kind, record_id, customer_id |
@@ -15,7 +16,9 @@
 import gzip
 import json
 import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 
@@ -82,8 +85,7 @@ def read(home: Path) -> duckdb.DuckDBPyConnection:
             f"create table {name} as select *, md5(lower(email_address)) as address, "
             f"cast(split_part(filename, '/', -2) as date) as delivered_on from {files}"
         )
-    subscribers = f"read_parquet('{box}/mailchimp/inbox/*/members.parquet', filename = true)"
-    _newest(connection, "subscribers", subscribers, "lower(email_address)", "last_changed")
+    _subscribers(connection, box)
     for name, pattern in (
         ("experiments", "exports/web_shop/experiments-*"),
         ("visits", "truth/journal/visits-*"),
@@ -112,6 +114,22 @@ def _newest(
         f"from {found}) select * exclude (place, filename) from delivered qualify row_number() "
         f"over (partition by {key} order by {version} desc, filename desc, place desc) = 1"
     )
+
+
+def _subscribers(connection: duckdb.DuckDBPyConnection, box: Path) -> None:
+    with closing(sqlite3.connect(box / "mailchimp" / "state.sqlite")) as platform:
+        rows = platform.execute(
+            "select email_address, status, timestamp_opt, last_changed from members"
+        ).fetchall()
+    columns = (pa.array(column, pa.string()) for column in zip(*rows, strict=True))
+    names = ["email_address", "status", "opted_at", "changed_at"]
+    connection.register("listed", pa.table(list(columns), names=names))
+    connection.execute(
+        "create table subscribers as select email_address, status, "
+        "cast(left(opted_at, 19) as timestamp) as timestamp_opt, "
+        "cast(left(changed_at, 19) as timestamp) as last_changed from listed"
+    )
+    connection.unregister("listed")
 
 
 def _events(connection: duckdb.DuckDBPyConnection, box: Path) -> None:
