@@ -8,6 +8,7 @@ from tests.e2e.installation import Installation
 from tests.e2e.recount.compare import Key, Recount, recount
 from tests.e2e.recount.formulas import FITTED, FORMULAS, SLICES
 
+
 def recount_of(installation: Installation) -> Recount:
     clock = json.loads((installation.home / "sandbox" / "clock.json").read_text())
     now = datetime.fromisoformat(clock["now"]).replace(tzinfo=None)
