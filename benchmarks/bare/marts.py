@@ -65,15 +65,15 @@ create table sessions as
     from session_events group by all;
 """
 _EDGES = """
+create macro digits(phone) as right(regexp_replace(phone, '\\D', '', 'g'), 9);
 create table edges as
     select distinct source || ':' || person as one, 'email:' || lower(trim(email)) as other
     from people where email <> ''
-    union select source || ':' || person, 'phone:' || right(regexp_replace(phone, '\\D', '', 'g'), 9)
-    from people where phone <> ''
+    union select source || ':' || person, 'phone:' || digits(phone) from people where phone <> ''
     union select coalesce(source || ':' || person, source || ':order:' || order_id),
         'email:' || lower(trim(email)) from orders where email <> ''
     union select coalesce(source || ':' || person, source || ':order:' || order_id),
-        'phone:' || right(regexp_replace(phone, '\\D', '', 'g'), 9) from orders where phone <> ''
+        'phone:' || digits(phone) from orders where phone <> ''
     union select 'web_shop:' || user_id, 'browser:' || anonymous_id from events where user_id <> '';
 create table owners as  -- not yet whom components would join: the least of a person's neighbours
     select one as person, min(least(one, other)) as customer from edges group by all;
@@ -101,7 +101,8 @@ create table customers as
     select coalesce(owners.customer, people.source || ':' || people.person) as customer,
         arg_max(full_name, updated_at) as full_name, arg_max(email, updated_at) as email,
         arg_max(phone, updated_at) as phone, arg_max(province, updated_at) as province,
-        any_value(rfm) as rfm, any_value(visits) as visits, any_value(last_visit_at) as last_visit_at
+        any_value(rfm) as rfm, any_value(visits) as visits,
+        any_value(last_visit_at) as last_visit_at
     from people
     left join owners on owners.person = people.source || ':' || people.person
     left join rfm on rfm.customer = owners.customer

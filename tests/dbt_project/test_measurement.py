@@ -164,13 +164,14 @@ def test_credit_is_the_dictionarys_and_adds_up_exactly(
 
 def lifts_of(
     measuring: duckdb.DuckDBPyConnection,
-    converted: int,
-    treated: int,
-    held_converted: int,
-    held: int,
+    counts: tuple[int, int, int, int],
     meant: float | None = None,
 ) -> list[tuple[Any, ...]]:
-    """What `lifts` says of one experiment: counts, lift, both ends, whether it is trustworthy."""
+    """What `lifts` says of one experiment: counts, lift, both ends, whether it is trustworthy.
+
+    `counts`: those treated who converted, all treated; those held out who converted, all of them.
+    """
+    converted, treated, held_converted, held = counts
     measuring.execute("delete from warehouse.intermediate.experiment_people")
     measuring.execute("delete from warehouse.intermediate.experiment_splits")
     measuring.execute(
@@ -225,7 +226,7 @@ def test_intervals_are_the_published_ones(
     counts: tuple[int, int, int, int],
     interval: tuple[float, float],
 ) -> None:
-    [row] = lifts_of(measuring, *counts)
+    [row] = lifts_of(measuring, counts)
     assert row[5:7] == pytest.approx(interval, abs=1e-4)
 
 
@@ -242,7 +243,7 @@ def test_lift_has_the_dictionarys_interval_and_a_split_that_is_off_is_told(
 ) -> None:
     treated, held = treated_group[0], holdout_group[0]
     converted, held_converted = (int(n * share) for n, share in (treated_group, holdout_group))
-    found = lifts_of(measuring, converted, treated, held_converted, held, meant)
+    found = lifts_of(measuring, (converted, treated, held_converted, held), meant)
 
     if not treated + held:
         assert found == []
