@@ -109,6 +109,7 @@ where version_rank = 1
 
 {# The CTE `newest`: of every key in `landed` its newest kept version. #}
 {% macro newest_landed(columns, keys, order_by, ties) -%}
+{%- set names = columns.keys() | list + ['source', 'namespace', '_load_id'] -%}
 offered as (
     select * from landed
     {%- if '_is_kept' in columns %}
@@ -136,14 +137,14 @@ versions as (
 ),
 
 newest as (
-    select offered.*
+    select {{ names | join(', ') }} from versions
+    where version_rank = 1
+    union all
+    select offered.{{ names | join(', offered.') }}
     from offered
     left join repeated
         on {{ is_same_key(keys, 'offered', 'repeated') }}
     where repeated.source is null
-    union all by name
-    select * exclude (version_rank) from versions
-    where version_rank = 1
 )
 {%- endmacro %}
 
@@ -166,7 +167,7 @@ newest as (
 
 {# A text of a document that `latest_rows` has opened: as json_text. #}
 {% macro document_text(documents, column, path) -%}
-nullif({{ column }}_texts[{{ documents[column].index(path) + 1 }}], '')
+{{ text_at(column ~ '_texts', documents[column].index(path)) }}
 {%- endmacro %}
 
 

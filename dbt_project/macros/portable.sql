@@ -63,6 +63,15 @@
 {%- endmacro %}
 
 
+{% macro text_at(texts, place) -%}
+    {{ return(adapter.dispatch('text_at')(texts, place)) }}
+{%- endmacro %}
+{# One of them, the first at place 0; null as json_text. #}
+{% macro duckdb__text_at(texts, place) -%}
+    nullif({{ texts }}[{{ place + 1 }}], '')
+{%- endmacro %}
+
+
 {% macro json_elements(expression) -%}
     {{ return(adapter.dispatch('json_elements')(expression)) }}
 {%- endmacro %}
