@@ -7,7 +7,7 @@
 | conversations, calls, leads, enrolments, referrals, ... | `exports/crm` |
 | stores, cards, receipts, receipt_lines, returns, till_consents | `tills/inbox` (UTC) |
 | sends, activity, unsubscribes | `mailchimp/inbox` (UTC) |
-| subscribers | `mailchimp/state.sqlite` (UTC): what syncs did to the list is in no inbox |
+| subscribers | `mailchimp/state.sqlite` (UTC): what earlier runs' syncs did is in no inbox |
 | events | `exports/web_events` (UTC), each message once, broken lines left out |
 | visits | `truth/journal` |
 | whose | the product's answer: source, record_kind, record_id, customer_id |
@@ -130,6 +130,17 @@ def _subscribers(connection: duckdb.DuckDBPyConnection, box: Path) -> None:
         "cast(left(changed_at, 19) as timestamp) as last_changed from listed"
     )
     connection.unregister("listed")
+    # What this very run's syncs did, at the clock's present, it had not seen: the inbox tells.
+    clock = json.loads((box / "clock.json").read_text(encoding="utf-8"))["now"]
+    files = f"read_parquet('{box}/mailchimp/inbox/*/members.parquet', filename = true)"
+    _newest(connection, "delivered_members", files, "lower(email_address)", "last_changed")
+    connection.execute(
+        "update subscribers set status = told.status, last_changed = told.last_changed "
+        "from delivered_members as told "
+        "where lower(told.email_address) = lower(subscribers.email_address) "
+        "and subscribers.last_changed >= cast(replace(?, 'Z', '') as timestamp)",
+        [clock],
+    )
 
 
 def _events(connection: duckdb.DuckDBPyConnection, box: Path) -> None:
