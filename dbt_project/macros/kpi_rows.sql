@@ -22,7 +22,8 @@
 {% macro kpi_rows(group) %}
 {%- set meta = graph.nodes['model.khach.' ~ group].config.meta if execute
     else {'slices': [], 'kpi': []} -%}
-{%- set parts = ['numerator', 'denominator', 'lower', 'upper'] -%}
+{%- set parts = ['numerator', 'denominator'] -%}
+{%- set lift_parts = ['treated', 'treated_converted', 'holdout', 'holdout_converted'] -%}
 {#- One scan per slice: a scan reads but the columns that it needs, and nothing is kept of it. -#}
 with aggregated as (
     {% for slice in meta.slices -%}
@@ -31,9 +32,10 @@ with aggregated as (
         calendar.period_start,
         '{{ slice }}' as slice,
         {{ kpi_slice_value(slice) }} as slice_value
-        {%- for kpi in meta.kpi %}{% for part in parts if part in kpi or 'lift' in kpi %},
-        cast({{ kpi[part] if part in kpi else lift_part(kpi.lift, part) }} as decimal(28, 8))
-        as {{ kpi.name }}_{{ part }}
+        {%- for kpi in meta.kpi %}{% for part in parts if part in kpi %},
+        cast({{ kpi[part] }} as decimal(28, 8)) as {{ kpi.name }}_{{ part }}
+        {%- endfor %}{% for part in lift_parts if 'lift' in kpi %},
+        {{ lift_part(kpi.lift, part) }} as {{ kpi.name }}_{{ part }}
         {%- endfor %}{% endfor %}
     from {{ ref(group) }} as entities
     inner join {{ ref('calendar') }} as calendar on entities.on_date = calendar.on_date
@@ -96,7 +98,8 @@ joined as (
         filled.period_start,
         filled.slice,
         filled.slice_value
-        {%- for kpi in meta.kpi %}{% for part in parts if part in kpi or 'lift' in kpi %},
+        {%- for kpi in meta.kpi %}
+        {%- for part in (lift_parts if 'lift' in kpi else parts) if part in kpi or 'lift' in kpi %},
         aggregated.{{ kpi.name }}_{{ part }}
         {%- endfor %}{% endfor %}
     from filled
@@ -117,9 +120,9 @@ select
     {{ when_window_passed(kpi, kpi_part(kpi, 'numerator')) }} as numerator,
     {{ kpi_part(kpi, 'denominator') if 'denominator' in kpi or 'lift' in kpi
         else 'cast(null as decimal(28, 8))' }} as denominator,
-    {% for part in ['lower', 'upper'] -%}
-    {{ when_window_passed(kpi, kpi.name ~ '_' ~ part) if 'lift' in kpi
-        else 'cast(null as decimal(28, 8))' }} as {{ part }}_95,
+    {% for end in ['lower', 'upper'] -%}
+    {{ when_window_passed(kpi, kpi_lift_bound(kpi, end)) if 'lift' in kpi
+        else 'cast(null as decimal(28, 8))' }} as {{ end }}_95,
     {% endfor -%}
     {{ 'true' if kpi.get('is_additive') else 'false' }} and slice <> 'segment' as is_additive
 from joined
@@ -152,7 +155,9 @@ coalesce(
             and {{ 'current row' if kpi.get('is_stock') else '1 preceding' }}
         ), 0
     )
-{%- elif part == 'numerator' and ('lift' in kpi or kpi.get('keeps_null')) -%}
+{%- elif 'lift' in kpi -%}
+{{ kpi_lift_value(kpi, part) }}
+{%- elif part == 'numerator' and kpi.get('keeps_null') -%}
 {{ column }}
 {%- else -%}
 coalesce({{ column }}, 0)
@@ -175,23 +180,37 @@ case
 {%- endmacro %}
 
 
-{# Intention to treat, docs/kpis.md "Experiments and lift"; null without both groups. #}
+{# Intention to treat, docs/kpis.md "Experiments and lift": the counts of a period and slice value. #}
 {% macro lift_part(lift, part) -%}
-{%- set n, c = {}, {} -%}
-{%- for group in ['treated', 'holdout'] -%}
-    {%- set is_in = lift.group ~ " = '" ~ group ~ "'" -%}
-    {%- do n.update({group: 'nullif(cast(count(case when ' ~ is_in
-        ~ ' then 1 end) as double), 0)'}) -%}
-    {%- do c.update({group: '(count(case when ' ~ is_in ~ ' and ' ~ lift.converted
-        ~ ' then 1 end) / ' ~ n[group] ~ ')'}) -%}
-{%- endfor -%}
-{%- set difference = '(' ~ c.treated ~ ' - ' ~ c.holdout ~ ')' -%}
-{%- set error = 'sqrt(' ~ c.treated ~ ' * (1 - ' ~ c.treated ~ ') / ' ~ n.treated ~ ' + '
-    ~ c.holdout ~ ' * (1 - ' ~ c.holdout ~ ') / ' ~ n.holdout ~ ')' -%}
-{%- if part == 'numerator' -%} {{ n.treated }} * {{ difference }}
-{%- elif part == 'denominator' -%} count(case when {{ lift.group }} = 'treated' then 1 end)
-{%- else -%} {{ difference }} {{ '-' if part == 'lower' else '+' }} 1.96 * {{ error }}
+{%- set group = 'treated' if part.startswith('treated') else 'holdout' -%}
+count(case
+        when {{ lift.group }} = '{{ group }}' {{ 'and ' ~ lift.converted if part.endswith('converted') }}
+        then 1
+    end)
+{%- endmacro %}
+
+
+{# The people treated times the difference of the shares, null without both groups; and how many
+   they are. #}
+{% macro kpi_lift_value(kpi, part) -%}
+{%- set n = kpi.name -%}
+{%- if part == 'denominator' -%}
+cast(coalesce({{ n }}_treated, 0) as decimal(28, 8))
+{%- else -%}
+cast(case
+        when {{ n }}_treated > 0 and {{ n }}_holdout > 0
+        then {{ n }}_treated_converted - cast({{ n }}_holdout_converted as double)
+            * {{ n }}_treated / {{ n }}_holdout
+    end as decimal(28, 8))
 {%- endif -%}
+{%- endmacro %}
+
+
+{# An end of the interval of a lift, from the same counts. #}
+{% macro kpi_lift_bound(kpi, end) -%}
+{%- set n = kpi.name -%}
+{{ lift_bound(end, n ~ '_treated', n ~ '_treated_converted', n ~ '_holdout',
+    n ~ '_holdout_converted') }}
 {%- endmacro %}
 
 

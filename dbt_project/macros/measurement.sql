@@ -127,3 +127,40 @@ count(case when assigned_group = '{{ group }}'
     and {{ is_window_over('assigned_at', metric.days) }}
     and {{ metric.at }} <= {{ window_ends_at('assigned_at', metric.days) }} then 1 end)
 {%- endmacro %}
+
+{#
+  An end (`lower`, `upper`) of the 95 % interval of the difference of two shares: the dictionary's
+  normal interval where both groups hold ten who converted and ten who did not; below, where it is
+  too narrow, Newcombe's hybrid score interval (Statistics in Medicine 17, 1998, 873-890, method
+  10). Null without people in both groups. The arguments are columns of counts.
+#}
+{% macro lift_bound(end, treated, treated_converted, holdout, holdout_converted) -%}
+{%- set sign, other = ('-', '+') if end == 'lower' else ('+', '-') -%}
+{%- set ct = 'cast(' ~ treated_converted ~ ' as double) / nullif(' ~ treated ~ ', 0)' -%}
+{%- set ch = 'cast(' ~ holdout_converted ~ ' as double) / nullif(' ~ holdout ~ ', 0)' -%}
+({{ ct }} - {{ ch }}) {{ sign }} case
+    when least(
+        {{ treated_converted }}, {{ treated }} - {{ treated_converted }},
+        {{ holdout_converted }}, {{ holdout }} - {{ holdout_converted }}
+    ) >= 10
+        then 1.96 * sqrt(
+            {{ ct }} * (1 - {{ ct }}) / {{ treated }}
+            + {{ ch }} * (1 - {{ ch }}) / {{ holdout }}
+        )
+    else sqrt(
+        power({{ ct }} - {{ score_bound(treated_converted, treated, sign) }}, 2)
+        + power({{ ch }} - {{ score_bound(holdout_converted, holdout, other) }}, 2)
+    )
+end
+{%- endmacro %}
+
+{# An end of Wilson's 95 % interval of a share: (x + z2/2 -+ z sqrt(x (n - x) / n + z2/4)) / (n + z2)
+   with z = 1.96. #}
+{% macro score_bound(converted, count, sign) -%}
+(
+    {{ converted }} + 1.9208 {{ sign }} 1.96 * sqrt(
+        cast({{ converted }} as double) * ({{ count }} - {{ converted }}) / nullif({{ count }}, 0)
+        + 0.9604
+    )
+) / ({{ count }} + 3.8416)
+{%- endmacro %}

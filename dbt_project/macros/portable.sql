@@ -54,6 +54,24 @@
 {%- endmacro %}
 
 
+{% macro json_texts(expression, paths) -%}
+    {{ return(adapter.dispatch('json_texts')(expression, paths)) }}
+{%- endmacro %}
+{# The texts at several paths, in their order: the JSON is read once for all of them. #}
+{% macro duckdb__json_texts(expression, paths) -%}
+    json_extract_string({{ expression }}, ['$.{{ paths | join("', '$.") }}'])
+{%- endmacro %}
+
+
+{% macro text_at(texts, place) -%}
+    {{ return(adapter.dispatch('text_at')(texts, place)) }}
+{%- endmacro %}
+{# One of them, the first at place 0; null as json_text. #}
+{% macro duckdb__text_at(texts, place) -%}
+    nullif({{ texts }}[{{ place + 1 }}], '')
+{%- endmacro %}
+
+
 {% macro json_elements(expression) -%}
     {{ return(adapter.dispatch('json_elements')(expression)) }}
 {%- endmacro %}

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scipy.stats import chi2
+from scipy.stats import binomtest, chi2, norm
 from shop_story import STORY
 from tiny_lake import TinyLake
 
@@ -161,19 +162,16 @@ def test_credit_is_the_dictionarys_and_adds_up_exactly(
     assert {key for key, _ in credits} == {order[0] for order in orders if order[4]}
 
 
-GROUP = st.tuples(st.integers(0, 400), st.floats(0, 1))  # people, and the share who converted
-
-
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-@given(GROUP, GROUP, st.sampled_from((0.1, 0.15, 0.5, None)))
-def test_lift_has_the_dictionarys_interval_and_a_split_that_is_off_is_told(
+def lifts_of(
     measuring: duckdb.DuckDBPyConnection,
-    treated_group: tuple[int, float],
-    holdout_group: tuple[int, float],
-    meant: float | None,
-) -> None:
-    treated, held = treated_group[0], holdout_group[0]
-    converted, held_converted = (int(n * share) for n, share in (treated_group, holdout_group))
+    counts: tuple[int, int, int, int],
+    meant: float | None = None,
+) -> list[tuple[Any, ...]]:
+    """What `lifts` says of one experiment: counts, lift, both ends, whether it is trustworthy.
+
+    `counts`: those treated who converted, all treated; those held out who converted, all of them.
+    """
+    converted, treated, held_converted, held = counts
     measuring.execute("delete from warehouse.intermediate.experiment_people")
     measuring.execute("delete from warehouse.intermediate.experiment_splits")
     measuring.execute(
@@ -190,11 +188,62 @@ def test_lift_has_the_dictionarys_interval_and_a_split_that_is_off_is_told(
             "from range($4) as people (n)",
             [group, NOON, bought, count],
         )
-    found = measuring.execute(
+    return measuring.execute(
         "select treated_count, treated_converted, holdout_count, holdout_converted, lift_abs, "
         "lower_95, upper_95, is_trustworthy from lifts where segment_kind = 'all' "
         "and window_days = 3"
     ).fetchall()
+
+
+def newcombe(converted: int, treated: int, held_converted: int, held: int) -> tuple[float, float]:
+    """Method 10 of Newcombe 1998, from Wilson's intervals as scipy has them."""
+    (low, high), (held_low, held_high) = (
+        binomtest(k, n).proportion_ci(2 * norm.cdf(1.96) - 1, method="wilson")
+        for k, n in ((converted, treated), (held_converted, held))
+    )
+    ct, ch = converted / treated, held_converted / held
+    return (
+        ct - ch - math.hypot(ct - low, held_high - ch),
+        ct - ch + math.hypot(high - ct, ch - held_low),
+    )
+
+
+@pytest.mark.parametrize(
+    ("counts", "interval"),
+    [  # Newcombe 1998, table II: methods 1 (the first) and 10
+        ((56, 70, 48, 80), (0.0575, 0.3425)),
+        ((9, 10, 3, 10), (0.1705, 0.8090)),
+        ((6, 7, 2, 7), (0.0582, 0.8062)),
+        ((5, 56, 0, 29), (-0.0381, 0.1926)),
+        ((0, 10, 0, 20), (-0.1611, 0.2775)),
+        ((0, 10, 0, 10), (-0.2775, 0.2775)),
+        ((10, 10, 0, 20), (0.6791, 1.0000)),
+        ((10, 10, 0, 10), (0.6075, 1.0000)),
+    ],
+)
+def test_intervals_are_the_published_ones(
+    measuring: duckdb.DuckDBPyConnection,
+    counts: tuple[int, int, int, int],
+    interval: tuple[float, float],
+) -> None:
+    [row] = lifts_of(measuring, counts)
+    assert row[5:7] == pytest.approx(interval, abs=1e-4)
+
+
+GROUP = st.tuples(st.integers(0, 400), st.floats(0, 1))  # people, and the share who converted
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(GROUP, GROUP, st.sampled_from((0.1, 0.15, 0.5, None)))
+def test_lift_has_the_dictionarys_interval_and_a_split_that_is_off_is_told(
+    measuring: duckdb.DuckDBPyConnection,
+    treated_group: tuple[int, float],
+    holdout_group: tuple[int, float],
+    meant: float | None,
+) -> None:
+    treated, held = treated_group[0], holdout_group[0]
+    converted, held_converted = (int(n * share) for n, share in (treated_group, holdout_group))
+    found = lifts_of(measuring, (converted, treated, held_converted, held), meant)
 
     if not treated + held:
         assert found == []
@@ -205,13 +254,13 @@ def test_lift_has_the_dictionarys_interval_and_a_split_that_is_off_is_told(
         assert row[4:7] == (None, None, None)
     else:
         ct, ch = converted / treated, held_converted / held
-        error = math.sqrt(ct * (1 - ct) / treated + ch * (1 - ch) / held)
         assert row[4] == pytest.approx(ct - ch, abs=1e-12)
-        if error:
+        if min(converted, treated - converted, held_converted, held - held_converted) >= 10:
+            error = math.sqrt(ct * (1 - ct) / treated + ch * (1 - ch) / held)
             bounds = ct - ch - 1.96 * error, ct - ch + 1.96 * error
-            assert row[5:7] == pytest.approx(bounds, abs=1e-12)
         else:
-            assert row[5:7] == (None, None)
+            bounds = newcombe(converted, treated, held_converted, held)
+        assert row[5:7] == pytest.approx(bounds, abs=1e-9)
     if meant is None:
         assert row[7] is None
         return

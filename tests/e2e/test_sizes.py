@@ -37,7 +37,7 @@ def test_two_days_of_a_larger_retailer_reconcile(size: str, tmp_path: Path) -> N
         identity_figures.hold(retailer)
         effect_figures.hold(retailer, size)
         if size == "S":  # ninety days: windows have passed
-            kpi_figures.hold(retailer, draws=10, slices=10, leave_out=kpi_figures.SINCE_KNOWN)
+            kpi_figures.hold(retailer, draws=10, slices=10)
         retailer.khach("sandbox", "advance")
     for customers, distinct, _, gross, lines in totals:
         assert customers == distinct

@@ -1,15 +1,21 @@
 {% set most_people = identifier_rule('anonymous_id', 'holders') -%}
 {% set window = identifier_rule('anonymous_id', 'window_days') * 86400 -%}
 -- Web events with their session (a visitor's events with no pause of `session_minutes`) and the
--- customer behind them.
-with gaps as (
+-- customer behind them. Sessions and owners are found on the few columns that tell of them; what
+-- else an event says is joined at the end.
+with events as (
+    select source, namespace, visitor_key, message_id, occurred_at, user_id, anonymous_id
+    from {{ ref('int_web_events_parsed') }}
+),
+
+gaps as (
     select
         *,
         lag(occurred_at) over (
             partition by source, visitor_key
             order by occurred_at asc nulls last, message_id asc
         ) as previous_at
-    from {{ ref('int_web_events_parsed') }}
+    from events
 ),
 
 starts as (
@@ -61,6 +67,7 @@ visits as (
         case when min(own_customer_id) = max(own_customer_id) then min(own_customer_id) end
             as customer_id,
         count(own_customer_id) > 0 as is_named,
+        max(case when is_start = 1 then message_id end) as first_message_id,
         min(occurred_at) as started_at,
         max(occurred_at) as ended_at
     from identified
@@ -108,6 +115,7 @@ owners as (
         source,
         visitor_key,
         session_number,
+        first_message_id,
         case
             when is_named then customer_id
             when is_crowded then null
@@ -119,14 +127,12 @@ owners as (
     from turns
 ),
 
-sessions as (
+owned as (
     select
-        identified.*,
-        owners.customer_id as session_customer_id,
-        first_value(identified.message_id) over (
-            partition by identified.source, identified.visitor_key, identified.session_number
-            order by identified.occurred_at asc nulls last, identified.message_id asc
-        ) as first_message_id
+        identified.source,
+        identified.message_id,
+        owners.first_message_id,
+        coalesce(identified.own_customer_id, owners.customer_id) as customer_id
     from identified
     inner join owners
         on identified.source = owners.source
@@ -135,35 +141,38 @@ sessions as (
 )
 
 select
-    source || ':' || message_id as web_event_id,
-    message_id,
-    source,
-    namespace,
-    source || ':' || first_message_id as session_id,
-    coalesce(own_customer_id, session_customer_id) as customer_id,
-    visitor_key,
-    anonymous_id,
-    user_id,
-    occurred_at,
-    {{ business_date('occurred_at') }} as occurred_on,
-    type,
-    event,
-    kind,
-    product_id,
-    product_name,
-    category,
-    cart_id,
-    order_id,
-    search_text,
-    original_price_amount,
-    quantity,
-    original_total_amount,
-    page_path,
-    referrer,
-    utm_source,
-    utm_medium,
-    utm_campaign,
-    device_id,
-    device_type,
-    locale
-from sessions
+    parsed.source || ':' || parsed.message_id as web_event_id,
+    parsed.message_id,
+    parsed.source,
+    parsed.namespace,
+    parsed.source || ':' || owned.first_message_id as session_id,
+    owned.customer_id,
+    parsed.visitor_key,
+    parsed.anonymous_id,
+    parsed.user_id,
+    parsed.occurred_at,
+    {{ business_date('parsed.occurred_at') }} as occurred_on,
+    parsed.type,
+    parsed.event,
+    parsed.kind,
+    parsed.product_id,
+    parsed.product_name,
+    parsed.category,
+    parsed.cart_id,
+    parsed.order_id,
+    parsed.search_text,
+    parsed.original_price_amount,
+    parsed.quantity,
+    parsed.original_total_amount,
+    parsed.page_path,
+    parsed.referrer,
+    parsed.utm_source,
+    parsed.utm_medium,
+    parsed.utm_campaign,
+    parsed.device_id,
+    parsed.device_type,
+    parsed.locale
+from {{ ref('int_web_events_parsed') }} as parsed
+inner join owned
+    on parsed.source = owned.source
+    and parsed.message_id = owned.message_id

@@ -15,6 +15,34 @@ from tests.e2e.recount.period import Period
 Key = tuple[str, str, date, str, str]  # kpi, grain, period_start, slice, slice_value
 
 
+# Whose a record is; and whether a value that it shows says so, or it stands for somebody by itself.
+# What is neither was recognised by the browser alone: a number that a family shares names nobody.
+_WHOSE = """
+create table whose as
+with told as (
+    select source, record_kind, record_id, min(customer_id) as customer_id,
+        bool_or(kind <> 'record') as by_value
+    from (
+        select source, record_kind, record_id, identifier_type as kind, namespace,
+            identifier_value
+        from warehouse.intermediate.int_identifiers_observed
+        where identifier_type not in ('anonymous_id', 'device_id')
+        union all
+        select source, record_kind, record_id, holder_type, holder_namespace, holder_value
+        from warehouse.identity.identity_record_holders where holder_type = 'record'
+    ) as shown
+    inner join warehouse.identity.identity_map as mapped
+        on mapped.identifier_type = shown.kind and mapped.namespace = shown.namespace
+        and mapped.identifier_value = shown.identifier_value
+    group by all
+)
+select source as system, record_kind as kind, record_id, records.customer_id,
+    told.customer_id is not null as is_named, coalesce(by_value, false) as is_named_by_value
+from warehouse.intermediate.int_record_customers as records
+left join told using (source, record_kind, record_id)
+"""
+
+
 @dataclass(frozen=True)
 class Difference:
     """One figure that the two counts tell differently."""
@@ -94,11 +122,8 @@ def recount(home: Path, now: datetime) -> Recount:
     marts, warehouse = home / "published/current/marts.duckdb", home / "warehouse.duckdb"
     connection.execute(f"attach '{marts}' as marts (read_only)")
     connection.execute(f"attach '{warehouse}' as warehouse (read_only)")
-    connection.execute(
-        "create table whose as "
-        "select source as system, record_kind as kind, record_id, customer_id "
-        "from warehouse.intermediate.int_record_customers"
-    )
+    connection.execute(f"attach '{home / 'state.duckdb'}' as state (read_only)")
+    connection.execute(_WHOSE)
     connection.execute(
         "create table whose_visit as select anonymous_id, customer_id, "
         "started_at + interval 7 hour as first_at from marts.main.sessions"

@@ -55,7 +55,7 @@ with touches as (
     from appointments
     inner join whose on system = 'crm' and kind = 'appointments' and record_id = appointment_id
     union all
-    select customer_id, occurred_at + interval 7 hour, 'email', 'unknown', 'unknown'
+    select customer_id, occurred_at + interval 7 hour, 'email', 'unknown', campaign_id
     from activity inner join whose on system = 'email' and kind = 'customers'
         and record_id = address
     where action in ('open', 'click')
@@ -64,9 +64,10 @@ with touches as (
     from surveys inner join whose on system = 'web_shop' and whose.kind = 'survey_responses'
         and record_id = response_id
     union all
+    -- To recommend is something that the one does who recommends.
     select customer_id, cast(referred_at as timestamp), 'unknown', 'unknown', 'unknown'
     from referrals
-    inner join whose on system = 'crm' and kind = 'referrals' and record_id = referral_id
+    inner join whose on system = 'crm' and kind = 'referrers' and record_id = referral_id
 )
 select * from touches where customer_id is not null
 qualify row_number() over (partition by customer_id order by touched_at) = 1;
@@ -87,7 +88,6 @@ with shown as (
     union all select 'crm', 'leads', lead_id, cast(created_at as timestamp) from leads
     union all select 'crm', 'conversations', conversation_id, cast(opened_at as timestamp)
         from conversations
-        where coalesce(user_id, zalo_id, phone, email) is not null
     union all select 'crm', 'calls', call_id, cast(started_at as timestamp) from calls
     union all select 'crm', 'appointments', appointment_id, cast(booked_at as timestamp)
         from appointments
@@ -100,6 +100,7 @@ with shown as (
 ),
 seen as (
     select customer_id, shown_at from shown inner join whose using (system, kind, record_id)
+    where is_named
     union all
     select customer, occurred_at from numbered
     inner join web_visits using (browser, session_number)
@@ -108,6 +109,7 @@ seen as (
     -- The page that thanks for an order tells of its buyer before the shop's clock does.
     select customer_id, occurred_at from numbered
     inner join whose on system = 'web_shop' and kind = 'orders' and record_id = order_id
+        and is_named_by_value
 )
 select customer_id, min(shown_at) as signed_up_at
 from seen where customer_id is not null group by all;
@@ -188,14 +190,24 @@ shown as (
     union all
     select web_visits.customer, email, phone, occurred_at, false
     from numbered inner join web_visits using (browser, session_number)
+    union all
+    select customer_id, guest_email, guest_phone, numbered.occurred_at, false
+    from numbered inner join orders using (order_id)
+    inner join whose on system = 'web_shop' and kind = 'orders' and record_id = order_id
+    left join web_visits using (browser, session_number)
+    where is_named_by_value or web_visits.customer = customer_id
+),
+valid as (
+    select shown.* exclude (phone), is_valid_phone(phone) as is_phone
+    from shown
 )
 -- A number or address is somebody's when a record of theirs says so, from when it was first shown.
 select customer,
     if(bool_or(is_record and email is not null),
         cast(min(shown_at) filter (email is not null) as date), null) as email_on,
-    if(bool_or(is_record and phone is not null),
-        cast(min(shown_at) filter (phone is not null) as date), null) as phone_on
-from shown where customer is not null group by all;
+    if(bool_or(is_record and is_phone),
+        cast(min(shown_at) filter (is_phone) as date), null) as phone_on
+from valid where customer is not null group by all;
 create table enrolled as
 select customer_id as customer, cast(cast(enrolled_at as timestamp) as date) as day
 from enrolments inner join whose on system = 'crm' and kind = 'loyalty_enrolments'

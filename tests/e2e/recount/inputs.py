@@ -6,7 +6,8 @@
 | surveys, experiments | `exports/web_shop` |
 | conversations, calls, leads, enrolments, referrals, ... | `exports/crm` |
 | stores, cards, receipts, receipt_lines, returns, till_consents | `tills/inbox` (UTC) |
-| sends, activity, unsubscribes, subscribers | `mailchimp/inbox` (UTC) |
+| sends, activity, unsubscribes | `mailchimp/inbox` (UTC) |
+| subscribers | `mailchimp/state.sqlite` (UTC): what earlier runs' syncs did is in no inbox |
 | events | `exports/web_events` (UTC), each message once, broken lines left out |
 | visits | `truth/journal` |
 | whose | the product's answer: source, record_kind, record_id, customer_id |
@@ -14,11 +15,17 @@
 
 import gzip
 import json
+import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 import duckdb
+import phonenumbers
 import pyarrow as pa
+from duckdb.sqltypes import BOOLEAN, VARCHAR
 
 _SHOP = {
     "members": ("members", "user_id", "updated_at"),
@@ -78,8 +85,7 @@ def read(home: Path) -> duckdb.DuckDBPyConnection:
             f"create table {name} as select *, md5(lower(email_address)) as address, "
             f"cast(split_part(filename, '/', -2) as date) as delivered_on from {files}"
         )
-    subscribers = f"read_parquet('{box}/mailchimp/inbox/*/members.parquet', filename = true)"
-    _newest(connection, "subscribers", subscribers, "lower(email_address)", "last_changed")
+    _subscribers(connection, box)
     for name, pattern in (
         ("experiments", "exports/web_shop/experiments-*"),
         ("visits", "truth/journal/visits-*"),
@@ -87,7 +93,17 @@ def read(home: Path) -> duckdb.DuckDBPyConnection:
         files = f"read_parquet('{box / pattern}.parquet')"
         connection.execute(f"create table {name} as select distinct * from {files}")
     _events(connection, box)
+    connection.create_function("is_valid_phone", _is_valid_phone, [VARCHAR], BOOLEAN)
     return connection
+
+
+@cache
+def _is_valid_phone(phone: str) -> bool:
+    """Whether Vietnam's numbering plan has it, or had it before the mobile prefixes of 2018."""
+    national = re.sub(r"\D", "", phone).removeprefix("84").removeprefix("0")
+    if re.fullmatch(r"1(2\d|6[2-9]|86|88|99)\d{7}", national):
+        return True
+    return phonenumbers.is_valid_number(phonenumbers.parse(f"+84{national}"))
 
 
 def _newest(
@@ -97,6 +113,33 @@ def _newest(
         f"create table {name} as with delivered as (select *, row_number() over () as place "
         f"from {found}) select * exclude (place, filename) from delivered qualify row_number() "
         f"over (partition by {key} order by {version} desc, filename desc, place desc) = 1"
+    )
+
+
+def _subscribers(connection: duckdb.DuckDBPyConnection, box: Path) -> None:
+    with closing(sqlite3.connect(box / "mailchimp" / "state.sqlite")) as platform:
+        rows = platform.execute(
+            "select email_address, status, timestamp_opt, last_changed from members"
+        ).fetchall()
+    columns = (pa.array(column, pa.string()) for column in zip(*rows, strict=True))
+    names = ["email_address", "status", "opted_at", "changed_at"]
+    connection.register("listed", pa.table(list(columns), names=names))
+    connection.execute(
+        "create table subscribers as select email_address, status, "
+        "cast(left(opted_at, 19) as timestamp) as timestamp_opt, "
+        "cast(left(changed_at, 19) as timestamp) as last_changed from listed"
+    )
+    connection.unregister("listed")
+    # What this very run's syncs did, at the clock's present, it had not seen: the inbox tells.
+    clock = json.loads((box / "clock.json").read_text(encoding="utf-8"))["now"]
+    files = f"read_parquet('{box}/mailchimp/inbox/*/members.parquet', filename = true)"
+    _newest(connection, "delivered_members", files, "lower(email_address)", "last_changed")
+    connection.execute(
+        "update subscribers set status = told.status, last_changed = told.last_changed "
+        "from delivered_members as told "
+        "where lower(told.email_address) = lower(subscribers.email_address) "
+        "and subscribers.last_changed >= cast(replace(?, 'Z', '') as timestamp)",
+        [clock],
     )
 
 

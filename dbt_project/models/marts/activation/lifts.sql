@@ -58,10 +58,11 @@ judged as (
     select
         *,
         ct - ch as lift_abs,
-        -- Nobody, or everybody, converted on both sides: that is no certainty, but no interval.
-        1.96 * nullif(
-            sqrt(ct * (1 - ct) / treated_count + ch * (1 - ch) / holdout_count), 0
-        ) as half_width,
+        {% for end in ['lower', 'upper'] -%}
+        {{ lift_bound(
+            end, 'treated_count', 'treated_converted', 'holdout_count', 'holdout_converted'
+        ) }} as {{ end }}_95,
+        {% endfor -%}
         -- Null where no share is known, or nobody, or everybody, was meant to be held out.
         power(holdout_count - people_count * intended_share, 2)
         / nullif(people_count * intended_share * (1 - intended_share), 0) <= 10.828
@@ -81,8 +82,8 @@ select
     cast(judged.holdout_count as integer) as holdout_count,
     cast(judged.holdout_converted as integer) as holdout_converted,
     judged.lift_abs,
-    judged.lift_abs - judged.half_width as lower_95,
-    judged.lift_abs + judged.half_width as upper_95,
+    judged.lower_95,
+    judged.upper_95,
     judged.lift_abs / nullif(judged.ch, 0) as lift_rel,
     judged.treated_count * judged.lift_abs as incremental_conversions,
     cast(judged.intended_share as double) as intended_share,

@@ -19,15 +19,18 @@ seen as (
         select customer_id, identifier_type as kind, first_seen_at as shown_at
         from {{ ref('customer_identifiers') }}
         where valid_to is null
-        -- What a family shares reaches each of them, though it tells nobody apart.
+        -- What a family shares reaches each of them, though it tells nobody apart. What one browser
+        -- alone showed may be somebody else's.
         union all
-        select customer_id, 'email', coalesce(created_at, updated_at)
-        from {{ ref('int_customer_records') }}
-        where email is not null
-        union all
-        select customer_id, 'phone', coalesce(created_at, updated_at)
-        from {{ ref('int_customer_records') }}
-        where phone_e164 is not null
+        select holders.customer_id, observed.identifier_type, min(observed.first_seen_at)
+        from {{ ref('int_identifiers_observed') }} as observed
+        inner join {{ ref('int_record_customers') }} as holders
+            on observed.source = holders.source
+            and observed.record_kind = holders.record_kind
+            and observed.record_id = holders.record_id
+        where observed.identifier_type in ('email', 'phone')
+        group by holders.customer_id, observed.identifier_type, observed.identifier_value
+        having max(case when observed.record_kind = 'web_identities' then 0 else 1 end) = 1
     ) as shown
     group by customer_id
 ),

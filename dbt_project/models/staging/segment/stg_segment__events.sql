@@ -1,33 +1,48 @@
 {{ config(unique_key=['source', 'message_id'], meta={'raw_table': 'segment.events'}) }}
 
 {#- The JSON is read once, when the event arrives: later runs see columns. -#}
+{%- set documents = {
+    'traits': [
+        'email', 'phone',
+    ],
+    'context': [
+        'traits.email', 'traits.phone', 'page.path', 'page.url', 'page.referrer',
+        'campaign.source', 'campaign.medium', 'campaign.name', 'device.id', 'device.type',
+        'locale',
+    ],
+    'properties': [
+        'product_id', 'name', 'product_name', 'category', 'cart_id', 'order_id', 'query',
+        'price', 'quantity', 'total',
+    ],
+} -%}
 {{ latest_rows(
     'segment.events',
     keys=['message_id'],
     order_by=[],
+    documents=documents,
     derived={
-        'trait_email': 'coalesce(' ~ json_text('traits', 'email') ~ ', '
-            ~ json_text('context', 'traits.email') ~ ')',
-        'trait_phone': 'coalesce(' ~ json_text('traits', 'phone') ~ ', '
-            ~ json_text('context', 'traits.phone') ~ ')',
-        'product_id': json_text('properties', 'product_id'),
-        'product_name': 'coalesce(' ~ json_text('properties', 'name') ~ ', '
-            ~ json_text('properties', 'product_name') ~ ')',
-        'category': json_text('properties', 'category'),
-        'cart_id': json_text('properties', 'cart_id'),
-        'order_id': json_text('properties', 'order_id'),
-        'search_text': json_text('properties', 'query'),
-        'price': 'try_cast(' ~ json_text('properties', 'price') ~ ' as decimal(18, 4))',
-        'quantity': 'try_cast(' ~ json_text('properties', 'quantity') ~ ' as decimal(18, 4))',
-        'total': 'try_cast(' ~ json_text('properties', 'total') ~ ' as decimal(18, 4))',
-        'page_path': json_text('context', 'page.path'),
-        'page_url': json_text('context', 'page.url'),
-        'referrer': json_text('context', 'page.referrer'),
-        'utm_source': json_text('context', 'campaign.source'),
-        'utm_medium': json_text('context', 'campaign.medium'),
-        'utm_campaign': json_text('context', 'campaign.name'),
-        'device_id': json_text('context', 'device.id'),
-        'device_type': json_text('context', 'device.type'),
-        'locale': json_text('context', 'locale'),
+        'trait_email': 'coalesce(' ~ document_text(documents, 'traits', 'email') ~ ', '
+            ~ document_text(documents, 'context', 'traits.email') ~ ')',
+        'trait_phone': 'coalesce(' ~ document_text(documents, 'traits', 'phone') ~ ', '
+            ~ document_text(documents, 'context', 'traits.phone') ~ ')',
+        'product_id': document_text(documents, 'properties', 'product_id'),
+        'product_name': 'coalesce(' ~ document_text(documents, 'properties', 'name') ~ ', '
+            ~ document_text(documents, 'properties', 'product_name') ~ ')',
+        'category': document_text(documents, 'properties', 'category'),
+        'cart_id': document_text(documents, 'properties', 'cart_id'),
+        'order_id': document_text(documents, 'properties', 'order_id'),
+        'search_text': document_text(documents, 'properties', 'query'),
+        'price': document_number(documents, 'properties', 'price'),
+        'quantity': document_number(documents, 'properties', 'quantity'),
+        'total': document_number(documents, 'properties', 'total'),
+        'page_path': document_text(documents, 'context', 'page.path'),
+        'page_url': document_text(documents, 'context', 'page.url'),
+        'referrer': document_text(documents, 'context', 'page.referrer'),
+        'utm_source': document_text(documents, 'context', 'campaign.source'),
+        'utm_medium': document_text(documents, 'context', 'campaign.medium'),
+        'utm_campaign': document_text(documents, 'context', 'campaign.name'),
+        'device_id': document_text(documents, 'context', 'device.id'),
+        'device_type': document_text(documents, 'context', 'device.type'),
+        'locale': document_text(documents, 'context', 'locale'),
     },
 ) }}
