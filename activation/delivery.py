@@ -103,7 +103,8 @@ class Delivery:
         self._leave(planned.filter(pc.invert(is_fresh)), Outcome("dropped", "expired"))
         planned = planned.filter(is_fresh)
         if opening is not None:
-            self._leave(planned, Outcome("deferred", "quiet_hours"), not_before=opening)
+            times = [opening] * planned.num_rows
+            self._leave(planned, Outcome("deferred", "quiet_hours"), not_before=times)
             return
         planned = self._without_capped(planned, policy, moment)
         if planned.num_rows:
@@ -121,11 +122,12 @@ class Delivery:
             self.evaluation.connection, self.evaluation.sync, policy.caps, messages=messages,
             rows=planned.select(["row_number", "customer_id", "identifier_hash"]), now=moment,
         )  # fmt: skip
-        for number, free_at in sorted(held.items()):
-            row = planned.filter(pc.equal(planned.column("row_number"), number))
-            self._leave(row, Outcome("deferred", "frequency_cap"), not_before=free_at)
         keys = pa.array(sorted(held), pa.int64())
-        return planned.filter(pc.invert(pc.is_in(planned.column("row_number"), value_set=keys)))
+        is_held = pc.is_in(planned.column("row_number"), value_set=keys)
+        waiting = planned.filter(is_held)
+        times = [held[number] for number in waiting.column("row_number").to_pylist()]
+        self._leave(waiting, Outcome("deferred", "frequency_cap"), not_before=times)
+        return planned.filter(pc.invert(is_held))
 
     def _batches(self, planned: pa.Table) -> list[pa.Table]:
         size = self.evaluation.sync.capabilities.batch_size
@@ -212,14 +214,13 @@ class Delivery:
             )
 
     def _leave(
-        self, planned: pa.Table, outcome: Outcome, *, not_before: datetime | None = None
+        self, planned: pa.Table, outcome: Outcome, *, not_before: Sequence[datetime] = ()
     ) -> None:
         """Rows that are not sent now: a receipt says why, and the next plan looks again."""
         if planned.num_rows:
             with open_state(self.env) as state:
-                record_without_sending(
-                    state, self.plan, planned.column("row_number"), outcome, not_before
-                )
+                numbers = planned.column("row_number").to_pylist()
+                record_without_sending(state, self.plan, numbers, outcome, not_before)
 
     def _now(self) -> datetime:
         return now(self.env).astimezone(UTC).replace(tzinfo=None)

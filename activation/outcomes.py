@@ -175,23 +175,25 @@ def doubt_members(state: State, sync_id: str, present: pa.Array) -> None:
 def record_without_sending(
     state: State,
     plan: PlanRecord,
-    row_numbers: pa.Array,
+    row_numbers: Sequence[int],
     outcome: Outcome,
-    not_before: datetime | None,
+    not_before: Sequence[datetime] = (),
 ) -> None:
-    """Receipts of rows that do not go out: deferred (until `not_before`) or dropped."""
-    state.register("left_rows", pa.table({"row_number": row_numbers}))
+    """Receipts of rows that do not go out: dropped, or deferred, each until its `not_before`."""
+    times: Sequence[datetime | None] = not_before or [None] * len(row_numbers)
+    left = {"row_number": pa.array(row_numbers, pa.int64()),
+            "not_before": pa.array(times, pa.timestamp("us"))}  # fmt: skip
+    state.register("left_rows", pa.table(left))
     state.execute(
         "insert into sync_receipts (receipt_id, plan_id, sync_id, customer_id, action, status, "
         "payload_hash, consent_id, remote_id, vendor_code, vendor_message, attempted_at, "
         "settled_at, not_before) select plan_id || '-' || row_number, plan_id, $sync, "
         "customer_id, action, $status, payload_hash, consent_id, remote_id, $code, $message, $at, "
-        "$at, $not_before from sync_plan_rows join left_rows using (row_number) "
+        "$at, left_rows.not_before from sync_plan_rows join left_rows using (row_number) "
         "where plan_id = $plan",
         {
             "sync": plan.sync_id, "plan": plan.plan_id, "status": outcome.status,
             "code": outcome.code, "message": outcome.message, "at": utc_now(),
-            "not_before": not_before,
         },
     )  # fmt: skip
     state.unregister("left_rows")
