@@ -121,7 +121,7 @@ def test_customers_found_are_near_the_people_who_left_a_trace(twin: Installation
     assert 0.6 * people < customers[0] < 1.1 * people
 
 
-def test_only_people_who_permit_it_are_in_the_list_and_nobody_held_out(twin: Installation) -> None:
+def test_only_people_who_permit_it_are_reached_and_nobody_held_out(twin: Installation) -> None:
     with duckdb.connect() as connection:
         published = twin.home / "published"
         connection.execute(f"attach '{published / 'current' / 'marts.duckdb'}' as m (read_only)")
@@ -133,17 +133,22 @@ def test_only_people_who_permit_it_are_in_the_list_and_nobody_held_out(twin: Ins
             """
             select count(*)
             from o.sync_receipts as receipts
+            inner join o.sync_plans as plans on receipts.plan_id = plans.plan_id
             left join m.consents as consents on receipts.consent_id = consents.consent_id
             left join m.customers as customers on receipts.customer_id = customers.customer_id
             left join o.holdouts as held
                 on receipts.customer_id = held.customer_id and held."group" = 'holdout'
-            where receipts.action in ('add', 'update')
+                and plans.audience = held.audience
+            where receipts.action in ('add', 'update', 'message')
                 and (
                     consents.is_granted is not true
                     or consents.customer_id <> receipts.customer_id
-                    or consents.channel <> 'email'
-                    or customers.carts_abandoned_3d = 0
-                    or customers.orders_since_cart > 0
+                    or plans.channel = 'mailchimp' and consents.channel <> 'email'
+                    or plans.channel = 'twilio' and consents.channel <> 'sms'
+                    or plans.channel = 'zalo_zns' and consents.channel <> 'zalo'
+                    or plans.audience = 'cart_abandoners' and (
+                        customers.carts_abandoned_3d = 0 or customers.orders_since_cart > 0
+                    )
                     or held.customer_id is not null
                 )
             """,
@@ -155,12 +160,13 @@ def test_the_platform_shows_each_receipt_once(twin: Installation) -> None:
     with duckdb.connect(str(twin.home / "published" / "operations.duckdb")) as operations:
         acknowledged = one(
             operations,
-            "select count(distinct customer_id) from sync_receipts "
-            "where sync_id = 'cart_email' and action = 'add' and status = 'acknowledged'",
+            "select count(distinct customer_id || sync_id) from sync_receipts "
+            "join sync_plans using (plan_id, sync_id) where channel = 'mailchimp' "
+            "and action = 'add' and sync_receipts.status = 'acknowledged'",
         )
     with sqlite3.connect(twin.home / "sandbox" / "mailchimp" / "state.sqlite") as platform:
         tagged = platform.execute(
-            "select count(*), count(distinct member_id) from effects "
+            "select count(*), count(distinct member_id || tag) from effects "
             "where effect = 'tag_added' and request_id not like 'inbox/%'"
         ).fetchone()
     assert tagged == (acknowledged[0], acknowledged[0])
