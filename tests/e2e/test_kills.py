@@ -71,6 +71,19 @@ def kill_in(stage: str, victim: Installation) -> None:
     assert was_running, f"{stage} ended before the kill"
 
 
+def test_a_job_killed_in_a_drawn_stage_ends_as_an_undisturbed_one(
+    twin: Installation, victim: Installation
+) -> None:
+    """One stage a time here, all of them at night; applies are killed in tests/activation, too."""
+    stage = random.SystemRandom().choice(("ingestion", "dbt", "publish"))
+    kill_in(stage, victim)
+    victim.khach("run")
+    assert differing_marts(twin, victim) == []
+    assert members(victim) == members(twin)
+    assert repeated_effects(victim) == []
+
+
+@pytest.mark.nightly
 def test_a_job_killed_in_every_stage_in_turn_ends_as_an_undisturbed_one(
     settled: Installation, victim: Installation
 ) -> None:
