@@ -9,7 +9,7 @@ from filelock import FileLock
 from tests.e2e.installation import Installation
 
 # A dozen runs are made of this retailer: lists with tags, a file, texts and a call list will do.
-AUDIENCES = {"cart_abandoners", "first_time_winback", "lapsed_call_list"}
+AUDIENCES = {"birthday_this_month", "cart_abandoners", "first_time_winback", "lapsed_call_list"}
 
 
 def _shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
