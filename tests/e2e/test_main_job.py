@@ -172,6 +172,8 @@ def test_the_platform_shows_each_receipt_once(twin: Installation) -> None:
     assert tagged == (acknowledged[0], acknowledged[0])
 
 
+# Two whole runs more: the repeated build of the models is in tests/dbt_project/test_marts.py.
+@pytest.mark.nightly
 def test_a_run_with_nothing_new_loads_nothing_and_changes_nothing(
     twin: Installation, settled: Installation
 ) -> None:
