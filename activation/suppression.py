@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import pyarrow as pa
 
 from activation.audience_file import Audience, Sync
-from activation.channels.base import Batch, Channel, Outcome
+from activation.channels.base import Batch, BatchRejectedError, Channel, Outcome
 from activation.consent import withdraw
 from activation.identifiers import IDENTIFIERS, holders_sql
 from activation.leases import Lease
@@ -45,11 +45,7 @@ def push_suppressions(
     for start in range(0, pending.num_rows, size):
         batch = pending.slice(start, size)
         began = utc_now()
-        rows = [
-            withdraw(row["remote_id"], row["identifier_hash"], row["identifier"])
-            for row in batch.to_pylist()
-        ]
-        outcomes = channel.suppress(Batch(f"{sync.id}-{began:%Y%m%dT%H%M%S%f}", "", sync.id, rows))
+        outcomes = _suppress(channel, sync.id, f"{began:%Y%m%dT%H%M%S%f}", batch)
         with open_state(env) as state:
             lease.renew(state)
             state.register("answered", _with_outcomes(batch, outcomes))
@@ -74,6 +70,28 @@ def push_suppressions(
         if any(outcome.status == "unanswered" for outcome in outcomes):
             raise BusyError(f"{sync.channel} stopped answering", fix="try again later")
     return unsubscribed
+
+
+def _suppress(channel: Channel, sync_id: str, moment: str, batch: pa.Table) -> list[Outcome]:
+    """One outcome a row. A rejected batch is halved until the bad row stands alone: a broken
+    address of one person must not keep the others' withdrawals from being carried.
+    """
+    rows = [
+        withdraw(row["remote_id"], row["identifier_hash"], row["identifier"])
+        for row in batch.to_pylist()
+    ]
+    try:
+        return channel.suppress(Batch(f"{sync_id}-{moment}", "", sync_id, rows))
+    except BatchRejectedError as problem:
+        if len(rows) == 1:
+            return [problem.outcome]
+    middle = len(rows) // 2
+    halves = (("a", batch.slice(0, middle)), ("b", batch.slice(middle)))
+    return [
+        outcome
+        for name, half in halves
+        for outcome in _suppress(channel, sync_id, f"{moment}{name}", half)
+    ]
 
 
 def _destination(sync: Sync, remote: Mapping[str, str]) -> str:

@@ -286,7 +286,7 @@ class FaultyChannel(Channel):
         return Outcome("acknowledged", "unsubscribed" if is_new else "already")
 
     def _is_bad(self, action: str, row: Any) -> bool:
-        return action in ("upsert", "message") and row.identifier in self.platform.refused
+        return action != "remove" and row.identifier in self.platform.refused
 
 
 def a_channel(name: str, *, handles: bool = False, batches: bool = False, **able: Any) -> type:
@@ -306,7 +306,7 @@ _MESSAGE = frozenset({"message"})
 _BY_CUSTOMER = "customer_id"
 VARIANTS: dict[str, type[FaultyChannel]] = {
     "readable": a_channel("Readable", can_read_back=True, can_suppress=True),
-    "blind": a_channel("Blind", batches=True),
+    "blind": a_channel("Blind", batches=True, can_suppress=True),
     "blind_by_customer": a_channel("BlindByCustomer", remote_id_sql=_BY_CUSTOMER),
     "by_customer": a_channel(
         "ByCustomer", remote_id_sql=_BY_CUSTOMER, can_read_back=True, handles=True

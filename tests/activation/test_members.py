@@ -154,3 +154,18 @@ def test_a_person_with_two_records_of_a_draw_is_one_row(worlds: Worlds) -> None:
     world.publish()
     plan = make_plan(world.env, "the_sync")
     assert (plan.add_count, plan.remove_count, plan.unchanged_count) == (0, 1, 2)
+
+
+def test_a_broken_address_does_not_keep_the_others_withdrawals(worlds: Worlds) -> None:
+    world = a_world(worlds, "blind")
+    for name in ("c0000", "c0001"):
+        change(world, name, consent=False)
+    world.platform.refused = {"person0001@example.vn"}
+    assert run(world).unsubscribed_count == 1
+    assert len(world.platform.unsubscribed) == 1
+    refused = "select customer_id, status, vendor_code from sync_receipts where status = 'rejected'"
+    assert world.state(refused) == [("c0001", "rejected", "400")]
+    # Its withdrawal is not carried yet, so it is tried again; the others' are not.
+    world.platform.refused = set()
+    assert run(world).unsubscribed_count == 0
+    assert world.state("select count(*) from suppression_pushes") == [(2,)]
