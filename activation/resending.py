@@ -1,6 +1,6 @@
 """Messages whose process died: the same batch again where that is harmless, else `unknown`."""
 
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -15,6 +15,7 @@ from activation.timing import next_opening, sync_windows
 from khach.clock import now
 from khach.environment import Environment
 from khach.errors import BusyError
+from khach.runs import utc_now
 from khach.settings import load_settings
 from khach.state import open_state
 
@@ -26,17 +27,20 @@ def resend(
 ) -> list[Outcome]:
     """Settle open intents of messages, batch by batch; the outcomes.
 
-    A batch is repeated under its own id only when the channel is idempotent, every row of it is
-    permitted and reads as it did, and its hours are open. Raises BusyError without an answer.
+    `rows` are those of the plan with an open intent. A batch is repeated under its own id only when
+    the channel is idempotent and still remembers it, every row of it is permitted, reads as it did
+    and has not expired, and its hours are open. Raises BusyError without an answer.
     """
     batches: dict[str, list[dict[str, Any]]] = {}
     for row in rows.to_pylist():
         batches.setdefault(str(row["batch_id"]), []).append(row)
-    may_repeat = sync.capabilities.is_idempotent and _is_open(env, sync)
+    moment = now(env).astimezone(UTC).replace(tzinfo=None)
+    may_repeat = sync.capabilities.is_idempotent and _is_open(env, sync, moment)
     settled = []
     with evaluate(env, sync.id) as evaluation:
         for batch_id, batch in batches.items():
-            same = _same_rows(evaluation, batch) if may_repeat else None
+            is_timely = may_repeat and all(_is_timely(sync, row, moment) for row in batch)
+            same = _same_rows(evaluation, batch) if is_timely else None
             outcomes = [_UNKNOWN] * len(batch)
             if same is not None:
                 outcomes = _send(channel, Batch(batch_id, plan_id, sync.id, same))
@@ -73,7 +77,15 @@ def _send(channel: Channel, batch: Batch[PermittedRow]) -> list[Outcome]:
         return [Outcome("dropped", "interrupted")] * len(batch.rows)
 
 
-def _is_open(env: Environment, sync: Sync) -> bool:
-    moment = now(env).astimezone(UTC).replace(tzinfo=None)
+def _is_timely(sync: Sync, row: dict[str, Any], moment: datetime) -> bool:
+    """Whether the platform still knows a repeat for one, and the message still makes sense."""
+    memory = sync.capabilities.remembers_for
+    if memory is not None and utc_now() - row["opened_at"] >= memory:
+        return False
+    valid_for = timedelta(hours=sync.on_enter.valid_for_hours if sync.on_enter else 0)
+    return bool(moment < row["entered_at"] + valid_for)
+
+
+def _is_open(env: Environment, sync: Sync, moment: datetime) -> bool:
     windows = sync_windows(sync, load_policy(env).rules)
     return next_opening(windows, moment, load_settings(env).business_time_zone) is None

@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import ClassVar, Generic, Literal, TypeVar
 from urllib.parse import urlsplit
 
@@ -54,6 +55,9 @@ class Capabilities:
     can_list: bool = False
     # A batch repeated under its own batch id (or row ids) takes effect once.
     is_idempotent: bool = False
+    # How long the platform knows a repeat for one, by its pages; None: for good. Later than this an
+    # interrupted message is not repeated.
+    remembers_for: timedelta | None = None
     # `submitted` answers carry a handle that `poll` asks for.
     is_polled: bool = False
     # Removals and additions never in one job: the additions wait for the next run.

@@ -17,6 +17,7 @@ import re
 import uuid
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from activation.channels.base import (
@@ -51,6 +52,7 @@ class OneSignal(Channel):
         remote_id_sql="identifier_hash",
         batch_size=200,
         is_idempotent=True,
+        remembers_for=timedelta(days=30),
     )
 
     def __init__(self, env: Environment, remote: Mapping[str, str]) -> None:

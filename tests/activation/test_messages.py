@@ -190,6 +190,35 @@ def test_an_interrupted_idempotent_batch_is_repeated_under_its_own_id(worlds: Wo
     assert told(world) == ["c0000", "c0001", "c0002"]
 
 
+@pytest.mark.parametrize(("valid_for", "is_repeated"), [(72, False), (2000, True)])
+def test_an_interrupted_batch_is_not_repeated_when_its_time_is_over(
+    worlds: Worlds, valid_for: float, *, is_repeated: bool
+) -> None:
+    world = a_world(worlds, "idempotent", on_enter={"valid_for_hours": valid_for})
+    die(world, 6)
+    reached = len(told(world))
+    assert reached < 3
+    world.wait(100)
+    world.to_the_morning()
+    counts = [(one.acknowledged_count, one.unknown_count) for one in settle(world.env)]
+    assert counts == [(3, 0) if is_repeated else (0, 3)]
+    assert len(told(world)) == (3 if is_repeated else reached)
+
+
+@pytest.mark.parametrize(("hours", "is_repeated"), [(23, True), (25, False)])
+def test_an_interrupted_batch_is_not_repeated_when_the_platform_has_forgotten_it(
+    worlds: Worlds, monkeypatch: pytest.MonkeyPatch, hours: int, *, is_repeated: bool
+) -> None:
+    world = a_world(worlds, "idempotent")
+    able = replace(world.channel.capabilities, remembers_for=timedelta(hours=24))
+    monkeypatch.setattr(world.channel, "capabilities", able)
+    die(world, 8)
+    world.state(f"update sync_intents set opened_at = opened_at - interval {hours} hours")
+    counts = [(one.acknowledged_count, one.unknown_count) for one in settle(world.env)]
+    assert counts == [(3, 0) if is_repeated else (0, 3)]
+    assert told(world) == ["c0000", "c0001", "c0002"]
+
+
 def test_an_interrupted_batch_is_not_repeated_to_who_withdrew_since(worlds: Worlds) -> None:
     world = a_world(worlds, "idempotent")
     die(world, 6)
