@@ -27,6 +27,15 @@ class Retries:
     timeout: float = 30.0
 
 
+@dataclass(frozen=True)
+class Answer:
+    """A final answer: `body` is its JSON of whatever kind, None without; `headers` by any case."""
+
+    status: int
+    body: Any
+    headers: Mapping[str, str]
+
+
 class UncertainError(Exception):
     """A request that must not be repeated may, or may not, have taken effect."""
 
@@ -63,7 +72,20 @@ class JsonClient:
         is_repeatable: bool = True,
         **request: Any,
     ) -> tuple[int, dict[str, Any]]:
-        """Status and JSON object of the answer ({} when it has none).
+        """`answer` as most platforms need it: status and JSON object, {} when it is none."""
+        answer = self.answer(method, path, body, is_repeatable=is_repeatable, **request)
+        return answer.status, answer.body if isinstance(answer.body, dict) else {}
+
+    def answer(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        is_repeatable: bool = True,
+        **request: Any,
+    ) -> Answer:
+        """The whole answer, for platforms that put a handle into a header or answer with a list.
 
         `body` is sent as JSON; other forms by the keywords of `requests` (data, files, params,
         headers). With `is_repeatable` false only what was certainly not processed is tried again:
@@ -92,7 +114,7 @@ class JsonClient:
                     raise UncertainError("no answer came to a request") from None
             else:
                 if answer.status_code not in _RETRIED:
-                    return answer.status_code, _json(answer)
+                    return Answer(answer.status_code, _json(answer), answer.headers)
                 if not is_repeatable and answer.status_code != 429:
                     raise UncertainError(f"answer {answer.status_code} to a request")
                 wait = _retry_after(answer.headers.get("Retry-After"))
@@ -127,12 +149,11 @@ def _never_connected(problem: requests.RequestException) -> bool:
     return isinstance(reason, NewConnectionError)
 
 
-def _json(answer: requests.Response) -> dict[str, Any]:
+def _json(answer: requests.Response) -> Any:
     try:
-        body = answer.json()
+        return answer.json()
     except requests.JSONDecodeError:
-        return {}
-    return body if isinstance(body, dict) else {}
+        return None
 
 
 def _retry_after(header: str | None) -> float | None:

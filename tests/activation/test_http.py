@@ -14,9 +14,10 @@ FAST = Retries(attempts=4, first_pause=0.01, longest_pause=2.0, timeout=5)
 
 
 class Scripted(ThreadingHTTPServer):
-    """Answers with the next (status, headers) of its script, then 200."""
+    """Answers with the next (status, headers) of its script, then 200; always the same body."""
 
     script: list[tuple[int, dict[str, str]]]
+    body: bytes = b'{"ok": true}'
     times: list[float]
 
 
@@ -30,7 +31,7 @@ class Handler(BaseHTTPRequestHandler):
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(b'{"ok": true}')
+        self.wfile.write(self.server.body)
 
     def log_message(self, format: str, *args: object) -> None:
         """Quiet."""
@@ -76,6 +77,24 @@ def test_a_refusal_is_not_repeated(server: Scripted) -> None:
     server.script = [(400, {})]
     assert client(server).call("GET", "/")[0] == 400
     assert len(server.times) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "whole", "as_object"),
+    [
+        (b"[1, 2]", [1, 2], {}),
+        (b"", None, {}),
+        (b"<html>", None, {}),
+        (b'{"a": 1}', {"a": 1}, {"a": 1}),
+    ],
+)
+def test_an_answer_may_be_a_list_or_nothing_and_say_more_in_its_headers(
+    server: Scripted, body: bytes, whole: object, as_object: dict[str, int]
+) -> None:
+    server.body, server.script = body, [(202, {"X-Message-Id": "m1"})] * 2
+    answer = client(server).answer("GET", "/")
+    assert (answer.status, answer.body, answer.headers["x-message-id"]) == (202, whole, "m1")
+    assert client(server).call("GET", "/") == (202, as_object)
 
 
 def test_an_absent_platform_is_busy_and_its_address_stays_out_of_the_message() -> None:
