@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from activation.channels import CHANNELS
-from activation.channels.base import Capabilities
+from activation.channels.capabilities import Capabilities
 from khach.settings import Section
 
 Name = Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")]

@@ -111,8 +111,8 @@ def _settle_plan(env: Environment, sync: Sync, channel: Channel, plan_id: str) -
     with open_state(env) as state:
         rows = state.execute(
             "select row_number, action, remote_id, identifier_hash, payload_hash, entry_id, "
-            "entered_at, batch_id, opened_at from sync_plan_rows join sync_intents using (plan_id, row_number) "
-            "where plan_id = ? order by row_number",
+            "entered_at, batch_id, opened_at from sync_plan_rows "
+            "join sync_intents using (plan_id, row_number) where plan_id = ? order by row_number",
             [plan_id],
         ).to_arrow_table()
     settled: list[Outcome] = []

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from activation.audience_file import Audience, Sync
 from activation.channels import CHANNELS
-from activation.channels.base import VARIABLE
+from activation.channels.capabilities import VARIABLE
 from activation.fields import is_column
 from activation.identifiers import IDENTIFIERS
 from activation.policy import ADVERTISING_PURPOSES, PolicyFile
@@ -41,8 +41,9 @@ def check_sync(
             f"{sync.channel} needs the field {missing[0]}", (*place, "fields"),
             fix=f"fields: {{{missing[0]}: ...}}",
         )  # fmt: skip
-    if sync.channel == "zalo_zns":
-        _check_zalo(file, place, audience, sync, policy)
+    kind = CHANNELS[sync.channel]
+    if mistake := kind.mistake(sync.remote, sync.fields, audience.purpose, policy):
+        raise file.error(mistake.message, (*place, *mistake.place), fix=mistake.fix)
 
 
 def _check_kind(file: ConfigFile, place: Place, sync: Sync) -> None:
@@ -83,7 +84,7 @@ def _check_remote(file: ConfigFile, place: Place, sync: Sync) -> None:
             raise file.error(
                 f"{key} must be the NAME of an environment variable, in capitals",
                 (*place, "remote", key),
-                fix=f"{key}: MAILCHIMP_LIST_ID, for example",
+                fix=f"{key}: {sync.channel.upper()}_{key.upper()}, for example",
             )
         if isinstance(kind, tuple) and kind and value not in kind:
             raise file.error(
@@ -130,29 +131,3 @@ def _check_label(
         raise file.error("an advertising text begins with its label", place, fix=rule.label)
     if rule.opt_out.strip() not in text:
         raise file.error("an advertising text says how to refuse", place, fix=rule.opt_out)
-
-
-def _check_zalo(
-    file: ConfigFile, place: Place, audience: Audience, sync: Sync, policy: PolicyFile
-) -> None:
-    """Only approved templates, with exactly their parameters; promotion needs its tag."""
-    name = sync.remote["template"]
-    template = policy.zalo_templates.get(name)
-    if template is None:
-        raise file.error(
-            f"the template behind {name} is not declared", (*place, "remote", "template"),
-            fix=f"zalo_templates: {{{name}: {{fields: [...], tag: promotion}}}} in policy.yml",
-        )  # fmt: skip
-    for field in sync.fields:
-        if field not in template.fields:
-            fix = suggest(field, list(template.fields))
-            raise file.error(f"the template has no parameter {field!r}",
-                             (*place, "fields", field), fix=fix)  # fmt: skip
-    for field in template.fields:
-        if field not in sync.fields:
-            raise file.error(f"the template's parameter {field!r} is missing", (*place, "fields"))
-    if audience.purpose in ADVERTISING_PURPOSES and template.tag != "promotion":
-        raise file.error(
-            f"a {template.tag} template must not carry {audience.purpose}",
-            (*place, "remote", "template"), fix="a template with the tag promotion",
-        )  # fmt: skip

@@ -5,63 +5,17 @@ It declares what it can do and overrides the methods of what it declared; planni
 batches, halving, intents, receipts and recovery are not its business.
 """
 
-import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import ClassVar, Generic, Literal, TypeVar
-from urllib.parse import urlsplit
 
+from activation.channels.capabilities import Capabilities
+from activation.channels.variables import require_variable
 from activation.consent import PermittedRow, WithdrawalRow
+from activation.policy import PolicyFile
 from khach.environment import Environment
-from khach.errors import ConfigError
 
-VARIABLE = re.compile(r"[A-Z][A-Z0-9_]+")
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 Row = TypeVar("Row", PermittedRow, WithdrawalRow)
-
-
-@dataclass(frozen=True)
-class Capabilities:
-    """What a channel can do, declared so that a wrong sync is refused before anything runs.
-
-    `remote` maps each key of a sync's `remote` to what it must be: `variable` (the name of an
-    environment variable) or the allowed texts (empty: any text). `field_name` matches the names
-    allowed in `fields`; `required_fields` must be among them.
-
-    `remote_id_sql` derives the channel's own key of a member from the columns `identifier` (e-mail
-    lower-cased, phone in E.164), `identifier_hash` and `customer_id`; `field_sql` turns a field's
-    text `{value}` (never empty) into the channel's own form, hashes included. Both are SQL, so
-    that a million rows are formatted at once; what they give is exactly what is sent.
-    """
-
-    consent_channel: str | None
-    remote: Mapping[str, Literal["variable"] | tuple[str, ...]]
-    field_name: re.Pattern[str]
-    remote_id_sql: str
-    batch_size: int
-    kinds: frozenset[Literal["membership", "message"]] = frozenset({"membership"})
-    modes: frozenset[str] = frozenset({"mirror", "add_only"})
-    field_sql: Mapping[str, str] | None = None
-    required_fields: frozenset[str] = frozenset()
-    # Every delivery is the whole list (`replace`, `holds`); no list may be shorter than this.
-    is_whole_file: bool = False
-    least_rows: int = 0
-    # `suppress` stops all contact, also of people we did not add.
-    can_suppress: bool = False
-    # `read_back` and `members` show what the channel holds now.
-    can_read_back: bool = False
-    can_list: bool = False
-    # A batch repeated under its own batch id (or row ids) takes effect once.
-    is_idempotent: bool = False
-    # How long the platform knows a repeat for one, by its pages; None: for good. Later than this an
-    # interrupted message is not repeated.
-    remembers_for: timedelta | None = None
-    # `submitted` answers carry a handle that `poll` asks for.
-    is_polled: bool = False
-    # Removals and additions never in one job: the additions wait for the next run.
-    is_one_way_job: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,6 +37,15 @@ class Outcome:
     code: str | None = None
     message: str | None = None
     handle: str | None = None
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """What is wrong in a sync: `place` is the path of the key within it."""
+
+    message: str
+    place: tuple[str, ...] = ()
+    fix: str | None = None
 
 
 @dataclass(frozen=True)
@@ -134,6 +97,17 @@ class Channel:
     def __init__(self, env: Environment, remote: Mapping[str, str]) -> None:
         """`remote`: the sync's, variables replaced by their values."""
         raise NotImplementedError
+
+    @classmethod
+    def mistake(
+        cls, remote: Mapping[str, str], fields: Mapping[str, str], purpose: str, policy: PolicyFile
+    ) -> Mistake | None:
+        """The first mistake of a sync that no declaration can tell, found before anything runs.
+
+        `remote` and `fields` as the audience file has them: variables by name, texts with braces.
+        """
+        del remote, fields, purpose, policy
+        return None
 
     def prepare(self, fields: Sequence[str]) -> None:
         """Make sure the destination exists and knows the fields; ConfigError when it cannot."""
@@ -200,43 +174,3 @@ def resolve_remote(
         else:
             values[key] = value
     return values
-
-
-def require_variable(name: str, needed_by: str) -> str:
-    """The value of an environment variable; ConfigError when it is absent or empty."""
-    if value := os.environ.get(name):
-        return value
-    raise ConfigError(
-        f"the environment variable {name} is not set; {needed_by} needs it",
-        key=name,
-        fix=f"export {name}=..., or start the sandbox (`khach sandbox start`), which sets it",
-    )
-
-
-def platform_address(env: Environment, variable: str, real: str) -> str:
-    """The address that `variable` holds; in prod the platform's own one when it is not set.
-
-    Raises ConfigError when the environment must not call it.
-    """
-    url = os.environ.get(variable) or (real if env.name == "prod" else None)
-    url = url or require_variable(variable, "a channel outside prod")
-    require_allowed_address(env, url, variable)
-    return url
-
-
-def require_allowed_address(env: Environment, url: str, variable: str) -> None:
-    """Refuse an address that this environment must not call (DESIGN decision 16).
-
-    Outside prod only loopback servers are ever called; prod never sends over plain http.
-    """
-    parts = urlsplit(url)
-    if parts.hostname in _LOOPBACK:
-        return
-    if env.name != "prod":
-        raise ConfigError(
-            f"{variable} is no loopback address, and KHACH_ENV={env.name} calls the sandbox only",
-            key=variable,
-            fix="use the sandbox's address, or set KHACH_ENV=prod to reach real platforms",
-        )
-    if parts.scheme not in ("https", "sftp"):
-        raise ConfigError(f"{variable} must begin with https://", key=variable)

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from activation.channels.base import Capabilities, Channel
+from activation.channels.base import Channel
+from activation.channels.capabilities import Capabilities
 from activation.channels.tables import (
     FIELD_NAME,
     FORMATS,

@@ -19,17 +19,16 @@ from typing import Any, ClassVar
 from activation.channels.base import (
     Batch,
     BatchRejectedError,
-    Capabilities,
     Channel,
     Outcome,
     Row,
-    platform_address,
     require_permitted,
-    require_variable,
 )
+from activation.channels.capabilities import Capabilities
 from activation.channels.formats import google
 from activation.channels.http import JsonClient
 from activation.channels.pace import Pace
+from activation.channels.variables import platform_address, require_variable
 from activation.consent import PermittedRow, WithdrawalRow
 from khach.environment import Environment
 from khach.errors import BusyError, ConfigError

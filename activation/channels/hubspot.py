@@ -14,18 +14,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-from activation.channels.base import (
-    Batch,
-    BatchRejectedError,
-    Capabilities,
-    Channel,
-    Outcome,
-    platform_address,
-    require_permitted,
-    require_variable,
-)
+from activation.channels.base import Batch, BatchRejectedError, Channel, Outcome, require_permitted
+from activation.channels.capabilities import Capabilities
 from activation.channels.http import JsonClient
 from activation.channels.pace import Pace
+from activation.channels.variables import platform_address, require_variable
 from activation.consent import PermittedRow, WithdrawalRow
 from khach.environment import Environment
 from khach.errors import BusyError, ConfigError

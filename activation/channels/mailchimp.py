@@ -12,18 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-from activation.channels.base import (
-    Batch,
-    Capabilities,
-    Channel,
-    Outcome,
-    RemoteMember,
-    Row,
-    require_allowed_address,
-    require_permitted,
-    require_variable,
-)
+from activation.channels.base import Batch, Channel, Outcome, RemoteMember, Row, require_permitted
+from activation.channels.capabilities import Capabilities
 from activation.channels.http import JsonClient
+from activation.channels.variables import require_allowed_address, require_variable
 from activation.consent import PermittedRow, WithdrawalRow
 from khach.environment import Environment
 from khach.errors import BusyError, ConfigError

@@ -20,17 +20,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from activation.channels.base import (
-    Batch,
-    Capabilities,
-    Channel,
-    Outcome,
-    platform_address,
-    require_permitted,
-    require_variable,
-)
+from activation.channels.base import Batch, Channel, Outcome, require_permitted
+from activation.channels.capabilities import Capabilities
 from activation.channels.http import JsonClient
 from activation.channels.sending import masked
+from activation.channels.variables import platform_address, require_variable
 from activation.consent import PermittedRow
 from khach.environment import Environment
 from khach.errors import BusyError, ConfigError

@@ -16,12 +16,8 @@ from typing import Any, ClassVar, TypeVar
 
 import asyncssh
 
-from activation.channels.base import (
-    Capabilities,
-    Channel,
-    require_allowed_address,
-    require_variable,
-)
+from activation.channels.base import Channel
+from activation.channels.capabilities import Capabilities
 from activation.channels.tables import (
     FIELD_NAME,
     FORMATS,
@@ -30,6 +26,7 @@ from activation.channels.tables import (
     describe,
     write_members,
 )
+from activation.channels.variables import require_allowed_address, require_variable
 from activation.consent import PermittedRow
 from khach.environment import Environment
 from khach.errors import BusyError, ConfigError, KhachError

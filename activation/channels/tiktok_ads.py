@@ -20,16 +20,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-from activation.channels.base import (
-    Capabilities,
-    Channel,
-    Outcome,
-    platform_address,
-    require_variable,
-)
+from activation.channels.base import Channel, Outcome
+from activation.channels.capabilities import Capabilities
 from activation.channels.formats import key_parts, tiktok
 from activation.channels.http import JsonClient, UncertainError
 from activation.channels.pace import Pace
+from activation.channels.variables import platform_address, require_variable
 from activation.consent import PermittedRow
 from khach.environment import Environment
 from khach.errors import BusyError, ConfigError, KhachError

@@ -13,16 +13,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from activation.channels.base import (
-    Batch,
-    Capabilities,
-    Channel,
-    Outcome,
-    platform_address,
-    require_variable,
-)
+from activation.channels.base import Batch, Channel, Outcome
+from activation.channels.capabilities import Capabilities
 from activation.channels.http import JsonClient
 from activation.channels.sending import Sender, masked
+from activation.channels.variables import platform_address, require_variable
 from activation.consent import PermittedRow
 from khach.environment import Environment
 from khach.errors import ConfigError

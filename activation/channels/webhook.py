@@ -18,15 +18,15 @@ from urllib.parse import urlsplit
 from activation.channels.base import (
     Batch,
     BatchRejectedError,
-    Capabilities,
     Channel,
     Outcome,
     Row,
-    require_allowed_address,
     require_permitted,
 )
+from activation.channels.capabilities import Capabilities
 from activation.channels.http import JsonClient
 from activation.channels.sending import masked
+from activation.channels.variables import require_allowed_address
 from activation.consent import PermittedRow, WithdrawalRow
 from khach.environment import Environment
 from khach.errors import BusyError, ConfigError

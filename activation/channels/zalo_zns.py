@@ -13,17 +13,14 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from activation.channels.base import (
-    Batch,
-    Capabilities,
-    Channel,
-    Outcome,
-    platform_address,
-    require_variable,
-)
+from activation.channels.base import Batch, Channel, Mistake, Outcome
+from activation.channels.capabilities import Capabilities
 from activation.channels.http import JsonClient
 from activation.channels.sending import Sender, masked
+from activation.channels.variables import platform_address, require_variable
 from activation.consent import PermittedRow
+from activation.policy import ADVERTISING_PURPOSES, PolicyFile
+from khach.config_files import suggest
 from khach.environment import Environment
 from khach.errors import ConfigError
 
@@ -58,6 +55,32 @@ class ZaloZns(Channel):
         self._client = JsonClient(address, headers={"access_token": token})
         self._template = remote["template"]
         self._sending = Sender(_CONNECTIONS)
+
+    @classmethod
+    def mistake(
+        cls, remote: Mapping[str, str], fields: Mapping[str, str], purpose: str, policy: PolicyFile
+    ) -> Mistake | None:
+        """Only approved templates, with exactly their parameters; promotion needs its tag."""
+        name = remote["template"]
+        template = policy.zalo_templates.get(name)
+        if template is None:
+            return Mistake(
+                f"the template behind {name} is not declared", ("remote", "template"),
+                f"zalo_templates: {{{name}: {{fields: [...], tag: promotion}}}} in policy.yml",
+            )  # fmt: skip
+        for field in fields:
+            if field not in template.fields:
+                words = f"the template has no parameter {field!r}"
+                return Mistake(words, ("fields", field), suggest(field, list(template.fields)))
+        for field in template.fields:
+            if field not in fields:
+                return Mistake(f"the template's parameter {field!r} is missing", ("fields",))
+        if purpose in ADVERTISING_PURPOSES and template.tag != "promotion":
+            return Mistake(
+                f"a {template.tag} template must not carry {purpose}", ("remote", "template"),
+                "a template with the tag promotion",
+            )  # fmt: skip
+        return None
 
     def prepare(self, fields: Sequence[str]) -> None:
         """Make sure that Zalo takes the token, and has the template enabled with these parameters.

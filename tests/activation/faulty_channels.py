@@ -14,12 +14,12 @@ from typing import Any, ClassVar
 from activation.channels.base import (
     Batch,
     BatchRejectedError,
-    Capabilities,
     Channel,
     Outcome,
     RemoteMember,
     require_permitted,
 )
+from activation.channels.capabilities import Capabilities
 from khach.environment import Environment
 from khach.errors import BusyError, ConfigError
 

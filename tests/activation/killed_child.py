@@ -18,7 +18,8 @@ from typing import Any
 import activation
 from activation.apply import apply_plan
 from activation.channels import CHANNELS
-from activation.channels.base import Batch, Capabilities, Channel, Outcome
+from activation.channels.base import Batch, Channel, Outcome
+from activation.channels.capabilities import Capabilities
 from activation.plan import make_plan
 from activation.recovery import settle
 from khach.environment import Environment

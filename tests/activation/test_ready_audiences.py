@@ -12,7 +12,7 @@ from activation.audience_file import Audience, Guards, Sync
 from activation.audience_schema import FILE, audience_schema, write_schema
 from activation.audiences import check_audiences, load_audiences
 from activation.channels import CHANNELS
-from activation.channels.base import VARIABLE
+from activation.channels.capabilities import VARIABLE
 from activation.contract import mart_columns
 from activation.policy import load_policy
 from khach.environment import Environment

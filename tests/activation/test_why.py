@@ -11,7 +11,8 @@ from activation_shop import AUDIENCE, Person, Shop, people
 
 from activation.apply import apply_plan
 from activation.channels import CHANNELS
-from activation.channels.base import Batch, Capabilities, Channel, Outcome
+from activation.channels.base import Batch, Channel, Outcome
+from activation.channels.capabilities import Capabilities
 from activation.consent import PermittedRow
 from activation.plan import make_plan
 from activation.preview import preview

@@ -3,9 +3,12 @@
 from typing import Any
 
 import pytest
+from activation_shop import Shop
 from fake_platforms import Platforms, batch, number, row
 
+from activation.audiences import load_audiences
 from activation.channels.zalo_zns import ZaloZns
+from activation.policy import PolicyFile
 from khach.errors import ConfigError
 
 FIELDS = {"customer_name": "chị Lan", "product_name": "Sải Chạy"}
@@ -135,3 +138,36 @@ def test_a_token_that_ran_out_is_said_and_refuses_nobody(
         assert caught.value.key == "ZALO_ACCESS_TOKEN"
     (outcome,) = zalo.send(batch(row(1, number(24), **FIELDS)))
     assert (outcome.status, outcome.code) == ("unanswered", "-124")
+
+
+@pytest.mark.parametrize(
+    ("templates", "fields", "purpose", "words"),
+    [
+        ({}, {"name": "x"}, "service", "is not declared"),
+        ({"fields": ["name"], "tag": "care"}, {"nmae": "x"}, "service", "no parameter 'nmae'"),
+        ({"fields": ["name", "store"], "tag": "care"}, {"name": "x"}, "service", "is missing"),
+        ({"fields": ["name"], "tag": "care"}, {"name": "x"}, "marketing", "must not carry"),
+        ({"fields": ["name"], "tag": "care"}, {"name": "x"}, "service", None),
+        ({"fields": ["name"], "tag": "promotion"}, {"name": "x"}, "marketing", None),
+    ],
+)  # fmt: skip
+def test_only_a_declared_template_with_its_parameters_and_tag_is_right(
+    templates: dict[str, Any], fields: dict[str, str], purpose: str, words: str | None
+) -> None:
+    declared = {"ZALO_TEMPLATE": templates} if templates else {}
+    policy = PolicyFile.model_validate({"zalo_templates": declared})
+    found = ZaloZns.mistake({"template": "ZALO_TEMPLATE"}, fields, purpose, policy)
+    assert words in found.message if found and words else found is words
+
+
+def test_a_mistake_that_only_the_channel_knows_is_named_with_file_and_line(bare_shop: Shop) -> None:
+    sync = {
+        "id": "cart_zalo", "kind": "message", "channel": "zalo_zns",
+        "remote": {"template": "ZALO_TEMPLATE"}, "fields": {"name": "x"},
+        "on_enter": {"cool_down_days": 14, "valid_for_hours": 72},
+    }  # fmt: skip
+    bare_shop.audience(syncs=[sync])
+    with pytest.raises(ConfigError) as caught:
+        load_audiences(bare_shop.env)
+    assert (caught.value.key, caught.value.line is not None) == ("syncs.0.remote.template", True)
+    assert "zalo_templates" in str(caught.value.fix)
