@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from activation.audience_file import Sync
-from activation.channels.base import Channel, Outcome
+from activation.channels.base import BatchRejectedError, Channel, Outcome
 from activation.outcomes import record_answers
 from khach.environment import Environment
 from khach.runs import utc_now
@@ -29,13 +29,27 @@ def poll_submitted(env: Environment, sync: Sync, channel: Channel) -> None:
         page = rows[start : start + _PAGE]
         handles = [str(handle) for handle, _ in page]
         silent = [_silent(sync)] * len(page)
-        outcomes = channel.poll(handles) if sync.capabilities.is_polled else silent
+        outcomes = _asked(channel, handles) if sync.capabilities.is_polled else silent
         answers = [
             (handle, _or_given_up(outcome, utc_now() - submitted_at))
             for handle, (_, submitted_at), outcome in zip(handles, page, outcomes, strict=True)
         ]
         with open_state(env) as state:
             record_answers(state, sync.id, answers)
+
+
+def _asked(channel: Channel, handles: list[str]) -> list[Outcome]:
+    """A question that the platform refuses has no answer: of one handle alone that is the end.
+
+    Else a single handle that it does not understand would stop every plan of the sync.
+    """
+    try:
+        return channel.poll(handles)
+    except BatchRejectedError as problem:
+        if len(handles) == 1:
+            return [Outcome("unknown", problem.outcome.code, problem.outcome.message)]
+    middle = len(handles) // 2
+    return _asked(channel, handles[:middle]) + _asked(channel, handles[middle:])
 
 
 def _silent(sync: Sync) -> Outcome:

@@ -142,7 +142,10 @@ class GoogleAds(Channel):
         if status == 404:
             return "unknown", "not_found", "Google does not know the request any more"
         if status != 200:
-            raise _refusal(status, answer.get("error") or {})
+            refusal = _refusal(status, answer.get("error") or {})
+            if not isinstance(refusal, BatchRejectedError):
+                raise refusal
+            return "unknown", refusal.outcome.code, refusal.outcome.message
         return _told((answer.get("requestStatusPerDestination") or [{}])[0])
 
 

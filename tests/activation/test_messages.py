@@ -1,7 +1,7 @@
 """Messages: one per entry, within hours and caps, never twice, never to who must not be told."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -14,6 +14,7 @@ from world import World
 
 from activation.apply import ApplySummary, apply_plan
 from activation.channels import CHANNELS
+from activation.channels.base import BatchRejectedError, Outcome
 from activation.plan import make_plan
 from activation.recovery import settle
 from khach.backup import make_backup, restore_backup
@@ -257,6 +258,32 @@ def test_what_the_platform_could_not_deliver_ends_its_entry_and_cools_nobody_dow
     world.wait(1)
     world.publish()
     assert send(world).receipts == {"acknowledged": 1}
+
+
+def test_a_question_that_the_platform_refuses_is_nobody_else_s_end(
+    worlds: Worlds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = a_world(worlds, "reporting")
+    send(world)
+    for handle in world.platform.jobs:
+        world.platform.finished[handle] = Outcome("delivered")
+    poll = world.channel.poll
+
+    def refusing(channel: Any, handles: Sequence[str]) -> list[Outcome]:
+        if any(customer_of(world, handle) == "c0001" for handle in handles):
+            raise BatchRejectedError("400", "no such message")
+        return poll(channel, handles)
+
+    monkeypatch.setattr(world.channel, "poll", refusing)
+    make_plan(world.env, "the_sync")
+    statuses = world.state("select customer_id, status from messages order by 1")
+    assert statuses == [("c0000", "delivered"), ("c0001", "unknown"), ("c0002", "delivered")]
+
+
+def customer_of(world: World, handle: str) -> str:
+    """The customer whom a message of this handle was for."""
+    rows = {one.row_id: one.customer_id for one in world.platform.deliveries}
+    return next(rows[row_id] for row_id in rows if row_id in handle)
 
 
 def test_texts_are_filled_in_with_fallbacks_and_braces(worlds: Worlds) -> None:

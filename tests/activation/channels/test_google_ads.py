@@ -136,6 +136,16 @@ def test_answers_that_say_nothing_are_unknown(servers: Platforms, audience: Chan
     assert audience.poll([f"forgotten {LAN}"])[0].status == "unknown"
 
 
+def test_a_request_that_google_refuses_to_speak_of_is_unknown(
+    servers: Platforms, audience: Channel
+) -> None:
+    handle = audience.upsert(batch(row()))[0].handle or ""
+    error = {"status": "INVALID_ARGUMENT", "message": "not a request id"}
+    servers.inject("google", "refuse", status=400, body={"error": error})
+    (told,) = audience.poll([handle])
+    assert (told.status, told.code) == ("unknown", "INVALID_ARGUMENT")
+
+
 def test_an_invalid_member_rejects_the_batch_and_nothing_takes_effect(
     servers: Platforms, audience: Channel
 ) -> None:
