@@ -27,7 +27,9 @@ class Outcome:
     deferred: not now, by our own rules. unanswered: certainly not done, try again. unknown: may
     have been done, nobody can tell.
     delivered, failed: what became of a message, by `poll` only.
-    `handle` is the channel's own id of the member, message or request, where it gives one.
+    `handle` is the channel's own id, where it gives one, and stored: no identifier in it. With
+    submitted it is what `poll` will be asked for (rows may share one); with acknowledged, also from
+    `poll`, it is the member's or message's own, by which the row is removed later.
     """
 
     status: Literal[
@@ -87,9 +89,16 @@ class BatchRejectedError(Exception):
 class Channel:
     """One destination. Answers come row by row, in the order of the rows given.
 
-    No method raises for a row: an `Outcome` says it. Raised are ConfigError (wrong key, list,
-    template), BatchRejectedError, and BusyError from `prepare`, `read_back` and `members`, and from
-    `send` of an idempotent channel that gave no answer: its intents stay, the batch is repeated.
+    No method raises for a single row: an `Outcome` says it. Raised are
+    ConfigError: key, list or template are wrong; said wherever it shows.
+    BusyError: the platform gave no answer. From `upsert`, `remove` and `suppress` it speaks of the
+    whole batch, which the next run settles; from `send` only where `is_idempotent`, since the batch
+    is then repeated. A `send` that is not idempotent says `unknown` or `unanswered` row by row.
+    BatchRejectedError: from `upsert`, `remove`, `suppress` and `send`; see there.
+
+    A row that leaves is known by `remote_id`: the handle that its acknowledgement came with, else
+    what `remote_id_sql` gave. Its `identifier` is there unless the person is gone from the marts;
+    `read_back` gets none.
     """
 
     capabilities: ClassVar[Capabilities]

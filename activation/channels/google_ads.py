@@ -121,10 +121,7 @@ class GoogleAds(Channel):
             **body,
         }
         _PACE.wait()
-        try:
-            status, answer = self._client.call("POST", f"/v1/audienceMembers:{verb}", body)
-        except BusyError as problem:
-            return [Outcome("unanswered", "no_answer", problem.message)] * len(batch.rows)
+        status, answer = self._client.call("POST", f"/v1/audienceMembers:{verb}", body)
         if status != 200:
             raise _refusal(status, answer.get("error") or {})
         if not (request_id := answer.get("requestId")):

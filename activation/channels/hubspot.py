@@ -17,12 +17,12 @@ from typing import Any, ClassVar
 from activation.channels.base import Batch, BatchRejectedError, Channel, Outcome, require_permitted
 from activation.channels.capabilities import Capabilities
 from activation.channels.http import JsonClient
+from activation.channels.hubspot_answers import require_properties, words_of, written
 from activation.channels.pace import Pace
 from activation.channels.variables import platform_address, require_variable
 from activation.consent import PermittedRow, WithdrawalRow
 from khach.environment import Environment
 from khach.errors import BusyError, ConfigError
-from khach.redact import redact
 
 _CONTACTS = "/crm/v3/objects/contacts/batch"
 _PAGE = 250
@@ -30,6 +30,10 @@ _RECORD_ID = re.compile(r"[0-9]+")
 # "190 per 10 seconds" of a private app: https://developers.hubspot.com/docs/developer-tooling/platform/usage-guidelines
 # It is the portal's, whatever number of syncs.
 _PACE = Pace(190, 10.0)
+
+_NO_EMAIL = Outcome(
+    "rejected", "no_email", "HubSpot knows contacts by e-mail: map `email: email` in fields"
+)
 
 
 class Hubspot(Channel):
@@ -68,26 +72,20 @@ class Hubspot(Channel):
         inputs = {str(n): _input(str(n), row) for n, row in enumerate(batch.rows)}
         found: dict[str, Outcome] = {n: _NO_EMAIL for n, entry in inputs.items() if not entry["id"]}
         asked = [entry for n, entry in inputs.items() if n not in found]
-        try:
-            if asked:
-                found |= self._write(asked)
-                ids = [one.handle for one in found.values() if one.handle]
-                missing = self._change_list(add=ids)
-                for n, outcome in found.items():
-                    if outcome.handle in missing:
-                        words = "the contact is gone from the portal"
-                        found[n] = Outcome("rejected", "missing", words)
-        except BusyError as problem:
-            return [Outcome("unanswered", "no_answer", problem.message)] * len(batch.rows)
+        if asked:
+            found |= self._write(asked)
+            ids = [one.handle for one in found.values() if one.handle]
+            missing = self._change_list(add=ids)
+            for n, outcome in found.items():
+                if outcome.handle in missing:
+                    words = "the contact is gone from the portal"
+                    found[n] = Outcome("rejected", "missing", words)
         return [found[n] for n in inputs]
 
     def remove(self, batch: Batch[WithdrawalRow]) -> list[Outcome]:
         """Take contacts out of the list; they stay contacts of the portal."""
-        try:
-            ids = self._record_ids(batch.rows)
-            missing = self._change_list(remove=list(ids.values()))
-        except BusyError as problem:
-            return [Outcome("unanswered", "no_answer", problem.message)] * len(batch.rows)
+        ids = self._record_ids(batch.rows)
+        missing = self._change_list(remove=list(ids.values()))
         return [_left(row, ids, missing) for row in batch.rows]
 
     def members(self) -> Iterator[str]:
@@ -106,19 +104,9 @@ class Hubspot(Channel):
         status, answer = self._call("POST", f"{_CONTACTS}/upsert", {"inputs": inputs})
         if status not in (200, 201, 207):
             self._require_access(status)
-            _require_properties(answer)
-            raise BatchRejectedError(str(answer.get("category") or status), _words(answer))
-        by_trace = [str(entry["objectWriteTraceId"]) for entry in inputs]
-        by_email = dict(zip((entry["id"].lower() for entry in inputs), by_trace, strict=True))
-        found = {}
-        for result in answer.get("results", []):
-            email = str(result.get("properties", {}).get("email") or "").lower()
-            trace = str(result.get("objectWriteTraceId") or by_email.get(email))
-            # A contact that no row of ours is known by must not come into the list.
-            if trace in by_trace:
-                found[trace] = Outcome("acknowledged", handle=str(result["id"]))
-        silent = [one for one in by_trace if one not in found]
-        return found | _refusals(answer.get("errors", []), silent, by_email)
+            require_properties(answer)
+            raise BatchRejectedError(str(answer.get("category") or status), words_of(answer))
+        return written(inputs, answer)
 
     def _change_list(self, *, add: Sequence[str] = (), remove: Sequence[str] = ()) -> set[str]:
         """Add or remove record ids; those that the portal does not know. A repeat does nothing."""
@@ -160,17 +148,10 @@ class Hubspot(Channel):
         self._require_access(status)
         if status != 200:
             raise ConfigError(
-                f"HubSpot answers {status} for the list of this sync: {_words(answer)}",
+                f"HubSpot answers {status} for the list of this sync: {words_of(answer)}",
                 fix="check the list id in the environment variable that `remote.list` names",
             )
         return answer
-
-
-_NAMING = ("objectWriteTraceId", "id", "ids")
-_UNTOLD = Outcome("unknown", "no_result")
-_NO_EMAIL = Outcome(
-    "rejected", "no_email", "HubSpot knows contacts by e-mail: map `email: email` in fields"
-)
 
 
 def _is_findable(row: WithdrawalRow) -> bool:
@@ -200,40 +181,3 @@ def _input(trace: str, row: PermittedRow) -> dict[str, Any]:
         "objectWriteTraceId": trace,
         "properties": properties,
     }
-
-
-def _refusals(
-    errors: Sequence[dict[str, Any]], silent: Sequence[str], by_email: Mapping[str, str]
-) -> dict[str, Outcome]:
-    """What became of the rows without a result: errors name them by trace or by e-mail.
-
-    A row that no error names is unknown, unless the errors that name nobody are just as many.
-    """
-    found: dict[str, Outcome] = {}
-    nameless = []
-    for error in errors:
-        context = error.get("context") or {}
-        named = [str(one) for key in _NAMING for one in context.get(key, [])]
-        traces = {by_email.get(one.lower(), one) for one in named}.intersection(silent)
-        refused = Outcome("rejected", str(error.get("category")), _words(error))
-        found |= dict.fromkeys(traces, refused)
-        if not traces:
-            nameless.append(refused)
-    rest = [trace for trace in silent if trace not in found]
-    told = nameless[0] if nameless and len(nameless) == len(rest) else _UNTOLD
-    return found | dict.fromkeys(rest, told)
-
-
-def _require_properties(answer: dict[str, Any]) -> None:
-    codes = {error.get("code") for error in answer.get("errors") or []}
-    if "PROPERTY_DOESNT_EXIST" in codes:
-        raise ConfigError(
-            f"HubSpot does not have a property of this sync: {_words(answer)}",
-            fix="create it in the portal's settings, or take another name in `fields`",
-        )
-
-
-def _words(answer: Mapping[str, Any]) -> str:
-    """The platform's own words, identifiers masked."""
-    details = "; ".join(str(error.get("message")) for error in answer.get("errors") or [])
-    return redact(" ".join(filter(None, (str(answer.get("message") or ""), details))))[:500]

@@ -30,7 +30,7 @@ from activation.channels.http import JsonClient
 from activation.channels.variables import platform_address, require_variable
 from activation.consent import PermittedRow, WithdrawalRow
 from khach.environment import Environment
-from khach.errors import BusyError, ConfigError
+from khach.errors import ConfigError
 from khach.redact import redact
 
 _API = "https://graph.facebook.com/v25.0"
@@ -85,10 +85,7 @@ class MetaAds(Channel):
             "session": _session(batch),
             "payload": {"schema": schema, "data": data},
         }
-        try:
-            status, answer = self._client.call(method, self._path, body)
-        except BusyError as problem:
-            return [Outcome("unanswered", "no_answer", problem.message)] * len(batch.rows)
+        status, answer = self._client.call(method, self._path, body)
         if status != 200:
             return [_refusal(status, answer.get("error") or {})] * len(batch.rows)
         if invalid := int(answer.get("num_invalid_entries") or 0):

@@ -29,7 +29,7 @@ from activation.channels.sending import masked
 from activation.channels.variables import require_allowed_address
 from activation.consent import PermittedRow, WithdrawalRow
 from khach.environment import Environment
-from khach.errors import BusyError, ConfigError
+from khach.errors import ConfigError
 from khach.redact import redact
 
 
@@ -61,15 +61,15 @@ class Webhook(Channel):
             _permitted(row, "update" if _row_id(row) in batch.known else "add")
             for row in batch.rows
         ]
-        return self._deliver(batch, rows)
+        return self._told(batch, rows)
 
     def remove(self, batch: Batch[WithdrawalRow]) -> list[Outcome]:
         """`remove`: the customer left the audience."""
-        return self._deliver(batch, [_withdrawn(row, "remove") for row in batch.rows])
+        return self._told(batch, [_withdrawn(row, "remove") for row in batch.rows])
 
     def suppress(self, batch: Batch[WithdrawalRow]) -> list[Outcome]:
         """`suppress`: no contact any more; the receiver may say `already` or `not_held`."""
-        outcomes = self._deliver(batch, [_withdrawn(row, "suppress") for row in batch.rows])
+        outcomes = self._told(batch, [_withdrawn(row, "suppress") for row in batch.rows])
         return [
             Outcome("acknowledged", one.code or "unsubscribed", one.message)
             if one.status == "acknowledged"
@@ -81,13 +81,6 @@ class Webhook(Channel):
         """`message`: the receiver sends it. BusyError without an answer: the batch is repeated."""
         require_permitted(batch)
         return self._told(batch, [_permitted(row, "message") for row in batch.rows])
-
-    def _deliver(self, batch: Batch[Row], rows: Sequence[dict[str, Any]]) -> list[Outcome]:
-        """A membership without an answer keeps its intent, under which the next run settles it."""
-        try:
-            return self._told(batch, rows)
-        except BusyError as problem:
-            return [Outcome("unanswered", "no_answer", problem.message)] * len(rows)
 
     def _told(self, batch: Batch[Row], rows: Sequence[dict[str, Any]]) -> list[Outcome]:
         """Raises BatchRejectedError for 4xx, ConfigError when the signature is refused."""

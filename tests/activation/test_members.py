@@ -10,7 +10,7 @@ from world import World
 
 from activation.apply import ApplySummary, apply_plan
 from activation.plan import make_plan
-from khach.errors import KhachError
+from khach.errors import BusyError, KhachError
 
 Worlds = Callable[..., World]
 
@@ -169,3 +169,26 @@ def test_a_broken_address_does_not_keep_the_others_withdrawals(worlds: Worlds) -
     world.platform.refused = set()
     assert run(world).unsubscribed_count == 0
     assert world.state("select count(*) from suppression_pushes") == [(2,)]
+
+
+@pytest.mark.parametrize("act", ["upsert", "remove", "suppress"])
+def test_a_channel_may_say_of_a_whole_batch_that_nobody_answers(
+    worlds: Worlds, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    world = a_world(worlds, "readable")
+    change(world, "c0000", consent=False)
+    change(world, "c0001", item="hat")
+
+    def silent(_channel: object, _batch: object) -> object:
+        raise BusyError("the platform does not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.channel, act, silent)
+        with pytest.raises(BusyError):
+            run(world)
+    run(world)
+    assert addresses(world) == ["person0001@example.vn", "person0002@example.vn"]
+    held = {one.customer_id: one.fields["item"] for one in world.platform.members.values()}
+    assert held["c0001"] == "hat"
+    assert world.state("select count(*) from sync_intents") == [(0,)]
+    assert make_plan(world.env, "the_sync").change_count == 0

@@ -8,7 +8,7 @@ from list_rows import batch, leaving, permitted, sha256
 
 from activation.channels import google_ads
 from activation.channels.base import BatchRejectedError, Channel, Outcome
-from khach.errors import ConfigError
+from khach.errors import BusyError, ConfigError
 from sandbox.channels import lists
 
 LAN = "e:" + sha256("lan@example.vn")
@@ -120,7 +120,8 @@ def test_a_silent_platform_changes_nothing(servers: Platforms, audience: Channel
     assert (asked.status, asked.code, asked.handle) == ("submitted", "no_answer", outcome.handle)
     fresh = servers.channel("google_ads", **remote(servers))
     servers.inject("google", "refuse", status=429, count=3)
-    assert fresh.upsert(batch(row(5)))[0].status == "unanswered"
+    with pytest.raises(BusyError):
+        fresh.upsert(batch(row(5)))
     assert len(held(servers)) == 1
 
 
@@ -141,7 +142,7 @@ def test_a_request_that_google_refuses_to_speak_of_is_unknown(
 ) -> None:
     handle = audience.upsert(batch(row()))[0].handle or ""
     error = {"status": "INVALID_ARGUMENT", "message": "not a request id"}
-    servers.inject("google", "refuse", status=400, body={"error": error})
+    servers.inject("google", "refuse", method="GET", status=400, body={"error": error})
     (told,) = audience.poll([handle])
     assert (told.status, told.code) == ("unknown", "INVALID_ARGUMENT")
 

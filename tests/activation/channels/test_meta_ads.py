@@ -7,7 +7,7 @@ from list_rows import batch, leaving, permitted, sha256
 
 from activation.channels.base import BatchRejectedError, Channel, Outcome
 from activation.channels.formats import meta
-from khach.errors import ConfigError
+from khach.errors import BusyError, ConfigError
 from sandbox.channels import lists
 
 Members = dict[str, set[str]]
@@ -86,7 +86,7 @@ def test_a_refused_request_is_a_rejected_batch(servers: Platforms, audience: Cha
 
 
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
-def test_limits_and_silence_leave_rows_unanswered(
+def test_limits_and_silence_leave_rows_without_an_answer(
     servers: Platforms, audience: Channel, method: str
 ) -> None:
     def act() -> list[Outcome]:
@@ -97,7 +97,8 @@ def test_limits_and_silence_leave_rows_unanswered(
     servers.inject("meta", "throttle", method=method)
     assert [(o.status, o.code) for o in act()] == [("unanswered", "80003")]
     servers.inject("meta", "refuse", method=method, status=500, count=3)
-    assert [(o.status, o.code) for o in act()] == [("unanswered", "no_answer")]
+    with pytest.raises(BusyError):
+        act()
     assert held(servers) == {}
 
 
