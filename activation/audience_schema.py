@@ -10,6 +10,7 @@ from typing import Any
 
 from activation.audience_file import Audience
 from activation.channels import CHANNELS
+from activation.channels.capabilities import VARIABLE
 from activation.contract import mart_columns
 from khach.environment import Environment
 
@@ -76,6 +77,7 @@ def audience_schema(env: Environment) -> dict[str, Any]:
     schema["properties"]["examples"]["items"] = _example(columns)
     sync = definitions["Sync"]["properties"]
     sync["channel"]["enum"] = sorted(CHANNELS)
+    definitions["Sync"]["allOf"] = [_of_channel(name) for name in sorted(CHANNELS)]
     # Columns are offered; a message's text is free.
     sync["fields"]["additionalProperties"] = {
         "anyOf": [{"enum": list(columns)}, {"type": "string"}]
@@ -89,6 +91,39 @@ def write_schema(env: Environment) -> Path:
     text = json.dumps(audience_schema(env), ensure_ascii=False, indent=2)
     target.write_text(f"{text}\n", encoding="utf-8")
     return target
+
+
+def _of_channel(name: str) -> dict[str, Any]:
+    """What a sync of this channel must look like, by what the channel declares."""
+    able = CHANNELS[name].capabilities
+    remote: dict[str, Any] = {
+        key: {"pattern": f"^{VARIABLE.pattern}$"}
+        if kind == "variable"
+        else {"enum": list(kind)}
+        if kind
+        else {"type": "string"}
+        for key, kind in able.remote.items()
+    }
+    then: dict[str, Any] = {
+        "properties": {
+            "kind": {"enum": sorted(able.kinds)},
+            "remote": {
+                "properties": remote,
+                "required": sorted(remote),
+                "additionalProperties": False,
+            },
+            "fields": {
+                "propertyNames": {"pattern": f"^(?:{able.field_name.pattern})$"},
+                "required": sorted(able.required_fields),
+            },
+        }
+    }
+    if able.consent_channel is None:
+        then["required"] = ["consent_channel"]
+    else:
+        then["properties"]["consent_channel"] = {"enum": [able.consent_channel, None]}
+    return {"if": {"properties": {"channel": {"const": name}}, "required": ["channel"]},
+            "then": then}  # fmt: skip
 
 
 def _example(columns: dict[str, str]) -> dict[str, Any]:

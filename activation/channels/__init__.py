@@ -1,4 +1,4 @@
-"""The registry: a new channel is one file here and one line below."""
+"""The registry: a new channel is one file here and one line below (docs/new-channel.md)."""
 
 from collections.abc import Mapping
 

@@ -1,6 +1,7 @@
 """What a channel promises, and the shapes that pass between it and the rest of activation.
 
-A new channel is one module with one subclass of `Channel`, one line in the registry and one test.
+A new channel (docs/new-channel.md) is one module with one subclass of `Channel`, one line in the
+registry and one test.
 It declares what it can do and overrides the methods of what it declared; planning, permission,
 batches, halving, intents, receipts and recovery are not its business.
 """

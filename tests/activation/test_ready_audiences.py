@@ -97,6 +97,9 @@ def test_the_schema_accepts_every_ready_audience(env: Environment, path: Path) -
     assert _problems(audience_schema(env), _plain(path)) == []
 
 
+_LIST = {"list": "MAILCHIMP_LIST_ID", "tag": "x"}
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -108,6 +111,25 @@ def test_the_schema_accepts_every_ready_audience(env: Environment, path: Path) -
         {"guards": {"max_removal_shar": 0.1}},
         {"syncs": []},
         {"syncs": [{"id": "x", "kind": "membership", "channel": "mailchump", "remote": {}}]},
+        *[
+            {"syncs": [{"id": "x", "kind": "membership", "cadence": "daily", **sync}]}
+            for sync in (
+                {"channel": "mailchimp", "remote": {"list": "MAILCHIMP_LIST_ID"}},
+                {"channel": "mailchimp", "remote": {"list": "abc123", "tag": "x"}},
+                {"channel": "mailchimp", "remote": _LIST | {"audience": "X"}},
+                {"channel": "mailchimp", "remote": _LIST, "fields": {"greeting": "given_name"}},
+                {"channel": "mailchimp", "remote": _LIST, "consent_channel": "sms"},
+                {"channel": "mailchimp", "remote": _LIST, "kind": "message"},
+                {"channel": "hubspot", "remote": {"list": "HUBSPOT_LIST_ID"}},
+                {
+                    "channel": "twilio",
+                    "remote": {"sender": "TWILIO_SENDER"},
+                    "kind": "message",
+                    "on_enter": {"cool_down_days": 1, "valid_for_hours": 1},
+                    "fields": {},
+                },
+            )
+        ],
         {"examples": [{"order_cont": 1, "in": True}]},
         {"examples": [{"order_count": "many", "in": True}]},
         {"examples": [{"order_count": 1}]},
