@@ -2,10 +2,9 @@
 
 Set-based in DuckDB over the published marts. Leaves the temporary table `desired`, one row per
 candidate: customer_id, identifier, identifier_hash, remote_id, reason_code (null: goes out),
-consent_id, holdout_group, fields (struct), offer_code, payload_hash. Row order does not matter.
+consent_id, holdout_group, offer_code, payload_hash. Row order does not matter.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -13,9 +12,10 @@ import duckdb
 
 from activation.audience_file import Audience, Sync
 from activation.audiences import Book
-from activation.fields import build_offer_codes, field_values
+from activation.fields import build_offer_codes
 from activation.identifiers import IDENTIFIERS, normal_sql
 from activation.ledger import Inputs
+from activation.payloads import Payload
 from activation.permissions import build_holders, build_permissions, build_suppressed
 from activation.policy import Policy
 from activation.rules import set_as_of
@@ -47,7 +47,7 @@ def build_desired(
     as_of: datetime,
     time_zone: str,
     inputs: Inputs,
-    remote: Mapping[str, str],
+    payload: Payload,
 ) -> None:
     """Create `desired`. `inputs` is what state records of this audience and sync.
 
@@ -71,28 +71,13 @@ def build_desired(
         f"create temp macro is_minor(birth_date, birth_year) as coalesce(birth_date > date '{day}'"
         f" - interval {age} year, {day.year} - birth_year - 1 < {age}, false)"
     )
-    build_offer_codes(connection, audience, inputs, as_of)
-    _build_candidates(connection, book, audience, sync, policy)
+    build_offer_codes(connection, audience, inputs, as_of, members=_members_sql(book, audience))
+    _build_candidates(connection, book, audience, sync, payload)
     build_permissions(connection, audience, sync)
     build_suppressed(connection, sync, is_list_empty=not policy.suppressions.num_rows)
     build_holders(connection, sync)
     _build_reasons(connection, audience, sync)
-    _build_payloads(connection, sync, remote)
-
-
-def field_hashes_sql(sync: Sync, remote: Mapping[str, str]) -> str:
-    """A map of field name -> short hash over a row of `desired`, to name what an update changes."""
-    hashes = ", ".join(
-        f"'{name}': sha256(desired.customer_id || '/{name}/' || {value})[1:8]"
-        for name, value in _payload_values(sync, remote, "desired").items()
-    )
-    return f"map {{{hashes}}}"
-
-
-def _payload_values(sync: Sync, remote: Mapping[str, str], table: str) -> dict[str, str]:
-    target = " ".join(f"{key}={value}" for key, value in sorted(remote.items())).replace("'", "''")
-    values = {"_customer": f"{table}.customer_id", "_remote": f"'{target}'"}
-    return values | {name: f"{table}.fields.{name}" for name in sorted(sync.fields)}
+    _build_desired(connection, sync)
 
 
 def membership_sql(book: Book, audience: Audience) -> str:
@@ -101,10 +86,8 @@ def membership_sql(book: Book, audience: Audience) -> str:
     return " ".join([_rule_sql(book, audience), *excluded])
 
 
-def fields_sql(sync: Sync) -> str:
-    """The fields of a row of `desired` as a map of names to texts."""
-    entries = ", ".join(f"'{name}': desired.fields.{name}" for name in sorted(sync.fields))
-    return f"cast(map {{{entries}}} as map(varchar, varchar))"
+def _members_sql(book: Book, audience: Audience) -> str:
+    return f"({membership_sql(book, audience)} and is_test is not true or {IS_SEED})"
 
 
 def _rule_sql(book: Book, audience: Audience) -> str:
@@ -118,7 +101,7 @@ def _build_candidates(
     book: Book,
     audience: Audience,
     sync: Sync,
-    policy: Policy,
+    payload: Payload,
 ) -> None:
     wins = [
         membership_sql(book, other)
@@ -126,8 +109,6 @@ def _build_candidates(
         if other.priority < audience.priority
         and any(s.channel == sync.channel for s in other.syncs)
     ]
-    values = field_values(audience, sync, policy.rules) or {"_none": "null"}
-    fields = ", ".join(f"'{name}': {value}" for name, value in sorted(values.items()))
     value = IDENTIFIERS[sync.consent].value_sql
     normal = normal_sql(value, "email" if "email" in IDENTIFIERS[sync.consent].types else "")
     connection.execute(
@@ -136,13 +117,14 @@ def _build_candidates(
         select
             customer_id,
             nullif({normal}, '') as identifier,
+            sha256(identifier) as identifier_hash,
+            {payload.hash_sql("identifier")} as payload_hash,
             is_minor(birth_date, birth_year) as is_minor,
             ({" or ".join(wins) or "false"}) as is_lower_priority,
-            {{{fields}}} as fields,
             offer_code
         from customers
         left join offer_code using (customer_id)
-        where {membership_sql(book, audience)} and is_test is not true or {IS_SEED}
+        where {_members_sql(book, audience)}
         """
     )
 
@@ -153,11 +135,8 @@ def _build_reasons(connection: duckdb.DuckDBPyConnection, audience: Audience, sy
     connection.execute(
         f"""
         create temp table judged as
-        with hashed as (
-            select candidate.*, sha256(identifier) as identifier_hash from candidate
-        )
         select
-            hashed.*,
+            candidate.*,
             permission.consent_id,
             own.customer_id is not null or coalesce(others.has_record, false) as has_record,
             coalesce(own."group" = 'holdout', false) or coalesce(others.has_holdout, false)
@@ -166,21 +145,21 @@ def _build_reasons(connection: duckdb.DuckDBPyConnection, audience: Audience, sy
             case
                 when is_minor or has_minor then 'under_age'
                 when has_suppressed
-                    or hashed.customer_id in (select customer_id from suppressed)
+                    or candidate.customer_id in (select customer_id from suppressed)
                     then 'suppressed'
                 when permission.is_granted = false or has_withdrawal then 'consent_withdrawn'
                 when permission.is_granted is null or is_permitted_by_all = false
                     then 'no_consent'
-                when hashed.identifier is null then 'no_identifier'
-                when not regexp_full_match(hashed.identifier, '{pattern}')
+                when candidate.identifier is null then 'no_identifier'
+                when not regexp_full_match(candidate.identifier, '{pattern}')
                     then 'invalid_identifier'
-                when is_lower_priority and not starts_with(hashed.customer_id, 'seed:')
+                when is_lower_priority and not starts_with(candidate.customer_id, 'seed:')
                     then 'lower_priority_audience'
             end as reason_code
-        from hashed
-        left join permission on hashed.customer_id = permission.customer_id
-        left join holdout_record as own on hashed.customer_id = own.customer_id
-        left join other_holders as others on hashed.customer_id = others.customer_id
+        from candidate
+        left join permission on candidate.customer_id = permission.customer_id
+        left join holdout_record as own on candidate.customer_id = own.customer_id
+        left join other_holders as others on candidate.customer_id = others.customer_id
         """
     )
     salt = f"khach-{SALT_VERSION}:{audience.name}:"
@@ -207,32 +186,36 @@ def _build_reasons(connection: duckdb.DuckDBPyConnection, audience: Audience, sy
         select
             identifier_hash as drawn_hash,
             bool_or(has_holdout or customer_id in (select customer_id from held_out))
-                as is_held_out,
+                as is_shared_held_out,
             -- The one who carries the identifier now keeps it; else the lowest id.
             arg_min(
                 customer_id,
                 if(customer_id in (select customer_id from acknowledged), '0', '1') || customer_id
             ) as carrier_id
         from judged
-        where reason_code is null
+        where reason_code is null and other_ids is not null
         group by identifier_hash
         """
     )
 
 
-def _build_payloads(
-    connection: duckdb.DuckDBPyConnection, sync: Sync, remote: Mapping[str, str]
-) -> None:
-    """`desired`. Customer and destination are hashed with the fields: when one of them changes,
-    the member is sent again. Their keys begin with `_`, which no channel allows in a field name.
-    """
-    values = _payload_values(sync, remote, "judged")
-    payload = ", ".join(f"'{name}': {value}" for name, value in values.items())
+def _build_desired(connection: duckdb.DuckDBPyConnection, sync: Sync) -> None:
+    """`desired`. Whose identifier nobody else holds carries it; `drawn` has the others."""
     connection.execute(
         f"""
         create temp table desired as
+        with decided as (
+            select
+                judged.*,
+                drawn_now.customer_id is not null as is_drawn,
+                coalesce(is_shared_held_out, has_holdout or is_drawn) as is_held_out,
+                coalesce(carrier_id, judged.customer_id) as carrier_id
+            from judged
+            left join drawn on judged.identifier_hash = drawn_hash
+            left join drawn_now on judged.customer_id = drawn_now.customer_id
+        )
         select
-            judged.customer_id,
+            customer_id,
             identifier,
             identifier_hash,
             {sync.capabilities.remote_id_sql} as remote_id,
@@ -240,17 +223,15 @@ def _build_payloads(
             case
                 when reason_code is not null then reason_code
                 when is_held_out then 'holdout'
-                when judged.customer_id <> carrier_id then 'duplicate_identifier'
+                when customer_id <> carrier_id then 'duplicate_identifier'
             end as reason_code,
             -- Who is held out for another's sake only is in neither group.
             case
-                when judged.customer_id in (select customer_id from drawn_now) then 'holdout'
+                when is_drawn then 'holdout'
                 when reason_code is null and not is_held_out then 'treated'
             end as holdout_group,
-            fields,
             offer_code,
-            sha256(identifier || to_json({{{payload}}})) as payload_hash
-        from judged
-        left join drawn on judged.identifier_hash = drawn_hash
+            payload_hash
+        from decided
         """
     )

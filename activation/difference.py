@@ -5,18 +5,17 @@ action, payload_hash, field_hashes, changed_fields, consent_id, reason_code, ent
 offer_code; of a list only who changes, of messages everybody. Row order does not matter.
 """
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import duckdb
 
 from activation.audience_file import Sync
-from activation.desired import field_hashes_sql
 from activation.ledger import Inputs
+from activation.payloads import Payload
 
 
 def build_member_difference(
-    connection: duckdb.DuckDBPyConnection, sync: Sync, inputs: Inputs, remote: Mapping[str, str]
+    connection: duckdb.DuckDBPyConnection, sync: Sync, inputs: Inputs, payload: Payload
 ) -> None:
     """Grain: identifier. Keyed by it, so that a merge of customers is no churn.
 
@@ -24,84 +23,102 @@ def build_member_difference(
     the new one added. Rows whose answer is still to come are left alone.
     """
     connection.register("in_flight", inputs.in_flight)
+    _build_changed(connection, sync)
+    # Fields are hashed only where they go out.
+    who = "select customer_id from changed where action in ('add', 'update')"
     connection.execute(
         f"""
         create temp table difference as
-        with wanted as (
-            select * from desired where reason_code is null
-        ),
-        paired as (
-            select
-                coalesce(wanted.customer_id, acknowledged.customer_id) as customer_id,
-                coalesce(wanted.identifier_hash, acknowledged.identifier_hash) as identifier_hash,
-                wanted.remote_id as remote_id,
-                acknowledged.remote_id as old_remote_id,
-                acknowledged.handle,
-                wanted.identifier_hash is not null as is_wanted,
-                acknowledged.identifier_hash is not null as is_held,
-                coalesce(wanted.remote_id <> acknowledged.remote_id, false) as is_renamed,
-                wanted.payload_hash,
-                acknowledged.payload_hash as old_payload_hash,
-                wanted.consent_id,
-                wanted.offer_code,
-                acknowledged.field_hashes as old_hashes
-            from wanted
-            full join acknowledged on wanted.identifier_hash = acknowledged.identifier_hash
-        ),
-        joined as (
-            select
-                paired.*,
-                case
-                    when identifier_hash in (select identifier_hash from in_flight)
-                        or remote_id in (select remote_id from in_flight)
-                        then 'unchanged'
-                    when not is_wanted then 'remove'
-                    when not is_held or is_renamed then 'add'
-                    when payload_hash = old_payload_hash then 'unchanged'
-                    else 'update'
-                end as action,
-                if(is_renamed, remote_id, coalesce(handle, remote_id, old_remote_id)) as channel_id
-            from paired
-            union all
-            select paired.* replace (null as consent_id, null as payload_hash, null as offer_code),
-                'remove', coalesce(handle, old_remote_id)
-            from paired
-            where is_renamed
-                and identifier_hash not in (select identifier_hash from in_flight)
-        ),
-        -- Fields are hashed only where they go out.
-        hashed as (
-            select
-                joined.*,
-                desired.reason_code,
-                case when joined.action in ('add', 'update') then {field_hashes_sql(sync, remote)}
-                end as field_hashes
-            from joined
-            left join desired on joined.customer_id = desired.customer_id
-            where joined.action <> 'unchanged'
+        with hashed as ({payload.field_hashes_sql(who)}),
+        left_out as (
+            select customer_id, reason_code from desired where reason_code is not null
         )
         select
             row_number() over (
-                order by
-                    if(action = 'remove', 0, 1), identifier_hash
+                order by if(action = 'remove', 0, 1), identifier_hash
             ) as row_number,
-            customer_id,
+            changed.customer_id,
             identifier_hash,
             channel_id as remote_id,
             action,
             payload_hash,
-            field_hashes,
+            if(action = 'remove', null, hashed.field_hashes) as field_hashes,
             case when action = 'update' then list_sort(list_filter(
-                map_keys(field_hashes),
-                lambda name: field_hashes[name] is distinct from old_hashes[name]
+                map_keys(hashed.field_hashes),
+                lambda name: hashed.field_hashes[name] is distinct from old_hashes[name]
             )) end as changed_fields,
             consent_id,
-            reason_code,
+            left_out.reason_code,
             cast(null as varchar) as entry_id,
             cast(null as timestamp) as entered_at,
             offer_code
-        from hashed
-        where action <> 'unchanged' {"" if sync.is_mirror else "and action <> 'remove'"}
+        from changed
+        left join hashed on changed.customer_id = hashed.customer_id
+        left join left_out on changed.customer_id = left_out.customer_id
+        """
+    )
+
+
+def _build_changed(connection: duckdb.DuckDBPyConnection, sync: Sync) -> None:
+    """`changed`: identifiers to add, update or remove, with what either side knows of them.
+
+    Hashes meet first: nothing else is carried through the join of everybody with everybody.
+    """
+    connection.execute(
+        f"""
+        create temp table changed as
+        with met as (
+            select
+                coalesce(wanted.identifier_hash, acknowledged.identifier_hash) as identifier_hash,
+                wanted.identifier_hash is not null as is_wanted,
+                acknowledged.identifier_hash is not null as is_held,
+                coalesce(wanted.remote_id <> acknowledged.remote_id, false) as is_renamed
+            from (
+                select identifier_hash, payload_hash, remote_id
+                from desired where reason_code is null
+            ) as wanted
+            full join acknowledged on wanted.identifier_hash = acknowledged.identifier_hash
+            where wanted.payload_hash is distinct from acknowledged.payload_hash or is_renamed
+        ),
+        paired as (
+            select
+                coalesce(wanted.customer_id, acknowledged.customer_id) as customer_id,
+                met.*,
+                wanted.remote_id as remote_id,
+                acknowledged.remote_id as old_remote_id,
+                acknowledged.handle,
+                wanted.payload_hash,
+                wanted.consent_id,
+                wanted.offer_code,
+                acknowledged.field_hashes as old_hashes
+            from met
+            left join (from desired where reason_code is null) as wanted
+                on met.identifier_hash = wanted.identifier_hash
+            left join acknowledged on met.identifier_hash = acknowledged.identifier_hash
+        ),
+        open as (
+            select * from paired
+            where
+                identifier_hash not in (select identifier_hash from in_flight)
+                and (remote_id is null or remote_id not in (select remote_id from in_flight))
+        ),
+        found as (
+            select
+                open.*,
+                case
+                    when not is_wanted then 'remove'
+                    when not is_held or is_renamed then 'add'
+                    else 'update'
+                end as action,
+                if(is_renamed, remote_id, coalesce(handle, remote_id, old_remote_id)) as channel_id
+            from open
+            union all
+            select open.* replace (null as consent_id, null as payload_hash, null as offer_code),
+                'remove', coalesce(handle, old_remote_id)
+            from open
+            where is_renamed
+        )
+        select * from found {"" if sync.is_mirror else "where action <> 'remove'"}
         """
     )
 

@@ -17,10 +17,12 @@ from activation.audience_file import Audience, Sync
 from activation.audiences import Book, load_audiences
 from activation.channels.base import resolve_remote
 from activation.consent import Consent, PermittedRow, permit
-from activation.desired import SALT_VERSION, build_desired, fields_sql
+from activation.desired import SALT_VERSION, build_desired
 from activation.difference import build_member_difference, build_message_difference
+from activation.fields import field_values
 from activation.identifiers import IDENTIFIERS, holders_sql
 from activation.ledger import Inputs, read_inputs
+from activation.payloads import Payload
 from activation.policy import Policy, load_policy
 from activation.seeds import IS_SEED, add_seeds
 from activation.snapshot import Snapshot, current_snapshot, open_marts
@@ -40,8 +42,13 @@ class Evaluation:
     sync: Sync
     snapshot: Snapshot
     inputs: Inputs
-    remote: Mapping[str, str]
+    payload: Payload
     fingerprint: str
+
+    @property
+    def remote(self) -> Mapping[str, str]:
+        """Where the sync goes, resolved."""
+        return self.payload.remote
 
     def counts(self) -> dict[str, int]:
         """Rows per action: add, update, remove, message, unchanged; seeds do not count."""
@@ -121,17 +128,20 @@ class Evaluation:
         self.connection.register("wanted_rows", rows if rows is not None else _NO_ROWS)
         chosen = "" if rows is None else "join wanted_rows using (identifier_hash)"
         number = "desired.identifier_hash" if rows is None else "wanted_rows.row_number"
+        who = f"select customer_id from desired {chosen} where reason_code is null"
         found = self.connection.execute(
             f"""
             select
                 desired.identifier_hash, desired.customer_id, desired.identifier,
                 coalesce(difference.remote_id, desired.remote_id) as remote_id,
-                {fields_sql(self.sync)} as fields,
+                payload.fields,
                 coalesce(difference.entry_id, {number}::varchar) as row_id,
                 consents.consent_id, consents.customer_id, consents.channel, consents.purpose,
                 consents.is_granted
             from desired
             {chosen}
+            inner join ({self.payload.fields_sql(who)}) as payload
+                on desired.customer_id = payload.customer_id
             left join difference
                 on desired.identifier_hash = difference.identifier_hash
                 and difference.action <> 'remove'
@@ -191,6 +201,7 @@ def evaluate(env: Environment, sync_id: str, *, needs_remote: bool = True) -> It
     with open_state(env) as state:
         snapshot = current_snapshot(env, state)
         inputs = read_inputs(state, audience.name, sync.id)
+    payload = Payload(field_values(audience, sync, policy.rules), remote)
     with open_marts(snapshot) as connection:
         add_seeds(connection, policy.rules.seeds, audience, sync, country=settings.default_country)
         build_desired(
@@ -202,16 +213,16 @@ def evaluate(env: Environment, sync_id: str, *, needs_remote: bool = True) -> It
             as_of=snapshot.as_of,
             time_zone=settings.business_time_zone,
             inputs=inputs,
-            remote=remote,
+            payload=payload,
         )
         if sync.is_message:
             build_message_difference(connection, sync, inputs, as_of=snapshot.as_of)
         else:
-            build_member_difference(connection, sync, inputs, remote)
+            build_member_difference(connection, sync, inputs, payload)
             connection.register("messages_told", inputs.messages)
         known = (settings.business_time_zone, SALT_VERSION, sync.id, dict(remote))
         fingerprint = _fingerprint(connection, snapshot, book, policy, known)
-        yield Evaluation(connection, audience, sync, snapshot, inputs, remote, fingerprint)
+        yield Evaluation(connection, audience, sync, snapshot, inputs, payload, fingerprint)
 
 
 def _fingerprint(

@@ -48,9 +48,14 @@ def _labelled(value: str, text: str, label: str, opt_out: str) -> str:
 
 
 def build_offer_codes(
-    connection: duckdb.DuckDBPyConnection, audience: Audience, inputs: Inputs, as_of: datetime
+    connection: duckdb.DuckDBPyConnection,
+    audience: Audience,
+    inputs: Inputs,
+    as_of: datetime,
+    *,
+    members: str,
 ) -> None:
-    """`offer_code`: customer_id, offer_code. Who has a valid code keeps it; the others' new one is
+    """`offer_code`: customer_id, offer_code of `members`, a condition on `customers`. Who has a valid code keeps it; the others' new one is
     drawn from a secret of this installation, so that it is the same until it is handed out.
     """
     texts = [text for sync in audience.syncs for text in sync.fields.values() if "{" in text]
@@ -80,6 +85,7 @@ def build_offer_codes(
             ) as offer_code
         from customers
         left join held using (customer_id)
+        where {members}
         """,
         {"as_of": as_of, "secret": inputs.secret, "day": f"{as_of:%Y%m%d%H}"},
     )

@@ -56,21 +56,25 @@ def build_holders(connection: duckdb.DuckDBPyConnection, sync: Sync) -> None:
         for kind, column in identifier.columns.items()
         if len(identifier.types) > 1
     )
+    # A table of its own: few share anything, and what follows need not look at everybody.
     connection.execute(
         f"""
-        create temp table other_holders as
+        create temp table shared_holder as
         with would_be_sent as (
             select customer_id, identifier from candidate where identifier is not null{sent_too}
-        ),
-        others as (
-            select distinct would_be_sent.customer_id, held.customer_id as other_customer_id
-            from would_be_sent
-            join ({holders_sql(identifier)}) as held
-                on would_be_sent.identifier = held.identifier
-                and would_be_sent.customer_id <> held.customer_id
         )
+        select distinct would_be_sent.customer_id, held.customer_id as other_customer_id
+        from would_be_sent
+        join ({holders_sql(identifier)}) as held
+            on would_be_sent.identifier = held.identifier
+            and would_be_sent.customer_id <> held.customer_id
+        """
+    )
+    connection.execute(
+        """
+        create temp table other_holders as
         select
-            others.customer_id,
+            shared_holder.customer_id,
             bool_or(coalesce(is_minor(customers.birth_date, customers.birth_year), false))
                 as has_minor,
             bool_or(other_customer_id in (select customer_id from suppressed)) as has_suppressed,
@@ -79,10 +83,10 @@ def build_holders(connection: duckdb.DuckDBPyConnection, sync: Sync) -> None:
             bool_or(coalesce(holdout_record."group" = 'holdout', false)) as has_holdout,
             count(holdout_record.customer_id) > 0 as has_record,
             list(other_customer_id) as other_ids
-        from others
+        from shared_holder
         left join customers on other_customer_id = customers.customer_id
         left join permission on other_customer_id = permission.customer_id
         left join holdout_record on other_customer_id = holdout_record.customer_id
-        group by others.customer_id
+        group by shared_holder.customer_id
         """
     )

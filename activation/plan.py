@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from activation.desired import REASON_WORDS, REASONS, SALT_VERSION, fields_sql
+from activation.desired import REASON_WORDS, REASONS, SALT_VERSION
 from activation.evaluation import Evaluation, evaluate
 from activation.guards import Tripped, tripped_guards
 from activation.ledger import PlanRecord, read_plan, store_plan
@@ -157,18 +157,26 @@ def plan_rows(env: Environment, plan_id: str) -> pa.Table:
 
 
 def _rows_to_send(plan_id: str, evaluation: Evaluation) -> pa.Table:
+    who = "select customer_id from difference where action in ('add', 'update', 'message')"
     return evaluation.connection.execute(
         f"""
+        with chosen as ({who}),
+        sent as (
+            select desired.customer_id, identifier, is_granted
+            from desired
+            left join consents using (consent_id)
+            where desired.customer_id in (from chosen)
+        )
         select
             ? as plan_id, difference.row_number, ? as sync_id, ? as audience,
             ? as consent_channel, ? as purpose, difference.customer_id, difference.action,
-            desired.identifier, difference.identifier_hash, difference.remote_id,
-            difference.payload_hash, difference.consent_id, consents.is_granted,
-            {fields_sql(evaluation.sync)} as fields
+            sent.identifier, difference.identifier_hash, difference.remote_id,
+            difference.payload_hash, difference.consent_id, sent.is_granted, payload.fields
         from difference
-        left join desired
-            on difference.customer_id = desired.customer_id and difference.action <> 'remove'
-        left join consents on difference.consent_id = consents.consent_id
+        left join sent
+            on difference.customer_id = sent.customer_id and difference.action <> 'remove'
+        left join ({evaluation.payload.fields_sql(who)}) as payload
+            on difference.customer_id = payload.customer_id and difference.action <> 'remove'
         where difference.action <> 'unchanged'
         order by difference.row_number
         """,

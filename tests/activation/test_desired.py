@@ -16,6 +16,7 @@ from activation.audience_file import Audience
 from activation.audiences import Book
 from activation.desired import build_desired
 from activation.ledger import Inputs, read_inputs
+from activation.payloads import Payload
 from activation.policy import Policy, PolicyFile
 from activation.rules import compile_rule
 from khach.state import migrate
@@ -74,7 +75,7 @@ def reasons(
                 ),
                 acknowledged=pa.table({"customer_id": pa.array(list(carried_by), "string")}),
             ),
-            remote={"tag": "t"},
+            payload=Payload({}, {"tag": "t"}),
         )
         return dict(connection.execute("select customer_id, reason_code from desired").fetchall())
 
