@@ -16,7 +16,12 @@ from activation.fields import build_offer_codes
 from activation.identifiers import IDENTIFIERS, normal_sql
 from activation.ledger import Inputs
 from activation.payloads import Payload
-from activation.permissions import build_holders, build_permissions, build_suppressed
+from activation.permissions import (
+    build_holders,
+    build_permissions,
+    build_shared,
+    build_suppressed,
+)
 from activation.policy import Policy
 from activation.rules import set_as_of
 from activation.seeds import IS_SEED
@@ -73,9 +78,10 @@ def build_desired(
     )
     build_offer_codes(connection, audience, inputs, as_of, members=_members_sql(book, audience))
     _build_candidates(connection, book, audience, sync, payload)
-    build_permissions(connection, audience, sync)
     build_suppressed(connection, sync, is_list_empty=not policy.suppressions.num_rows)
-    build_holders(connection, sync)
+    build_shared(connection, sync)
+    build_permissions(connection, audience, sync)
+    build_holders(connection)
     _build_reasons(connection, audience, sync)
     _build_desired(connection, sync)
 
@@ -109,8 +115,8 @@ def _build_candidates(
         if other.priority < audience.priority
         and any(s.channel == sync.channel for s in other.syncs)
     ]
-    value = IDENTIFIERS[sync.consent].value_sql
-    normal = normal_sql(value, "email" if "email" in IDENTIFIERS[sync.consent].types else "")
+    identifier = IDENTIFIERS[sync.consent]
+    normal = normal_sql("sent_to", "email" if "email" in identifier.types else "")
     connection.execute(
         f"""
         create temp table candidate as
@@ -122,7 +128,7 @@ def _build_candidates(
             is_minor(birth_date, birth_year) as is_minor,
             ({" or ".join(wins) or "false"}) as is_lower_priority,
             offer_code
-        from customers
+        from (select customers.*, {identifier.value_sql} as sent_to from customers) as customers
         left join offer_code using (customer_id)
         where {_members_sql(book, audience)}
         """

@@ -55,8 +55,10 @@ def build_offer_codes(
     *,
     members: str,
 ) -> None:
-    """`offer_code`: customer_id, offer_code of `members`, a condition on `customers`. Who has a valid code keeps it; the others' new one is
-    drawn from a secret of this installation, so that it is the same until it is handed out.
+    """`offer_code`: customer_id, offer_code of `members`, a condition on `customers`.
+
+    Who has a valid code keeps it; the others' new one is drawn from a secret of this installation,
+    so that it is the same until it is handed out.
     """
     texts = [text for sync in audience.syncs for text in sync.fields.values() if "{" in text]
     if audience.offer is None or not any(uses_offer(text) for text in texts):

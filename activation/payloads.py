@@ -30,7 +30,7 @@ class Payload:
         return _of_customers(f"cast(map {{{entries}}} as map(varchar, varchar)) as fields", chosen)
 
     def field_hashes_sql(self, chosen: str) -> str:
-        """As `fields_sql`, with field_hashes: name -> short hash, to name what an update changes."""
+        """As `fields_sql`: field_hashes, name -> short hash, to name what an update changes."""
         entries = ", ".join(
             f"'{name}': sha256(customer_id || '/{name}/' || {value})[1:8]"
             for name, value in self._hashed().items()

@@ -9,7 +9,8 @@ from activation.identifiers import IDENTIFIERS, holders_sql, normal_sql
 def build_permissions(
     connection: duckdb.DuckDBPyConnection, audience: Audience, sync: Sync
 ) -> None:
-    """Grain: customer. Two rows for one person and purpose: the most restrictive holds."""
+    """Grain: candidate or somebody who shares with one. Two rows for one person and purpose: the
+    most restrictive holds."""
     connection.execute(
         """
         create temp table permission as
@@ -21,7 +22,12 @@ def build_permissions(
                 and (withdrawn_at is null or coalesce(granted_at > withdrawn_at, false))
             ) as is_granted
         from consents
-        where channel = ? and purpose = ?
+        where
+            channel = ? and purpose = ?
+            and (
+                customer_id in (select customer_id from candidate)
+                or customer_id in (select other_customer_id from shared_holder)
+            )
         group by customer_id
         """,
         [sync.consent, audience.purpose],
@@ -47,8 +53,11 @@ def build_suppressed(
     connection.execute(f"create temp table suppressed as {query}")
 
 
-def build_holders(connection: duckdb.DuckDBPyConnection, sync: Sync) -> None:
-    """Grain: candidate whose identifiers others hold too. What these others say together."""
+def build_shared(connection: duckdb.DuckDBPyConnection, sync: Sync) -> None:
+    """`shared_holder`: candidate, and somebody else who holds an identifier of theirs.
+
+    A table of its own: few share anything, and what follows need not look at everybody.
+    """
     identifier = IDENTIFIERS[sync.consent]
     sent_too = "".join(
         f" union select candidate.customer_id, {normal_sql(column, kind)} from candidate "
@@ -56,7 +65,6 @@ def build_holders(connection: duckdb.DuckDBPyConnection, sync: Sync) -> None:
         for kind, column in identifier.columns.items()
         if len(identifier.types) > 1
     )
-    # A table of its own: few share anything, and what follows need not look at everybody.
     connection.execute(
         f"""
         create temp table shared_holder as
@@ -70,13 +78,21 @@ def build_holders(connection: duckdb.DuckDBPyConnection, sync: Sync) -> None:
             and would_be_sent.customer_id <> held.customer_id
         """
     )
+
+
+def build_holders(connection: duckdb.DuckDBPyConnection) -> None:
+    """Grain: candidate whose identifiers others hold too. What these others say together."""
     connection.execute(
         """
         create temp table other_holders as
+        with sharers as (
+            select customer_id, coalesce(is_minor(birth_date, birth_year), false) as is_minor
+            from customers
+            where customer_id in (select other_customer_id from shared_holder)
+        )
         select
             shared_holder.customer_id,
-            bool_or(coalesce(is_minor(customers.birth_date, customers.birth_year), false))
-                as has_minor,
+            coalesce(bool_or(sharers.is_minor), false) as has_minor,
             bool_or(other_customer_id in (select customer_id from suppressed)) as has_suppressed,
             bool_or(coalesce(permission.is_granted, true) = false) as has_withdrawal,
             bool_and(coalesce(permission.is_granted, false)) as is_permitted_by_all,
@@ -84,7 +100,7 @@ def build_holders(connection: duckdb.DuckDBPyConnection, sync: Sync) -> None:
             count(holdout_record.customer_id) > 0 as has_record,
             list(other_customer_id) as other_ids
         from shared_holder
-        left join customers on other_customer_id = customers.customer_id
+        left join sharers on other_customer_id = sharers.customer_id
         left join permission on other_customer_id = permission.customer_id
         left join holdout_record on other_customer_id = holdout_record.customer_id
         group by shared_holder.customer_id

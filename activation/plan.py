@@ -91,11 +91,16 @@ def make_plan(env: Environment, sync_id: str) -> PlanSummary:
     audience files, the policy or a missing environment variable; KhachError when nothing is
     published; BusyError while the sync is being applied or the channel gives no answer.
     """
-    return plan_with_rows(env, sync_id)[0]
+    return summarise(_plan(env, sync_id, with_rows=False)[0])
 
 
 def plan_with_rows(env: Environment, sync_id: str) -> tuple[PlanSummary, pa.Table]:
     """As `make_plan`, with the rows as `plan_rows` gives them, from the same look at the marts."""
+    record, rows = _plan(env, sync_id, with_rows=True)
+    return summarise(record), rows
+
+
+def _plan(env: Environment, sync_id: str, *, with_rows: bool) -> tuple[PlanRecord, pa.Table]:
     settle_sync(env, sync_id)
     with open_state(env) as state:
         notice_older_state(env, state)
@@ -113,10 +118,10 @@ def plan_with_rows(env: Environment, sync_id: str) -> tuple[PlanSummary, pa.Tabl
         unit_costs = load_settings(env).unit_costs
         record = _record(evaluation, counts, reasons, tripped, unit_costs)
         rows = evaluation.plan_rows()
-        payloads = _rows_to_send(record.plan_id, evaluation)
+        payloads = _rows_to_send(record.plan_id, evaluation) if with_rows else pa.table({})
     with open_state(env) as state:
         store_plan(state, record, rows)
-    return summarise(record), payloads
+    return record, payloads
 
 
 def summarise(record: PlanRecord) -> PlanSummary:
@@ -160,21 +165,23 @@ def _rows_to_send(plan_id: str, evaluation: Evaluation) -> pa.Table:
     who = "select customer_id from difference where action in ('add', 'update', 'message')"
     return evaluation.connection.execute(
         f"""
-        with chosen as ({who}),
-        sent as (
-            select desired.customer_id, identifier, is_granted
-            from desired
-            left join consents using (consent_id)
-            where desired.customer_id in (from chosen)
+        with sent as (
+            select customer_id, identifier from desired where customer_id in ({who})
+        ),
+        consented as (
+            select consent_id, is_granted
+            from consents
+            where consent_id in (select consent_id from difference where action <> 'unchanged')
         )
         select
             ? as plan_id, difference.row_number, ? as sync_id, ? as audience,
             ? as consent_channel, ? as purpose, difference.customer_id, difference.action,
             sent.identifier, difference.identifier_hash, difference.remote_id,
-            difference.payload_hash, difference.consent_id, sent.is_granted, payload.fields
+            difference.payload_hash, difference.consent_id, consented.is_granted, payload.fields
         from difference
         left join sent
             on difference.customer_id = sent.customer_id and difference.action <> 'remove'
+        left join consented on difference.consent_id = consented.consent_id
         left join ({evaluation.payload.fields_sql(who)}) as payload
             on difference.customer_id = payload.customer_id and difference.action <> 'remove'
         where difference.action <> 'unchanged'
