@@ -10,11 +10,12 @@
 
     `derived` adds columns that the raw table does not have: name -> expression. `documents` are
     JSON columns of which many texts are wanted, column -> paths: each is read once, and
-    `document_text(documents, column, path)` is an expression for `derived`.
+    `document_text(documents, column, path)` is an expression for `derived`. The documents
+    themselves stay in the lake.
 #}
 {% macro latest_rows(table, keys, order_by, derived={}, documents={}) -%}
     {%- set columns = raw_columns(table) -%}
-    {%- set names = columns.keys() | reject('equalto', '_is_kept') | list
+    {%- set names = columns.keys() | reject('in', ['_is_kept'] + documents.keys() | list) | list
         + derived.keys() | list + ['source', 'namespace', '_load_id'] -%}
     {#- Without a row number every column breaks the tie: equal rows are then the same row. -#}
     {%- set ties = ['_file', '_row'] if '_row' in columns else columns.keys() -%}
@@ -110,7 +111,8 @@ where version_rank = 1
 {# The CTE `newest`: of every key in `landed` its newest kept version. #}
 {% macro newest_landed(columns, keys, order_by, ties) -%}
 {%- set names = columns.keys() | list + ['source', 'namespace', '_load_id'] -%}
-offered as (
+{#- Read anew each time: most of what a row says is wanted once. #}
+offered as not materialized (
     select * from landed
     {%- if '_is_kept' in columns %}
     where coalesce(_is_kept, true)
