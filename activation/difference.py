@@ -78,7 +78,11 @@ def _build_changed(connection: duckdb.DuckDBPyConnection, sync: Sync) -> None:
                 from desired where reason_code is null
             ) as wanted
             full join acknowledged on wanted.identifier_hash = acknowledged.identifier_hash
-            where wanted.payload_hash is distinct from acknowledged.payload_hash or is_renamed
+            -- What was read back after an interruption has no payload hash, wanted or not.
+            where
+                not (is_wanted and is_held)
+                or wanted.payload_hash is distinct from acknowledged.payload_hash
+                or is_renamed
         ),
         paired as (
             select

@@ -1,5 +1,6 @@
 """Memberships against platforms that fail: what any history found once, each told alone."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -83,6 +84,22 @@ def test_who_comes_back_after_an_interrupted_removal_is_added_again(worlds: Worl
         change(world, "c0000", carts=1)
         run(world)
         assert len(addresses(world)) == 3
+
+
+def test_who_arrived_unnoticed_and_is_not_wanted_any_more_is_removed(worlds: Worlds) -> None:
+    ends = set()
+    for boundaries in range(12):
+        world = a_world(worlds, "blind")
+        change(world, "c0000", item="hat")
+        world.lives.die_after(boundaries)
+        with contextlib.suppress(Killed):
+            run(world)
+        world.lives.begin()
+        world.lives.die_after(None)
+        change(world, "c0000", carts=0)
+        run(world)
+        ends.add(len(addresses(world)))
+    assert ends == {2}
 
 
 def test_a_list_without_its_manifest_is_written_again(worlds: Worlds) -> None:
