@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ingestion import lake, verdicts
+from ingestion import dlt_pipeline, lake, verdicts
 from ingestion.config import find_source
 from ingestion.landing import landed_counts
 from ingestion.parquet import duckdb_session
@@ -100,7 +100,7 @@ def _land(
     files = {name: result.path for name, result in results.items() if result.passed}
     deliveries = [one for result in results.values() for one in result.deliveries()]
     extract = Extract(files, deliveries, passed)
-    return lake.land(context.env, context.config.name, tables, extract, context.staging)
+    return dlt_pipeline.land(context.env, context.config.name, tables, extract, context.staging)
 
 
 def open_rows(env: Environment, source: str) -> tuple[list[QuarantinedRow], set[Key]]:

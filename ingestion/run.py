@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ingestion import compaction, lake, verdicts
+from ingestion import compaction, dlt_pipeline, lake, verdicts
 from ingestion.config import find_source
 from ingestion.contract import ContractError, Stopped, read_contract
 from ingestion.registry import source_spec
@@ -104,9 +104,9 @@ def opened(env: Environment, source: str) -> Iterator[Path]:
     with _only_one(env, source), _clear_disk_errors(env, source):
         staging = env.scratch / f"ingest-{source}"
         shutil.rmtree(staging, ignore_errors=True)
-        if lake.has_pending(env, source):
-            lake.finish_pending(env, source)
-            lake.remove_leftovers(env, source)
+        if dlt_pipeline.has_pending(env, source):
+            dlt_pipeline.finish_pending(env, source)
+            dlt_pipeline.remove_leftovers(env, source)
         verdicts.record_landed(env, source)
         compaction.remove_replaced(env, source)
         compaction.compact(env, source)
@@ -191,7 +191,7 @@ def _land_new(context: FetchContext, stopped: list[Stopped], mark: str | None) -
         marked = [replace(one, backfill=mark) for one in extract.deliveries]
         extract = replace(extract, deliveries=marked)
     context.progress.step(f"{config.name}: into the lake")
-    return lake.land(env, config.name, tables, extract, context.staging, stopped=stopped)
+    return dlt_pipeline.land(env, config.name, tables, extract, context.staging, stopped=stopped)
 
 
 def _landed(env: Environment, source: str, load_id: str) -> LandedLoad:
@@ -222,7 +222,7 @@ def _clear_disk_errors(env: Environment, source: str) -> Iterator[None]:
     except KhachError:
         raise
     except Exception as problem:
-        if not lake.disk_error(problem):
+        if not dlt_pipeline.disk_error(problem):
             raise
         raise KhachError(
             f"source {source}: the disk (or a file-size limit) is full; nothing is lost",

@@ -15,9 +15,9 @@ from ingestion.contract import Stopped
 from ingestion.databases.dialect import ALWAYS, Database, QueryError, is_select
 from ingestion.databases.reading import reading
 from ingestion.databases.window import NoTimeError, Window, days_window, read_window
+from ingestion.dlt_pipeline import import_dlt
 from ingestion.entities import entity_table
 from ingestion.expressions import expression_columns
-from ingestion.lake import import_dlt
 from ingestion.landing import UnreadableError, count_mismatch, land
 from ingestion.mapping import entity_query, targets
 from ingestion.quarantine import write_quarantine

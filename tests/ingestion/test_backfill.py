@@ -72,7 +72,7 @@ def test_exactly_the_files_of_the_days_are_read_again_each_in_one_part(
 def test_a_part_that_is_committed_is_not_repeated_until_the_backfill_is_over(
     history: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = run.lake.land
+    real = run.dlt_pipeline.land
 
     def killed(*args: object, **options: object) -> str:
         if len(run.lake.committed_loads(history, "shop")) == 2:
@@ -80,7 +80,7 @@ def test_a_part_that_is_committed_is_not_repeated_until_the_backfill_is_over(
         return real(*args, **options)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patched:
-        patched.setattr(run.lake, "land", killed)
+        patched.setattr(run.dlt_pipeline, "land", killed)
         with pytest.raises(KeyboardInterrupt):
             backfill(history, "shop", *RANGE)
     (february,) = backfill(history, "shop", *RANGE)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from landed_data import PAYMENTS, Configure, kill_children, rows_of
 
-from ingestion import lake, run, verdicts
+from ingestion import dlt_pipeline, lake, run, verdicts
 from ingestion.entities import entity_table
 from ingestion.run import ingest, pending_loads, read_seen
 from ingestion.spec import Delivery, Extract, TableSpec
@@ -32,11 +32,11 @@ def test_a_changed_type_is_refused_by_name_and_the_next_load_still_works(
         staging = tmp_path / str(number)
         staging.mkdir()
         if not is_refused:
-            lake.land(env, "shop", [spec], Extract({}, []), staging)
+            dlt_pipeline.land(env, "shop", [spec], Extract({}, []), staging)
             continue
         with pytest.raises(KhachError, match="things: column size changes its type from bigint to"):
-            lake.land(env, "shop", [spec], Extract({}, []), staging)
-        assert not lake.has_pending(env, "shop")
+            dlt_pipeline.land(env, "shop", [spec], Extract({}, []), staging)
+        assert not dlt_pipeline.has_pending(env, "shop")
     assert len(lake.committed_loads(env, "shop")) == 2
 
 
@@ -68,7 +68,7 @@ def test_cursors_of_a_rejected_load_are_read_again(env: Environment, tmp_path: P
         staging = tmp_path / cursor
         staging.mkdir()
         delivery = Delivery("stores", "stores", 0, 0, cursor=cursor)
-        loads.append(lake.land(env, "tills", [table], Extract({}, [delivery]), staging))
+        loads.append(dlt_pipeline.land(env, "tills", [table], Extract({}, [delivery]), staging))
     assert read_seen(env, "tills").cursors == {"stores": "two"}
     verdicts.reject(env, "tills", loads[1], by="gate", reason="half a day")
     assert read_seen(env, "tills").cursors == {"stores": "one"}
@@ -165,7 +165,7 @@ def test_killed_at_drawn_calls_the_lake_ends_like_its_undisturbed_twin(
         twin, "shop", "_deliveries", counted
     )
     assert _quarantine(env) == _quarantine(twin)
-    assert not lake.has_pending(env, "shop")
+    assert not dlt_pipeline.has_pending(env, "shop")
     assert not list(env.scratch.glob("*"))
     committed = {load.load_id for load in lake.committed_loads(env, "shop")}
     assert {load.load_id for load in pending_loads(env, source="shop")} == committed

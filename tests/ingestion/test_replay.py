@@ -150,7 +150,7 @@ def test_a_kill_at_any_step_of_a_replay_is_made_good_by_the_next(
 
     with monkeypatch.context() as patched:
         if spot == "before the commit":
-            patched.setattr(replaying.lake, "land", killed)
+            patched.setattr(replaying.dlt_pipeline, "land", killed)
         elif spot == "after the commit":
             patched.setattr(replaying, "landed", killed)
         else:
