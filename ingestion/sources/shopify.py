@@ -23,9 +23,9 @@ from pydantic import Field
 from ingestion.parquet import duckdb_session
 from ingestion.replay_rows import through_queries
 from ingestion.sources.shopify_api import ShopApi
-from ingestion.sources.shopify_nodes import replay_query
 from ingestion.sources.shopify_queries import SHOP
 from ingestion.sources.shopify_reading import Reading
+from ingestion.sources.shopify_sql import replay_query
 from ingestion.sources.shopify_tables import ROOTS
 from ingestion.spec import (
     CheckedItem,

@@ -10,8 +10,9 @@ from ingestion import lake
 from ingestion.parquet import literal, quote
 from ingestion.sources.shopify_api import ShopApi, TooExpensiveError
 from ingestion.sources.shopify_bulk import BulkOperations
-from ingestion.sources.shopify_nodes import NodeReader, keys_sql
+from ingestion.sources.shopify_nodes import NodeReader
 from ingestion.sources.shopify_queries import bulk_query, keys_query, page_query
+from ingestion.sources.shopify_sql import keys_sql
 from ingestion.spec import Backfill, Delivery, Extract, FetchContext
 from khach.clock import now
 from khach.errors import KhachError
