@@ -16,7 +16,7 @@ from vendor_contract import VendorContract, judged
 from ingestion import pages, rest
 from ingestion.config import find_source
 from ingestion.run import check_source, ingest
-from ingestion.sources import square as connector
+from ingestion.sources import square_reading as reading
 from khach.environment import Environment
 from khach.errors import BusyError, ConfigError
 from sandbox import square
@@ -136,8 +136,8 @@ def test_everything_lands_once_and_a_second_run_finds_nothing(installation: Inst
 def test_small_pages_land_the_same_rows(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connector, "ORDERS_PER_PAGE", 3)
-    monkeypatch.setattr(connector, "PER_PAGE", 2)
+    monkeypatch.setattr(reading, "ORDERS_PER_PAGE", 3)
+    monkeypatch.setattr(reading, "PER_PAGE", 2)
     monkeypatch.setattr(pages, "PAGES_PER_COPY", 2)
     assert installation.counts() == FIRST
     assert installation.rows("orders", "count(distinct id)") == [(31,)]
@@ -172,8 +172,8 @@ def test_who_is_gone_from_the_whole_list_becomes_a_tombstone(
     installation.counts()
     assert installation.rows("customers", "count(*) filter (_is_deleted)") == [(0,)]
     assert installation.rows("loyalty_accounts", "count(*) filter (_is_deleted)") == [(1,)]
-    real = connector.now
-    monkeypatch.setattr(connector, "now", lambda env: real(env) + timedelta(days=8))
+    real = reading.now
+    monkeypatch.setattr(reading, "now", lambda env: real(env) + timedelta(days=8))
     installation.counts()
     gone = [row for row in installation.rows("customers", "id, _is_deleted") if row[1]]
     assert gone == [("CUST-KH0000004", True)]
@@ -244,8 +244,8 @@ def test_every_exchange_keeps_the_contract(
 ) -> None:
     contract = square_contract(specs)
     assert contract.operations >= set(OPERATIONS)
-    monkeypatch.setattr(connector, "PER_PAGE", 2)
-    monkeypatch.setattr(connector, "ORDERS_PER_PAGE", 10)
+    monkeypatch.setattr(reading, "PER_PAGE", 2)
+    monkeypatch.setattr(reading, "ORDERS_PER_PAGE", 10)
     with judged(contract) as seen:
         installation.counts()
         write_tills(installation.root, "2026-06-20", members=[member(9, "2026-06-20 05:00:00")])

@@ -17,7 +17,7 @@ from vendor_contract import VendorContract, judged
 from ingestion import pages, rest, verdicts
 from ingestion.config import find_source
 from ingestion.run import LandedLoad, check_source, ingest
-from ingestion.sources import woocommerce as connector
+from ingestion.sources import woocommerce_reading as reading
 from khach.environment import Environment
 from khach.errors import BusyError, ConfigError, KhachError
 from sandbox import woocommerce
@@ -114,7 +114,7 @@ def test_everything_lands_once_and_a_second_run_finds_nothing(installation: Inst
 def test_small_pages_land_the_same_rows(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connector, "PER_PAGE", 2)
+    monkeypatch.setattr(reading, "PER_PAGE", 2)
     monkeypatch.setattr(pages, "PAGES_PER_COPY", 2)
     assert installation.counts() == {
         "orders": 12, "order_refunds": 1, "customers": 5, "products": 3,
@@ -233,7 +233,7 @@ def test_every_exchange_keeps_the_contract(
 ) -> None:
     contract = woocommerce_contract(specs)
     assert contract.operations >= OPERATIONS
-    monkeypatch.setattr(connector, "PER_PAGE", 5)
+    monkeypatch.setattr(reading, "PER_PAGE", 5)
     with judged(contract, prefix=BASE) as seen:
         installation.ingest()
         installation.delete("orders/8")
