@@ -30,6 +30,7 @@ from sandbox.channels import store
 from sandbox.channels.registry import VENDORS
 from sandbox.channels.store import Fault
 from sandbox.channels.vendor import Answer, Exchange, Operation, RefusalError, Vendor
+from sandbox.platform_state import simulated_now, transaction
 
 
 class OpenProtocol(H11Protocol):
@@ -113,7 +114,7 @@ class _Platform:
             fault = store.take_fault(connection, name, request.method)
             exchange = Exchange(
                 connection, name, request_id, self._keys, request.path_params,
-                request.query_params, request.headers, body, store.simulated_now(self._root),
+                request.query_params, request.headers, body, simulated_now(self._root),
                 (self._root / "clock.json").exists(), fault,
             )  # fmt: skip
             answer = _faulty(exchange, operation, fault)
@@ -134,7 +135,7 @@ def _faulty(exchange: Exchange, operation: Operation, fault: Fault | None) -> An
     if kind in ("drop", "refuse"):
         return told if kind == "refuse" else None
     try:
-        with store.transaction(exchange.connection):
+        with transaction(exchange.connection):
             answer = operation(exchange)
     except RefusalError as refusal:
         answer = refusal.answer

@@ -11,12 +11,13 @@ from __future__ import annotations
 import json
 import sqlite3
 import uuid
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from sandbox import platform_state
 
 _SCHEMA = """
 create table if not exists requests (
@@ -53,41 +54,13 @@ def database(root: Path) -> Path:
 
 
 def connect(root: Path) -> sqlite3.Connection:
-    """A connection of its own for the caller; rows are `sqlite3.Row`, transactions explicit."""
-    connection = sqlite3.connect(database(root), timeout=60, isolation_level=None)
-    connection.row_factory = sqlite3.Row
-    connection.execute("pragma synchronous = normal")
-    return connection
+    """A connection of its own for the caller, as `platform_state` opens it."""
+    return platform_state.connect(database(root))
 
 
 def prepare(root: Path) -> None:
     """Create folder and tables where they are missing."""
-    database(root).parent.mkdir(parents=True, exist_ok=True)
-    with closing(connect(root)) as connection:
-        # Write-ahead log: readers never wait for a writer, and a killed process loses no commit.
-        connection.execute("pragma journal_mode = wal")
-        connection.executescript(_SCHEMA)
-
-
-@contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All or nothing; takes the write lock at once, so that a read inside it stays true."""
-    connection.execute("begin immediate")
-    try:
-        yield
-    except BaseException:
-        connection.execute("rollback")
-        raise
-    connection.execute("commit")
-
-
-def simulated_now(root: Path) -> datetime:
-    """The retailer's own time, or the wall clock where no retailer is simulated."""
-    clock = root / "clock.json"
-    if not clock.exists():
-        return datetime.now(UTC)
-    now = json.loads(clock.read_text(encoding="utf-8"))["now"]
-    return datetime.fromisoformat(now.replace("Z", "+00:00"))
+    platform_state.prepare(database(root), _SCHEMA)
 
 
 def log_effect(
@@ -171,7 +144,7 @@ def clear_faults(root: Path) -> None:
 
 def take_fault(connection: sqlite3.Connection, vendor: str, method: str) -> Fault | None:
     """What goes wrong with the request at hand; each fault is used up by the requests it meets."""
-    with transaction(connection):
+    with platform_state.transaction(connection):
         row = connection.execute(
             "select * from faults where vendor = ? and method = ? order by seq limit 1",
             (vendor, method),

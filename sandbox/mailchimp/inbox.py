@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from sandbox.mailchimp import store
 from sandbox.mailchimp.store import iso, subscriber_hash
+from sandbox.platform_state import transaction
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -86,7 +87,7 @@ def load_inbox(root: Path) -> dict[str, int]:
         for statement in _INCOMING:
             connection.execute(statement)
         for day in days:
-            with store.transaction(connection):
+            with transaction(connection):
                 _load_day(connection, day, counts)
     finally:
         connection.close()

@@ -7,6 +7,7 @@ from sandbox.mailchimp import bodies, documents, members, store
 from sandbox.mailchimp.documents import Collection
 from sandbox.mailchimp.exchange import Exchange
 from sandbox.mailchimp.problems import ProblemError, invalid, not_found
+from sandbox.platform_state import transaction
 
 _SORT = {"timestamp_opt": "m.timestamp_opt", "timestamp_signup": "m.timestamp_signup",
          "last_changed": "m.last_changed"}  # fmt: skip
@@ -35,7 +36,7 @@ def get_list(exchange: Exchange) -> str:
 def post_list(exchange: Exchange) -> str:
     """`POST /lists/{list_id}`: up to 500 members, with `errors[]`."""
     body = bodies.parse(bodies.Batch, exchange.body)
-    with store.transaction(exchange.connection):
+    with transaction(exchange.connection):
         call = exchange.call()
         done = members.batch(call, body, keep_first=exchange.flag("skip_duplicate_check"))
     return json.dumps(
@@ -78,7 +79,7 @@ def get_members(exchange: Exchange) -> str:
 def post_member(exchange: Exchange) -> str:
     """`POST /lists/{list_id}/members`."""
     body = bodies.parse(bodies.MemberPost, exchange.body)
-    with store.transaction(exchange.connection):
+    with transaction(exchange.connection):
         call = exchange.call()
         member_id = members.add(call, body, check_merge=_checks_merge(exchange))
     return documents.member(exchange.connection, call.list_id, member_id)
@@ -93,7 +94,7 @@ def get_member(exchange: Exchange) -> str:
 def put_member(exchange: Exchange) -> str:
     """`PUT /lists/{list_id}/members/{hash}`."""
     body = bodies.parse(bodies.MemberPut, exchange.body)
-    with store.transaction(exchange.connection):
+    with transaction(exchange.connection):
         call = exchange.call()
         members.put(call, exchange.member_id, body, check_merge=_checks_merge(exchange))
     return documents.member(exchange.connection, call.list_id, exchange.member_id)
@@ -102,7 +103,7 @@ def put_member(exchange: Exchange) -> str:
 def patch_member(exchange: Exchange) -> str:
     """`PATCH /lists/{list_id}/members/{hash}`."""
     body = bodies.parse(bodies.MemberPatch, exchange.body)
-    with store.transaction(exchange.connection):
+    with transaction(exchange.connection):
         call = exchange.call()
         members.patch(call, exchange.member_id, body)
     return documents.member(exchange.connection, call.list_id, exchange.member_id)
@@ -110,13 +111,13 @@ def patch_member(exchange: Exchange) -> str:
 
 def delete_member(exchange: Exchange) -> None:
     """`DELETE /lists/{list_id}/members/{hash}`: archives."""
-    with store.transaction(exchange.connection):
+    with transaction(exchange.connection):
         members.archive(exchange.call(), exchange.member_id)
 
 
 def delete_permanent(exchange: Exchange) -> None:
     """`POST .../actions/delete-permanent`."""
-    with store.transaction(exchange.connection):
+    with transaction(exchange.connection):
         members.forget(exchange.call(), exchange.member_id)
 
 
@@ -134,7 +135,7 @@ def post_member_tags(exchange: Exchange) -> None:
     """`POST .../tags`: answers 204."""
     body = bodies.parse(bodies.TagChanges, exchange.body)
     wanted = {tag.name: tag.status == "active" for tag in body.tags}
-    with store.transaction(exchange.connection):
+    with transaction(exchange.connection):
         members.set_tags(exchange.call(), exchange.member_id, wanted)
 
 
@@ -160,7 +161,7 @@ def post_merge_field(exchange: Exchange) -> str:
     """`POST /lists/{list_id}/merge-fields`."""
     body = bodies.parse(bodies.MergeField, exchange.body)
     list_id = exchange.list_id
-    with store.transaction(exchange.connection):
+    with transaction(exchange.connection):
         number = exchange.connection.execute(
             "select coalesce(max(merge_id), 0) + 1 from merge_fields where list_id = ?", (list_id,)
         ).fetchone()[0]
@@ -189,7 +190,7 @@ def get_segments(exchange: Exchange) -> str:
 def post_segment(exchange: Exchange) -> str:
     """`POST /lists/{list_id}/segments`: a static segment, with members that are on the list."""
     body = bodies.parse(bodies.Segment, exchange.body)
-    with store.transaction(exchange.connection):
+    with transaction(exchange.connection):
         call = exchange.call()
         segment_id = store.tag_id(exchange.connection, call.list_id, body.name, call.now)
         _tag_addresses(call, body.name, body.static_segment, is_active=True)
@@ -201,7 +202,7 @@ def post_segment_members(exchange: Exchange) -> str:
     """`POST /lists/{list_id}/segments/{id}`: adds and removes, with `errors[]` for strangers."""
     body = bodies.parse(bodies.SegmentMembers, exchange.body)
     name = _segment(exchange)["name"]
-    with store.transaction(exchange.connection):
+    with transaction(exchange.connection):
         call = exchange.call()
         added, unknown = _tag_addresses(call, name, body.members_to_add, is_active=True)
         removed, strange = _tag_addresses(call, name, body.members_to_remove, is_active=False)

@@ -6,12 +6,11 @@ address, everywhere but in the tables that must return the address itself.
 """
 
 import hashlib
-import json
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+
+from sandbox import platform_state
 
 SCHEMA = Path(__file__).with_name("schema.sql")
 
@@ -30,35 +29,13 @@ def database(root: Path) -> Path:
 
 
 def connect(root: Path) -> sqlite3.Connection:
-    """A connection of its own for the caller; rows are `sqlite3.Row`, transactions explicit."""
-    connection = sqlite3.connect(database(root), timeout=60, isolation_level=None)
-    connection.row_factory = sqlite3.Row
-    connection.execute("pragma synchronous = normal")
-    return connection
+    """A connection of its own for the caller, as `platform_state` opens it."""
+    return platform_state.connect(database(root))
 
 
 def prepare(root: Path) -> None:
     """Create folder and tables where they are missing."""
-    database(root).parent.mkdir(parents=True, exist_ok=True)
-    connection = connect(root)
-    try:
-        # Write-ahead log: readers never wait for a writer, and a killed process loses no commit.
-        connection.execute("pragma journal_mode = wal")
-        connection.executescript(SCHEMA.read_text(encoding="utf-8"))
-    finally:
-        connection.close()
-
-
-@contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All or nothing; takes the write lock at once, so that a read inside it stays true."""
-    connection.execute("begin immediate")
-    try:
-        yield
-    except BaseException:
-        connection.execute("rollback")
-        raise
-    connection.execute("commit")
+    platform_state.prepare(database(root), SCHEMA.read_text(encoding="utf-8"))
 
 
 def subscriber_hash(email_address: str) -> str:
@@ -76,14 +53,12 @@ def iso(value: datetime | str | None) -> str | None:
 
 
 def simulated_now(root: Path) -> str:
-    """The sandbox's own time (`clock.json`), or the wall clock where no simulation runs.
+    """The retailer's own time, in the API's form.
 
     `last_changed` must lie on the same time line as the simulated days, or an incremental reader
     would never see the days that follow a change made through the API.
     """
-    clock = root / "clock.json"
-    now = json.loads(clock.read_text(encoding="utf-8"))["now"] if clock.exists() else wall_now()
-    return str(iso(now))
+    return str(iso(platform_state.simulated_now(root)))
 
 
 def wall_now() -> str:
