@@ -1,8 +1,8 @@
-"""What people decided: blocked values and review answers, written to and read from the ledger.
+"""What people decided: blocked values and review answers, as events of the ledger.
 
 A blocked value bears its key. A reviewed pair of records names the one under identifier_type
 `record` (namespace: its source, identifier_value: its record id) and the other as the triggering
-record; the rule is the answer. In both the last word counts.
+record; the rule is the answer. In both the last word counts, when models read them.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from identity.event_table import SCHEMA, event_table
-from identity.graph import KEY, as_array
+from identity.graph import KEY
 
 ACCEPTED, REJECTED = "accepted", "rejected"
 PAIR = ("left_source", "left_record_id", "right_source", "right_record_id")
@@ -51,20 +51,6 @@ def reviewed(answers: pa.Table, *, last_event_number: int) -> pa.Table:
     return _numbered(events, last_event_number)
 
 
-def blocked_values(events: pa.Table) -> pa.Table:
-    """The values blocked now: the key columns and the rule, in the order of the keys."""
-    last = _last_word(events, ("blocked", "unblocked"), KEY)
-    return last.filter(pc.equal(last["event"], "blocked")).select([*KEY, "rule"])
-
-
-def review_answers(events: pa.Table) -> pa.Table:
-    """The answers that hold now: PAIR and is_accepted, in the order of the pairs."""
-    keys = ("namespace", "identifier_value", "triggering_source", "triggering_record_id")
-    last = _last_word(events, ("reviewed",), keys)
-    answers = last.select(list(keys)).rename_columns(list(PAIR))
-    return answers.append_column("is_accepted", pc.equal(last["rule"], ACCEPTED))
-
-
 def _decided(event: str, values: pa.Table, rule: str, last_event_number: int) -> pa.Table:
     keys = {key: values[key] for key in KEY}
     return _numbered(event_table(len(values), event=event, rule=rule, **keys), last_event_number)
@@ -73,15 +59,3 @@ def _decided(event: str, values: pa.Table, rule: str, last_event_number: int) ->
 def _numbered(events: pa.Table, last: int) -> pa.Table:
     numbers = pa.array(last + 1 + np.arange(len(events)), pa.int64())
     return events.set_column(0, SCHEMA.field(0), numbers)
-
-
-def _last_word(events: pa.Table, kinds: tuple[str, ...], keys: tuple[str, ...]) -> pa.Table:
-    said = events.filter(pc.is_in(events["event"], value_set=pa.array(kinds)))
-    said = said.select([*keys, "event_number", "event", "rule"])
-    said = said.sort_by([*((key, "ascending") for key in keys), ("event_number", "descending")])
-    is_first = np.zeros(len(said), dtype=bool)
-    is_first[:1] = True
-    for key in keys:
-        column = said[key].combine_chunks()
-        is_first[1:] |= as_array(pc.not_equal(column[1:], column[:-1]))
-    return said.filter(pa.array(is_first))

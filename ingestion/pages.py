@@ -1,6 +1,6 @@
 """Pages of JSON to Parquet: DuckDB parses some 200 files at a time, and every page is counted.
 
-A page does not become Python objects (PITFALLS.md): its bytes go to a file, and the rows offered
+A page does not become Python objects, which is slow: its bytes go to a file, and the rows offered
 are what the vendor announces (`ingestion.paging`), or are counted in the bytes, by a key or as the
 elements of the array, apart from the reading of their values. A row whose key is missing or whose
 value is not of its type goes to the quarantine.

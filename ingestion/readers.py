@@ -36,7 +36,8 @@ SUFFIXES = {
 _LONG = ("DECIMAL", "HUGEINT", "UHUGEINT")
 # What a relation adds; a delivered column of such a name cannot be read.
 OWN_COLUMNS = ("_file", "_row", "_malformed", "_original")
-# DuckDB's reader of one text column per line; PITFALLS: read_json with ignore_errors loses rows.
+# DuckDB's reader of one text column per line: read_json with ignore_errors loses rows beside bad
+# ones.
 LINE_OPTIONS = (
     "delim='\x01', quote='', escape='', header=false, auto_detect=false, "
     "filename='_khach_file', "

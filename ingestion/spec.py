@@ -217,7 +217,6 @@ class CheckedItem:
     item: str
     found: str
     problem: str | None = None
-    is_ok: bool = True
 
 
 # Quarantined rows of a table to why each stays (None: it passes); those that pass are in the file.

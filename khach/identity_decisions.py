@@ -19,7 +19,6 @@ from khach.settings import load_settings
 from khach.state import connect, open_state
 
 TYPES = ("user_id", "member_number", "external_id", "email", "phone", "anonymous_id", "device_id")
-EVERYWHERE = ("email", "phone")  # the same in every source; account numbers have a namespace
 
 
 def decide_value(

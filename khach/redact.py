@@ -1,6 +1,5 @@
 """Keep personal data out of everything that is written down."""
 
-import logging
 import re
 
 _EMAIL = re.compile(r"[^\s@<>\"'=,;:(]+@[^\s@<>\"',;)]+\.[^\s@<>\"',;:)]+")
@@ -23,17 +22,3 @@ def shape(value: object, *, limit: int = 24) -> str:
 def redact(text: str) -> str:
     """Mask what looks like an e-mail address or a phone number."""
     return _PHONE.sub("<phone>", _EMAIL.sub("<email>", text))
-
-
-class RedactingFilter(logging.Filter):
-    """Masks every record before it reaches a handler."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Render and mask the record's message and traceback; always lets it through."""
-        record.msg = redact(record.getMessage())
-        record.args = None
-        if record.exc_info:
-            formatted = logging.Formatter().formatException(record.exc_info)
-            record.exc_text = redact(formatted)
-            record.exc_info = None
-        return True

@@ -9,10 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from sandbox import accounts
-from sandbox.canaries import CANARY_COUNT
 from sandbox.catalogue import WANTED, wanted_row
 from sandbox.delivery import Delivery
-from sandbox.draw import DAY_SECONDS, Ints, chance, pick_by_row
+from sandbox.draw import DAY_SECONDS, chance, pick_by_row
 from sandbox.frames import Frame, append, rows, split_due, where
 from sandbox.world import BROWSE, BUY, NEVER, RECOVER
 
@@ -169,8 +168,3 @@ def _carts(d: Delivery, v: Frame, rng: np.random.Generator) -> None:
         w.frames["visits"], person=person[again], at=v["at"][again] + delay, campaign=NEVER,
         why=RECOVER, cart=v["cart"][again], caused=0,
     )  # fmt: skip
-
-
-def is_canary(persons: Ints) -> np.ndarray:
-    """Which of these persons are planted."""
-    return persons < CANARY_COUNT

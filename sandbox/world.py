@@ -18,7 +18,7 @@ from pyarrow import feather
 
 from sandbox import people
 from sandbox.catalogue import product_prices, store_provinces
-from sandbox.draw import DAY_SECONDS, Ints, midnight, stream
+from sandbox.draw import Ints, midnight, stream
 from sandbox.frames import Frame, frame
 from sandbox.sizes import SIZES, Size
 
@@ -192,8 +192,3 @@ def latest(root: Path, seed: int, size: Size) -> World:
         if (world.seed, world.size) == (seed, size):
             return world
     return create(seed, size)
-
-
-def minute_of_day(seconds: Ints) -> Ints:
-    """Minutes since local midnight."""
-    return seconds % DAY_SECONDS // 60

@@ -94,7 +94,7 @@ json_pairs = listed = segment_slug = quoted = _value
 unit_cost = _value
 customer_slices = _slices
 is_sales_call = _condition
-staged_as = spoken_as = _constant
+spoken_as = _constant
 raw_only_account = _query
 seconds_between = plus_minutes = days_after = days_between = source_key = _call
 lifecycle_stage = recovery_ends_at = _call

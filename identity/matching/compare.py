@@ -13,8 +13,6 @@ from identity.matching.settings import MatchSettings
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-Levels = npt.NDArray[np.int8]
-
 
 def compare(
     con: "DuckDBPyConnection", comparisons: Sequence[Comparison], settings: MatchSettings
