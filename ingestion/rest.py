@@ -12,12 +12,43 @@ from urllib.parse import urlsplit
 from khach.errors import BusyError, ConfigError, KhachError
 
 if TYPE_CHECKING:
-    from requests import Response
+    from requests import Response, Session
 
 # A vendor that is busy is asked again after 0.5, 1, 2, 4 s, or when its Retry-After says.
 ATTEMPTS = 5
 BACKOFF_SECONDS = 0.5
 TIMEOUT_SECONDS = 60.0
+_LOOPBACK = ("127.0.0.1", "localhost")
+
+
+def require_https(url: str, variable: str, *, source: str) -> None:
+    """A key never crosses the network in clear. `variable` is the NAME of the address's variable.
+
+    Raises ConfigError for any other address than https:// or this machine's.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
+        raise ConfigError(
+            f"source {source}: {variable} is not an https:// address, so the key would be readable "
+            "on its way",
+            fix=f"export {variable}=https://...",
+        )
+
+
+def open_session(url: str) -> Session:
+    """A session for one address that repeats on 429 and 5xx, Retry-After honoured."""
+    from dlt.sources.helpers.requests import Client
+
+    client = Client(
+        request_timeout=TIMEOUT_SECONDS,
+        raise_for_status=False,
+        request_max_attempts=ATTEMPTS,
+        request_backoff_factor=BACKOFF_SECONDS,
+    )
+    session: Session = client.session
+    # A proxy of the machine must not carry what stays on the machine.
+    session.trust_env = urlsplit(url).hostname not in _LOOPBACK
+    return session
 
 
 @dataclass(frozen=True)
@@ -52,24 +83,14 @@ class Api:
         user: str | None = "khach",
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        from dlt.sources.helpers.requests import Client
         from dlt.sources.helpers.rest_client.auth import BearerTokenAuth, HttpBasicAuth
         from dlt.sources.helpers.rest_client.client import RESTClient
 
-        client = Client(
-            request_timeout=TIMEOUT_SECONDS,
-            raise_for_status=False,
-            request_max_attempts=ATTEMPTS,
-            request_backoff_factor=BACKOFF_SECONDS,
-        )
-        session = client.session
-        # A proxy of the machine must not carry what stays on the machine.
-        session.trust_env = urlsplit(url).hostname not in ("127.0.0.1", "localhost")
         self._source = source
         self._key_variable = key_variable
         auth = BearerTokenAuth(key) if user is None else HttpBasicAuth(user, key)
         self._client = RESTClient(
-            base_url=url, auth=auth, headers=dict(headers or {}), session=session
+            base_url=url, auth=auth, headers=dict(headers or {}), session=open_session(url)
         )
 
     def get(self, path: str, params: Mapping[str, str | int]) -> bytes:

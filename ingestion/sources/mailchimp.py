@@ -26,7 +26,7 @@ from pydantic import Field
 
 from ingestion.parquet import duckdb_session
 from ingestion.replay_rows import through_shapes
-from ingestion.rest import Api
+from ingestion.rest import Api, require_https
 from ingestion.sources.mailchimp_details import DEFAULT, Detail, read_details
 from ingestion.sources.mailchimp_details import TABLES as DETAILS
 from ingestion.sources.mailchimp_reading import ALL_SHAPES, ALL_TABLES, PAGE_ITEMS, AccountReading
@@ -113,7 +113,9 @@ def _connect(env: Environment, config: MailchimpConfig) -> Api:
     centre = re.search(r"-([a-z]+[0-9]+)$", key)
     if not url and env.name == "prod" and centre:
         url = f"https://{centre[1]}.api.mailchimp.com/3.0"
-    return Api(config.name, url or secret(config.api_url, source=config.name), config.api_key, key)
+    url = url or secret(config.api_url, source=config.name)
+    require_https(url, config.api_url, source=config.name)
+    return Api(config.name, url, config.api_key, key)
 
 
 SPEC = SourceSpec(

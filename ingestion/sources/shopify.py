@@ -22,6 +22,7 @@ from pydantic import Field
 
 from ingestion.parquet import duckdb_session
 from ingestion.replay_rows import through_queries
+from ingestion.rest import require_https
 from ingestion.sources.shopify_api import ShopApi
 from ingestion.sources.shopify_queries import SHOP
 from ingestion.sources.shopify_reading import Reading
@@ -86,6 +87,7 @@ def _connect(config: ShopifyConfig) -> ShopApi:
     url = secret(config.shop_url, source=config.name).rstrip("/")
     if "://" not in url:
         url = f"https://{url}"
+    require_https(url, config.shop_url, source=config.name)
     token = secret(config.access_token, source=config.name)
     address = f"{url}/admin/api/{config.api_version}/graphql.json"
     return ShopApi(config.name, address, config.access_token, token)

@@ -11,7 +11,6 @@ import re
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from ingestion import rest
 from khach.errors import BusyError, ConfigError, KhachError
@@ -20,7 +19,7 @@ from khach.redact import redact
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from requests import Response, Session
+    from requests import Response
 
 SCOPES = "read_orders, read_all_orders, read_customers, read_products and read_locations"
 # How often a query is sent again when the budget is spent or the vendor fails inside.
@@ -45,7 +44,7 @@ class ShopApi:
         self._source = source
         self._url = url
         self._key_variable = key_variable
-        self._session = _session(url)
+        self._session = rest.open_session(url)
         self._headers = {"X-Shopify-Access-Token": token}
 
     def query(self, document: str, variables: Mapping[str, Any] | None = None) -> bytes:
@@ -85,7 +84,7 @@ class ShopApi:
         from requests import RequestException
 
         try:
-            with _session(url).get(url, stream=True) as response:
+            with rest.open_session(url).get(url, stream=True) as response:
                 if response.status_code in (403, 404, 410):
                     raise GoneError
                 if response.status_code != 200:
@@ -153,20 +152,6 @@ class ShopApi:
         """Before the next query like this one is sent, not after it was refused."""
         if wait := _restored_in(answer):
             pause(wait)
-
-
-def _session(url: str) -> Session:
-    from dlt.sources.helpers.requests import Client
-
-    client = Client(
-        raise_for_status=False,
-        request_max_attempts=rest.ATTEMPTS,
-        request_backoff_factor=rest.BACKOFF_SECONDS,
-    )
-    session: Session = client.session
-    # A proxy of the machine must not carry what stays on the machine.
-    session.trust_env = urlsplit(url).hostname not in ("127.0.0.1", "localhost")
-    return session
 
 
 def _errors(answer: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ from pydantic import Field
 
 from ingestion.parquet import duckdb_session
 from ingestion.replay_rows import through_shapes
-from ingestion.rest import Api
+from ingestion.rest import Api, require_https
 from ingestion.sources.square_reading import AccountReading
 from ingestion.sources.square_tables import SHAPES, TABLES
 from ingestion.spec import (
@@ -34,7 +34,6 @@ from ingestion.spec import (
     secret,
 )
 from ingestion.vendor_contract import VendorConfig
-from khach.errors import ConfigError
 
 if TYPE_CHECKING:
     from khach.environment import Environment
@@ -89,12 +88,7 @@ def _connect(env: Environment, config: SquareConfig) -> Api:
     url = os.environ.get(config.url)
     if not url:
         url = PRODUCTION if env.name == "prod" else secret(config.url, source=config.name)
-    if not url.startswith(("https://", "http://127.0.0.1", "http://localhost")):
-        raise ConfigError(
-            f"source {config.name}: {config.url} is not an https:// address, so the token would be "
-            "readable on its way",
-            fix=f"export {config.url}={PRODUCTION}",
-        )
+    require_https(url, config.url, source=config.name)
     token = secret(config.token, source=config.name)
     headers = {"Square-Version": config.version}
     return Api(config.name, url, config.token, token, user=None, headers=headers)

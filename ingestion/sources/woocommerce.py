@@ -20,7 +20,7 @@ from pydantic import Field
 
 from ingestion.parquet import duckdb_session
 from ingestion.replay_rows import through_shapes
-from ingestion.rest import Api
+from ingestion.rest import Api, require_https
 from ingestion.sources.woocommerce_reading import EVERYTHING, ShopReading
 from ingestion.sources.woocommerce_tables import SHAPES, TABLES
 from ingestion.spec import (
@@ -33,7 +33,6 @@ from ingestion.spec import (
     secret,
 )
 from ingestion.vendor_contract import VendorConfig
-from khach.errors import ConfigError
 
 if TYPE_CHECKING:
     from khach.environment import Environment
@@ -82,14 +81,8 @@ def check(_env: Environment, config: WooCommerceConfig) -> list[CheckedItem]:
 def _connect(config: WooCommerceConfig) -> Api:
     """The shop's API; its key and secret never cross the network in clear."""
     url = secret(config.url, source=config.name).rstrip("/")
-    parts = urlsplit(url)
-    if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost"):
-        raise ConfigError(
-            f"source {config.name}: {config.url} is not an https:// address, so the key would be "
-            "readable on its way",
-            fix=f"export {config.url}=https://...",
-        )
-    if not parts.path.rstrip("/").endswith("/wc/v3"):
+    require_https(url, config.url, source=config.name)
+    if not urlsplit(url).path.rstrip("/").endswith("/wc/v3"):
         url += "/wp-json/wc/v3"
     return Api(
         config.name,

@@ -257,6 +257,7 @@ def test_rows_lost_on_the_way_are_noticed(
         (("MAILCHIMP_API_KEY", ""), (ConfigError, "MAILCHIMP_API_KEY is not set")),
         (("MAILCHIMP_API_URL", ""), (ConfigError, "MAILCHIMP_API_URL is not set")),
         (("MAILCHIMP_LIST_ID", "ffffffffff"), (ConfigError, "no list with this id")),
+        (("MAILCHIMP_API_URL", "http://mail.example/3.0"), (ConfigError, "not an https")),
         (("MAILCHIMP_API_URL", "http://127.0.0.1:9/3.0"), (BusyError, "email: no answer")),
     ],
 )

@@ -235,6 +235,14 @@ def test_an_answer_that_does_not_come_is_a_busy_vendor(
         account.ingest()
 
 
+def test_a_token_never_crosses_the_network_in_clear(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOPIFY_SHOP_URL", "http://shop.example")
+    with pytest.raises(ConfigError, match="SHOPIFY_SHOP_URL is not an https"):
+        account.ingest()
+
+
 def test_a_scope_that_is_missing_is_named(account: Account) -> None:
     account.ingest()
     account.shop.denied = {"customers"}

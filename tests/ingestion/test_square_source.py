@@ -225,6 +225,7 @@ def test_days_read_again_leave_the_cursor_alone(installation: Installation) -> N
         (("SQUARE_ACCESS_TOKEN", "EAAAold"), (ConfigError, "SQUARE_ACCESS_TOKEN is refused")),
         (("SQUARE_URL", ""), (ConfigError, "SQUARE_URL is not set")),
         (("SQUARE_URL", "http://square.example"), (ConfigError, "not an https")),
+        (("SQUARE_URL", "http://127.0.0.1.square.example"), (ConfigError, "not an https")),
         (("SQUARE_URL", "http://127.0.0.1:9"), (BusyError, "no answer")),
     ],
 )
