@@ -27,6 +27,7 @@ from activation.ledger import (
 from activation.plan import require_same_inputs
 from activation.policy import PolicyFile, load_policy
 from activation.recovery import settle_sync
+from activation.sending import Sender
 from activation.suppression import push_suppressions
 from khach.config_files import suggest
 from khach.environment import Environment
@@ -94,7 +95,8 @@ def apply_plan(
                 planned = read_plan_rows(state, plan_id, only_seeds=only_seeds)
             updates = planned.filter(pc.equal(planned.column("action"), "update"))
             numbers = frozenset(updates.column("row_number").to_pylist())
-            delivery = Delivery(env, plan, evaluation, channel, lease, numbers)
+            sender = Sender(env, plan, evaluation, channel, lease, numbers)
+            delivery = Delivery(env, evaluation, channel, sender)
             _deliver(delivery, planned, policy.rules, only_seeds=only_seeds)
         with open_state(env) as state:
             status = plan.status if only_seeds else end_plan(state, plan_id)

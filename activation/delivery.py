@@ -1,23 +1,20 @@
-"""Carrying the rows of a started plan to the channel: batches, intents, halving, answers."""
+"""Which rows of a started plan go out, in what order and batches, and which wait or are dropped."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from activation.channels.base import Batch, BatchRejectedError, Channel, Outcome, Row
+from activation.channels.base import Batch, Channel, Outcome
 from activation.consent import PermittedRow, withdraw
 from activation.evaluation import Evaluation
-from activation.leases import Lease
-from activation.ledger import PlanRecord
-from activation.outcomes import doubt_members, open_intents, record_outcomes, record_without_sending
+from activation.intents import doubt_members
 from activation.policy import PolicyFile
+from activation.sending import Sender
 from activation.timing import capped, next_opening, sync_windows
-from khach.clock import now
 from khach.environment import Environment
-from khach.errors import BusyError
 from khach.state import open_state
 
 _NOT_WANTED = Outcome("dropped", "no_longer_wanted", "a withdrawal or a change came after the plan")
@@ -27,15 +24,12 @@ _REMOVED_FIRST = Outcome("deferred", "removal_first", "the old entry is not remo
 
 @dataclass(frozen=True)
 class Delivery:
-    """A started plan on its way; every method leaves state whole at every line."""
+    """The rows of a started plan, each kind in its order; the sender carries them."""
 
     env: Environment
-    plan: PlanRecord
     evaluation: Evaluation
     channel: Channel
-    lease: Lease
-    # Row numbers of members whom the channel acknowledged before.
-    updates: frozenset[int] = frozenset()
+    sender: Sender
 
     def whole_file(self, planned: pa.Table) -> None:
         """The whole list in one delivery; nothing is written when nothing changes."""
@@ -43,18 +37,17 @@ class Delivery:
         present = pa.array(list(permitted), pa.string())
         is_present = pc.is_in(planned.column("identifier_hash"), value_set=present)
         is_carried = pc.or_(pc.equal(planned.column("action"), "remove"), is_present)
-        self._leave(planned.filter(pc.invert(is_carried)), _NOT_WANTED)
+        self.sender.leave(planned.filter(pc.invert(is_carried)), _NOT_WANTED)
         numbers = planned.filter(is_carried).column("row_number").to_pylist()
         if not numbers:
             return
+        plan = self.sender.plan
         with open_state(self.env) as state:
-            doubt_members(state, self.plan.sync_id, present)
+            doubt_members(state, plan.sync_id, present)
         fields = sorted(self.evaluation.sync.fields)
-        self._intend([numbers])
-        outcome = self.channel.replace(
-            list(permitted.values()), fields, self.plan.sync_id, self.plan.plan_id
-        )
-        self._record([(number, outcome or Outcome("acknowledged")) for number in numbers])
+        self.sender.intend([numbers])
+        outcome = self.channel.replace(list(permitted.values()), fields, plan.sync_id, plan.plan_id)
+        self.sender.record([(number, outcome or Outcome("acknowledged")) for number in numbers])
 
     def members(self, planned: pa.Table) -> None:
         """Removes first, then adds and updates, in batches; each batch is one kind."""
@@ -65,7 +58,7 @@ class Delivery:
         for batch in self._batches(leaving):
             self._remove(batch)
         if leaving.num_rows and self.evaluation.sync.capabilities.is_one_way_job:
-            self._leave(coming, _ONE_WAY)
+            self.sender.leave(coming, _ONE_WAY)
             return
         if leaving.num_rows:
             coming = self._without_unremoved(leaving, coming)
@@ -80,7 +73,7 @@ class Delivery:
             held = state.execute(
                 "select identifier_hash, remote_id, handle from sync_acknowledged "
                 "where sync_id = ? and list_contains(?, identifier_hash)",
-                [self.plan.sync_id, leaving.column("identifier_hash").to_pylist()],
+                [self.sender.plan.sync_id, leaving.column("identifier_hash").to_pylist()],
             ).to_arrow_table()
         keys = pa.chunked_array(
             [*held.column("remote_id").chunks, *held.column("handle").chunks], pa.string()
@@ -89,22 +82,22 @@ class Delivery:
             pc.is_in(coming.column("identifier_hash"), value_set=held.column("identifier_hash")),
             pc.is_in(coming.column("remote_id"), value_set=keys.drop_null()),
         )
-        self._leave(coming.filter(must_wait), _REMOVED_FIRST)
+        self.sender.leave(coming.filter(must_wait), _REMOVED_FIRST)
         return coming.filter(pc.invert(must_wait))
 
     def messages(self, planned: pa.Table, policy: PolicyFile, time_zone: str) -> None:
         """One message a row, those that may go out now; the others are deferred or expired."""
-        moment = self._now()
+        moment = self.sender.moment
         opening = next_opening(sync_windows(self.evaluation.sync, policy), moment, time_zone)
         on_enter = self.evaluation.sync.on_enter
         limit = on_enter.valid_for_hours * 3600 if on_enter else 0
         seconds = pc.seconds_between(planned.column("entered_at"), pa.scalar(moment))
         is_fresh = pc.less(seconds, limit)
-        self._leave(planned.filter(pc.invert(is_fresh)), Outcome("dropped", "expired"))
+        self.sender.leave(planned.filter(pc.invert(is_fresh)), Outcome("dropped", "expired"))
         planned = planned.filter(is_fresh)
         if opening is not None:
             times = [opening] * planned.num_rows
-            self._leave(planned, Outcome("deferred", "quiet_hours"), not_before=times)
+            self.sender.leave(planned, Outcome("deferred", "quiet_hours"), not_before=times)
             return
         planned = self._without_capped(planned, policy, moment)
         if planned.num_rows:
@@ -126,7 +119,7 @@ class Delivery:
         is_held = pc.is_in(planned.column("row_number"), value_set=keys)
         waiting = planned.filter(is_held)
         times = [held[number] for number in waiting.column("row_number").to_pylist()]
-        self._leave(waiting, Outcome("deferred", "frequency_cap"), not_before=times)
+        self.sender.leave(waiting, Outcome("deferred", "frequency_cap"), not_before=times)
         return planned.filter(pc.invert(is_held))
 
     def _batches(self, planned: pa.Table) -> list[pa.Table]:
@@ -141,7 +134,7 @@ class Delivery:
             )
             for row in batch.select(["row_number", "remote_id", "identifier_hash"]).to_pylist()
         }
-        self._send(rows, self.channel.remove)
+        self.sender.send(rows, self.channel.remove)
 
     def _permitted(
         self, batch: pa.Table, act: Callable[[Batch[PermittedRow]], list[Outcome]]
@@ -153,74 +146,7 @@ class Delivery:
         rows = {n: permitted[h] for n, h in zip(numbers, hashes, strict=True) if h in permitted}
         if len(rows) < len(numbers):
             gone = pa.array([number for number in numbers if number not in rows], pa.int64())
-            self._leave(
+            self.sender.leave(
                 batch.filter(pc.is_in(batch.column("row_number"), value_set=gone)), _NOT_WANTED
             )
-        self._send(rows, act)
-
-    def _send(self, rows: dict[int, Row], act: Callable[[Batch[Row]], list[Outcome]]) -> None:
-        """One batch with its intents, and its answers recorded."""
-        if rows:
-            self._intend([list(rows)])
-            self._send_intended(rows, act)
-
-    def _send_intended(
-        self, rows: dict[int, Row], act: Callable[[Batch[Row]], list[Outcome]]
-    ) -> None:
-        """A rejected batch is halved until the bad row is alone. Both halves get their own ids
-        before one is sent: no id ever names other rows than those it was first said of.
-        """
-        numbers = list(rows)
-        batch = Batch(
-            self._batch_id(numbers), self.plan.plan_id, self.plan.sync_id, list(rows.values()),
-            frozenset(row.row_id for number, row in rows.items() if number in self.updates),
-        )  # fmt: skip
-        try:
-            outcomes = act(batch)
-        except BatchRejectedError as problem:
-            if len(numbers) == 1:
-                self._record([(numbers[0], problem.outcome)])
-                return
-            middle = len(numbers) // 2
-            halves = [numbers[:middle], numbers[middle:]]
-            self._intend(halves)
-            for half in halves:
-                self._send_intended({number: rows[number] for number in half}, act)
-            return
-        self._record(list(zip(numbers, outcomes, strict=True)))
-
-    def _batch_id(self, numbers: Sequence[int]) -> str:
-        return f"{self.plan.plan_id}-b{numbers[0]}-{len(numbers)}"
-
-    def _intend(self, batches: Sequence[Sequence[int]]) -> None:
-        with open_state(self.env) as state:
-            self.lease.renew(state)
-            open_intents(
-                state, self.plan, {self._batch_id(numbers): numbers for numbers in batches},
-                at=self._now(),
-                consent_channel=self.evaluation.sync.consent,
-                purpose=self.evaluation.audience.purpose,
-            )  # fmt: skip
-
-    def _record(self, answers: Sequence[tuple[int, Outcome]]) -> None:
-        """Write what was answered; the apply stops at a channel that does not answer."""
-        with open_state(self.env) as state:
-            record_outcomes(state, self.plan.plan_id, answers)
-        silent = sum(outcome.status == "unanswered" for _, outcome in answers)
-        if silent:
-            raise BusyError(
-                f"{self.plan.channel} gave no answer for {silent} rows",
-                fix="try again later; the next run first settles what was under way",
-            )
-
-    def _leave(
-        self, planned: pa.Table, outcome: Outcome, *, not_before: Sequence[datetime] = ()
-    ) -> None:
-        """Rows that are not sent now: a receipt says why, and the next plan looks again."""
-        if planned.num_rows:
-            with open_state(self.env) as state:
-                numbers = planned.column("row_number").to_pylist()
-                record_without_sending(state, self.plan, numbers, outcome, not_before)
-
-    def _now(self) -> datetime:
-        return now(self.env).astimezone(UTC).replace(tzinfo=None)
+        self.sender.send(rows, act)

@@ -1,69 +1,22 @@
-"""Intents, answers and receipts of rows that leave: the part of the ledger that `apply` writes.
+"""What became of rows that were sent: receipts, members and messages, as the channel answered.
 
-An intent is durable before its batch is sent and closed in the transaction that writes the row's
-receipt; a row without an answer keeps it. Ids, hashes, counts and reasons only.
+An intent (`activation.intents`) is closed in the transaction that writes the row's receipt. Both
+ways to an answer, at once and later by its handle, first make the temporary table `settled`: a row
+of the plan with its answer. Ids, hashes, counts and reasons only.
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 
 import pyarrow as pa
 
 from activation.channels.base import Outcome
-from activation.ledger import PlanRecord, State
+from activation.ledger import State
 from khach.runs import utc_now
 
 _OUTCOME = pa.schema(
     [("row_number", pa.int64()), ("status", pa.string()), ("code", pa.string()),
      ("message", pa.string()), ("handle", pa.string()), ("is_confirmed", pa.bool_())]
 )  # fmt: skip
-
-
-def open_intents(
-    state: State,
-    plan: PlanRecord,
-    batches: Mapping[str, Sequence[int]],
-    *,
-    consent_channel: str,
-    purpose: str,
-    at: datetime,
-) -> None:
-    """Make durable that these rows are about to be sent as these batches (batch_id -> row numbers).
-
-    Messages stand from here on. `at` is the business's clock, naive UTC. A row that is open already
-    goes over to its new batch.
-    """
-    going = [(number, name) for name, numbers in batches.items() for number in numbers]
-    state.register(
-        "going",
-        pa.table(
-            {
-                "row_number": pa.array([number for number, _ in going], pa.int64()),
-                "batch_id": pa.array([name for _, name in going], pa.string()),
-            }
-        ),
-    )
-    state.execute("begin")
-    state.execute(
-        "delete from sync_intents where plan_id = ? and row_number in "
-        "(select row_number from going)",
-        [plan.plan_id],
-    )
-    state.execute(
-        "insert into sync_intents (plan_id, row_number, sync_id, opened_at, batch_id) "
-        "select ?, row_number, ?, ?, batch_id from going",
-        [plan.plan_id, plan.sync_id, utc_now()],
-    )
-    state.execute(
-        "insert into messages (sync_id, customer_id, entry_id, status, audience, consent_channel, "
-        "purpose, identifier_hash, plan_id, row_number, sent_at) select ?, customer_id, entry_id, "
-        "'intent', ?, ?, ?, identifier_hash, plan_id, row_number, ? "
-        "from sync_plan_rows join going using (row_number) "
-        "where plan_id = ? and action = 'message' on conflict do nothing",
-        [plan.sync_id, plan.audience, consent_channel, purpose, at, plan.plan_id],
-    )
-    state.execute("commit")
-    state.unregister("going")
 
 
 def record_outcomes(
@@ -110,19 +63,7 @@ def record_outcomes(
 
 def record_answers(state: State, sync_id: str, answers: Sequence[tuple[str, Outcome]]) -> None:
     """What became of submitted rows, by handle: receipts, members and messages follow."""
-    settled = [(handle, o) for handle, o in answers if o.status != "submitted"]
-    state.register(
-        "told",
-        pa.table(
-            {
-                "handle": pa.array([handle for handle, _ in settled], pa.string()),
-                "status": pa.array([o.status for _, o in settled], pa.string()),
-                "code": pa.array([o.code for _, o in settled], pa.string()),
-                "message": pa.array([o.message for _, o in settled], pa.string()),
-                "member_handle": pa.array([o.handle for _, o in settled], pa.string()),
-            }
-        ),
-    )
+    state.register("told", _told(answers))
     state.execute("begin")
     state.execute(
         """
@@ -144,14 +85,7 @@ def record_answers(state: State, sync_id: str, answers: Sequence[tuple[str, Outc
     )
     _write_receipts(state, "action <> 'message'")
     _write_members(state)
-    state.execute(
-        "update messages set settled_at = ?, status = case when settled.status in "
-        "('rejected', 'dropped') then 'failed' when settled.status = 'acknowledged' "
-        "then 'accepted' else settled.status end from settled "
-        "where messages.sync_id = settled.sync_id and messages.entry_id = settled.entry_id "
-        "and settled.action = 'message'",
-        [utc_now()],
-    )
+    _end_messages(state)
     state.execute(
         "delete from sync_submitted where (plan_id, row_number) in "
         "(select (plan_id, row_number) from settled)"
@@ -161,42 +95,17 @@ def record_answers(state: State, sync_id: str, answers: Sequence[tuple[str, Outc
     state.unregister("told")
 
 
-def doubt_members(state: State, sync_id: str, present: pa.Array) -> None:
-    """Members whose identifier_hash is not in a list that goes out are confirmed no longer."""
-    state.register("present", pa.table({"identifier_hash": present}))
-    state.execute(
-        "update sync_acknowledged set payload_hash = null, field_hashes = null "
-        "where sync_id = ? and identifier_hash not in (select identifier_hash from present)",
-        [sync_id],
-    )
-    state.unregister("present")
-
-
-def record_without_sending(
-    state: State,
-    plan: PlanRecord,
-    row_numbers: Sequence[int],
-    outcome: Outcome,
-    not_before: Sequence[datetime] = (),
-) -> None:
-    """Receipts of rows that do not go out: dropped, or deferred, each until its `not_before`."""
-    times: Sequence[datetime | None] = not_before or [None] * len(row_numbers)
-    left = {"row_number": pa.array(row_numbers, pa.int64()),
-            "not_before": pa.array(times, pa.timestamp("us"))}  # fmt: skip
-    state.register("left_rows", pa.table(left))
-    state.execute(
-        "insert into sync_receipts (receipt_id, plan_id, sync_id, customer_id, action, status, "
-        "payload_hash, consent_id, remote_id, vendor_code, vendor_message, attempted_at, "
-        "settled_at, not_before) select plan_id || '-' || row_number, plan_id, $sync, "
-        "customer_id, action, $status, payload_hash, consent_id, remote_id, $code, $message, $at, "
-        "$at, left_rows.not_before from sync_plan_rows join left_rows using (row_number) "
-        "where plan_id = $plan",
-        {
-            "sync": plan.sync_id, "plan": plan.plan_id, "status": outcome.status,
-            "code": outcome.code, "message": outcome.message, "at": utc_now(),
-        },
-    )  # fmt: skip
-    state.unregister("left_rows")
+def _told(answers: Sequence[tuple[str, Outcome]]) -> pa.Table:
+    """The answers that are an end, by handle."""
+    ends = [(handle, o) for handle, o in answers if o.status != "submitted"]
+    columns = {
+        "handle": [handle for handle, _ in ends],
+        "status": [o.status for _, o in ends],
+        "code": [o.code for _, o in ends],
+        "message": [o.message for _, o in ends],
+        "member_handle": [o.handle for _, o in ends],
+    }
+    return pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
 
 
 def _write_receipts(state: State, which: str = "true") -> None:
@@ -234,6 +143,18 @@ def _write_messages(state: State) -> None:
         "coalesce(handle, plan_id || '-' || row_number), ? from settled "
         "where status = 'submitted' "
         "or action = 'message' and status = 'acknowledged' and handle is not null",
+        [utc_now()],
+    )
+
+
+def _end_messages(state: State) -> None:
+    """What is known of messages in the end, each of which has its receipt already."""
+    state.execute(
+        "update messages set settled_at = ?, status = case when settled.status in "
+        "('rejected', 'dropped') then 'failed' when settled.status = 'acknowledged' "
+        "then 'accepted' else settled.status end from settled "
+        "where messages.sync_id = settled.sync_id and messages.entry_id = settled.entry_id "
+        "and settled.action = 'message'",
         [utc_now()],
     )
 
