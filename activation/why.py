@@ -15,8 +15,9 @@ from activation.desired import membership_sql
 from activation.evaluation import Evaluation, evaluate
 from activation.rules import rule_parts, set_as_of
 from activation.snapshot import current_snapshot, open_marts
-from activation.why_reasons import SyncAnswer, records, still_held, sync_answer
-from activation.why_words import Record
+from activation.why_reasons import SyncAnswer, sync_answer
+from activation.why_records import Record, records
+from activation.why_sent import still_held
 from khach.environment import Environment
 from khach.settings import load_settings
 from khach.state import open_state

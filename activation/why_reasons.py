@@ -7,19 +7,9 @@ import duckdb
 
 from activation.evaluation import Evaluation
 from activation.identifiers import IDENTIFIERS, holders_sql, normal_sql
-from activation.why_words import Record, local, reason_text
-
-_HELD = "select sync_id, customer_id, acknowledged_at from sync_acknowledged where sync_id = $sync"
-_LAST_PLAN = (
-    "select plan_id, sync_id, status, blocked_by, accepted_by, created_at from sync_plans "
-    "where sync_id = $sync order by created_at desc, plan_id desc limit 1"
-)
-
-_LAST_RECEIPT = (
-    "select receipt_id, sync_id, action, status, vendor_code, vendor_message, attempted_at "
-    "from sync_receipts where sync_id = $sync and list_contains($holders, customer_id) "
-    "order by attempted_at desc, receipt_id desc limit 1"
-)
+from activation.why_records import Record, records
+from activation.why_sent import membership, message, still_held
+from activation.why_words import reason_text
 
 
 @dataclass(frozen=True)
@@ -43,13 +33,6 @@ class SyncAnswer:
             "sync_id": self.sync_id, "channel": self.channel, "is_in": self.is_in,
             "reason_code": self.reason_code or "member", "why": self.text,
         }  # fmt: skip
-
-
-def records(connection: duckdb.DuckDBPyConnection, sql: str, values: Record) -> list[Record]:
-    """Rows of a query with named parameters, as dictionaries."""
-    cursor = connection.execute(sql, {name: v for name, v in values.items() if f"${name}" in sql})
-    names = [column[0] for column in cursor.description or []]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def sync_answer(
@@ -76,15 +59,31 @@ def sync_answer(
     asked["is_minor"] = candidate["is_minor"]
     sharers = _sharers(evaluation, customer_id)
     asked["holders"] = [customer_id, *(row["customer_id"] for row in sharers)]
-    rows = {
+    rows = {"shared_with": sharers} | _evidence(connection, state, asked)
+    code = candidate["reason_code"]
+    if code is not None:
+        still, more = still_held(state, sync.id, customer_id)
+        text = f"out, {reason_text(code, asked, rows, taken)}{still}"
+    elif sync.is_message:
+        text, more = message(evaluation, state, asked)
+    else:
+        text, more = membership(state, asked)
+    rows = {table: found for table, found in (rows | more).items() if found}
+    return SyncAnswer(sync.id, sync.channel, code, text, rows)
+
+
+def _evidence(
+    marts: duckdb.DuckDBPyConnection, state: duckdb.DuckDBPyConnection, asked: Record
+) -> dict[str, list[Record]]:
+    """The consents and holdouts of all holders, which decide."""
+    return {
         "consents": records(
-            connection,
+            marts,
             "select consent_id, customer_id, channel, purpose, is_granted, granted_at, "
             "withdrawn_at, evidence_source, evidence_id from consents where channel = $channel "
             "and purpose = $purpose and list_contains($holders, customer_id) order by all",
             asked,
         ),
-        "shared_with": sharers,
         "holdouts": records(
             state,
             'select customer_id, "group", assigned_at from holdouts where audience = $audience '
@@ -92,34 +91,6 @@ def sync_answer(
             asked,
         ),
     }
-    code = candidate["reason_code"]
-    if code is None:
-        text, more = (_message if sync.is_message else _sent)(evaluation, state, asked)
-        rows |= more
-    else:
-        text = f"out, {reason_text(code, asked, rows, taken)}"
-        still, more = still_held(state, sync.id, customer_id)
-        text, rows = text + still, rows | more
-    rows = {table: found for table, found in rows.items() if found}
-    return SyncAnswer(sync.id, sync.channel, code, text, rows)
-
-
-def still_held(
-    state: duckdb.DuckDBPyConnection, sync_id: str, customer_id: str
-) -> tuple[str, dict[str, list[Record]]]:
-    """Who is out may be in the channel's list all the same: a guard holds the removal, or no plan
-    has been carried out since. Empty when the channel does not hold them.
-    """
-    asked = {"sync": sync_id, "holders": [customer_id]}
-    held = records(state, f"{_HELD} and list_contains($holders, customer_id)", asked)
-    if not held:
-        return "", {}
-    plans = records(state, _LAST_PLAN, asked)
-    why = "no plan without them has been carried out"
-    if plans and plans[0]["status"] == "blocked":
-        guards = plans[0]["blocked_by"].replace(",", " and ")
-        why = f"the plan {plans[0]['plan_id']} is held by {guards}"
-    return f", yet still in the list because {why}", {"acknowledged": held, "plans": plans}
 
 
 def _sharers(evaluation: Evaluation, customer_id: str) -> list[Record]:
@@ -151,67 +122,3 @@ def _sharers(evaluation: Evaluation, customer_id: str) -> list[Record]:
         """,
         {"id": customer_id},
     )
-
-
-def _message(
-    evaluation: Evaluation, state: duckdb.DuckDBPyConnection, asked: Record
-) -> tuple[str, dict[str, list[Record]]]:
-    """They may get a message: what became of the last one, and whether another is due."""
-    last = records(
-        state,
-        "select sync_id, customer_id, entry_id, status, sent_at, settled_at from messages "
-        "where sync_id = $sync and list_contains($holders, customer_id) "
-        "order by sent_at desc, entry_id limit 1",
-        asked,
-    )
-    [due] = records(
-        evaluation.connection,
-        "select action, entered_at from difference where customer_id = $id", asked,
-    )  # fmt: skip
-    plans = records(state, _LAST_PLAN, asked)
-    receipts = records(state, _LAST_RECEIPT, asked)
-    rows = {"messages": last, "plans": plans, "receipts": receipts}
-    told = f"in, with the consent {asked['consent_id']}, since {_local(due, 'entered_at', asked)}"
-    if last:
-        told += (
-            f"; their last message, of {_local(last[0], 'sent_at', asked)}, is {last[0]['status']}"
-        )
-    if due["action"] == "message":
-        if plans and plans[0]["status"] == "blocked":
-            guards = plans[0]["blocked_by"].replace(",", " and ")
-            return f"{told}; one is due, the plan {plans[0]['plan_id']} is held by {guards}", rows
-        told += "; one is due and goes out with the next plan"
-        if receipts and receipts[0]["status"] not in ("acknowledged", "sent"):
-            told += f" (last tried: {receipts[0]['status']}, {receipts[0]['vendor_code']})"
-        return told, rows
-    rule = evaluation.sync.on_enter
-    limits = f"{rule.cool_down_days} days of rest, {rule.valid_for_hours:g} hours" if rule else ""
-    return f"{told}; none is due now (once per entry, {limits} after it)", rows
-
-
-def _local(row: Record, name: str, asked: Record) -> str:
-    return local(row[name], asked["zone"])
-
-
-def _sent(
-    evaluation: Evaluation, state: duckdb.DuckDBPyConnection, asked: Record
-) -> tuple[str, dict[str, list[Record]]]:
-    """They go out: whether they have, and if not, what holds them back."""
-    held = records(state, f"{_HELD} and identifier_hash = $hash", asked)
-    plans = records(state, _LAST_PLAN, asked)
-    receipts = records(state, _LAST_RECEIPT, asked)
-    rows = {"acknowledged": held, "plans": plans, "receipts": receipts}
-    del evaluation  # a list's member needs no more than state knows
-    told = f"in, with the consent {asked['consent_id']}"
-    last = receipts[0] if receipts else None
-    if held:
-        told += f", confirmed by the channel on {local(held[0]['acknowledged_at'], asked['zone'])}"
-    elif plans and plans[0]["status"] == "blocked":
-        guards = plans[0]["blocked_by"].replace(",", " and ")
-        told += f", not sent yet because the plan {plans[0]['plan_id']} is held by {guards}"
-    elif last and last["action"] != "remove" and last["status"] != "acknowledged":
-        code = f" ({last['vendor_code']})" if last["vendor_code"] else ""
-        told += f", yet the channel has not taken them: {last['status']}{code}"
-    else:
-        told += ", not sent yet because no plan with them has been carried out"
-    return told, rows

@@ -9,8 +9,7 @@ from activation.audience_file import Sync
 from activation.audiences import load_audiences
 from activation.snapshot import Snapshot, current_snapshot, open_marts
 from activation.why import Why
-from activation.why_reasons import records
-from activation.why_words import Record, local
+from activation.why_records import Record, local, records
 from khach.environment import Environment
 from khach.settings import load_settings
 from khach.state import open_state

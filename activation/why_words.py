@@ -1,16 +1,8 @@
 """Reason codes in words, for one customer: who or what it was, by id, never by address."""
 
-from datetime import UTC, datetime
-from typing import Any
-from zoneinfo import ZoneInfo
+from activation.why_records import Record, local
 
-Record = dict[str, Any]
 _MEANS = {"email": "e-mail address", "push": "app account", "ads": "identifier"}
-
-
-def local(moment: datetime, zone: ZoneInfo) -> str:
-    """A stored moment (naive UTC) by the clock of the business."""
-    return f"{moment.replace(tzinfo=UTC).astimezone(zone):%Y-%m-%d %H:%M}"
 
 
 def reason_text(code: str, asked: Record, rows: dict[str, list[Record]], taken: list[str]) -> str:
