@@ -13,6 +13,41 @@ import pyarrow as pa
 from activation.audience_file import Sync
 from activation.policy import Cap, PolicyFile
 
+# Rows whose recipient has had `$most` sends or more, and the oldest that has to pass first.
+_HELD = """
+with sent as (
+    select identifier_hash, coalesce(current_customer_id, customer_id) as customer_id,
+        sent_at
+    from messages_of_all
+    left join customer_survivors using (customer_id)
+    where consent_channel in $channels
+    union all
+    select null, customer_id, occurred_at
+    from {other_sends}
+    where channel in $channels
+        and coalesce(campaign_id, '') not in (select sync_id from messages_of_all)
+),
+recent as (
+    select *, row_number() over () as send_number
+    from sent where sent_at > $since and sent_at <= $now
+),
+-- A union: a send to the same person and the same number is one.
+met as (
+    select row_number, send_number, sent_at
+    from rows_to_cap join recent using (customer_id)
+    union
+    select row_number, send_number, sent_at
+    from rows_to_cap join recent using (identifier_hash)
+),
+ranked as (
+    select row_number, sent_at, count(*) over (partition by row_number) as n,
+        row_number() over (partition by row_number order by sent_at desc) as nth
+    from met
+)
+select row_number, min(sent_at) from ranked
+where n >= $most and nth <= $most group by row_number
+"""
+
 
 def next_opening(windows: Iterable[str], moment: datetime, time_zone: str) -> datetime | None:
     """None while all windows (`HH:MM-HH:MM`, local) are open at `moment` (naive UTC), else when
@@ -56,59 +91,31 @@ def capped(
     `rows`: row_number, customer_id, identifier_hash. What the channels' own reports tell of other
     sends (`interactions`) counts too; a report of a message of ours has its sync as campaign.
     """
-    held: dict[int, datetime] = {}
     marts.register("messages_of_all", messages)
     marts.register("rows_to_cap", rows)
+    held: dict[int, datetime] = {}
     for cap in caps:
-        if sync.consent not in cap.channels:
-            continue
-        if cap.at_most == 0:
-            never = now + timedelta(hours=cap.per_hours)
-            held |= dict.fromkeys(rows.column("row_number").to_pylist(), never)
-            continue
-        found = marts.execute(
-            f"""
-            with sent as (
-                select identifier_hash, coalesce(current_customer_id, customer_id) as customer_id,
-                    sent_at
-                from messages_of_all
-                left join customer_survivors using (customer_id)
-                where consent_channel in $channels
-                union all
-                select null, customer_id, occurred_at
-                from {_other_sends(marts)}
-                where channel in $channels
-                    and coalesce(campaign_id, '') not in (select sync_id from messages_of_all)
-            ),
-            recent as (
-                select *, row_number() over () as send_number
-                from sent where sent_at > $since and sent_at <= $now
-            ),
-            -- A union: a send to the same person and the same number is one.
-            met as (
-                select row_number, send_number, sent_at
-                from rows_to_cap join recent using (customer_id)
-                union
-                select row_number, send_number, sent_at
-                from rows_to_cap join recent using (identifier_hash)
-            ),
-            ranked as (
-                select row_number, sent_at, count(*) over (partition by row_number) as n,
-                    row_number() over (partition by row_number order by sent_at desc) as nth
-                from met
-            )
-            select row_number, min(sent_at) from ranked
-            where n >= $most and nth <= greatest($most, 1) group by row_number
-            """,
-            {
-                "channels": list(cap.channels), "since": now - timedelta(hours=cap.per_hours),
-                "now": now, "most": cap.at_most,
-            },
-        ).fetchall()  # fmt: skip
-        for number, oldest in found:
-            free = oldest + timedelta(hours=cap.per_hours)
-            held[number] = max(free, held.get(number, free))
+        if sync.consent in cap.channels:
+            for number, free in _held_by(marts, cap, rows, now).items():
+                held[number] = max(free, held.get(number, free))
     return held
+
+
+def _held_by(
+    marts: duckdb.DuckDBPyConnection, cap: Cap, rows: pa.Table, now: datetime
+) -> dict[int, datetime]:
+    """row_number -> when one cap lets it go, of the rows that it holds."""
+    length = timedelta(hours=cap.per_hours)
+    if cap.at_most == 0:
+        return dict.fromkeys(rows.column("row_number").to_pylist(), now + length)
+    found = marts.execute(
+        _HELD.format(other_sends=_other_sends(marts)),
+        {
+            "channels": list(cap.channels), "since": now - length, "now": now,
+            "most": cap.at_most,
+        },
+    ).fetchall()  # fmt: skip
+    return {number: oldest + length for number, oldest in found}
 
 
 def _other_sends(marts: duckdb.DuckDBPyConnection) -> str:

@@ -125,6 +125,21 @@ def test_a_cap_of_none_lets_nothing_out(worlds: Worlds) -> None:
     assert told(world) == []
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_several_caps_the_one_that_holds_longest_counts(worlds: Worlds, order: int) -> None:
+    none = {"channels": ["email"], "at_most": 0, "per_hours": 2}
+    one = {"channels": ["email"], "at_most": 1, "per_hours": 6}
+    world = a_world(worlds, sync_ids=("the_sync", "other_sync"))
+    sent_at = world.clock
+    send(world)
+    world.wait(1)
+    world.policy = {"caps": [none, one][::order]}
+    world.write_policy()
+    assert send(world, "other_sync").receipts == {"deferred": 3}
+    held = world.state("select distinct not_before from sync_receipts where status = 'deferred'")
+    assert held == [(sent_at + timedelta(hours=6),)]
+
+
 def test_who_comes_on_the_suppression_list_after_the_plan_is_dropped(worlds: Worlds) -> None:
     world = a_world(worlds)
     plan = make_plan(world.env, "the_sync")
