@@ -7,7 +7,7 @@ quarantined one. Reasons show shapes of values only.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -53,18 +53,12 @@ def typed_query(
     raw = ", ".join(f"({target.sql}) as {quote(target.name)}" for target in targets)
     dropped = {t.name for t in targets[1:] if t.name != "updated_at"} if is_deleted else set()
     deleted = f"coalesce(({is_deleted}), false)" if is_deleted else "cast(null as boolean)"
-    failed = " ".join(
-        f"when {test}{f' and not {deleted}' if target.name in dropped else ''} "
-        f"then {literal(f'{target.name}: a cast inside the expression fails')}"
-        for target in targets
-        for test in target.failures
-    )
-    own = f"case {failed} end" if failed else "cast(null as varchar)"
     kept = ", ".join(quote(column) for column in carried)
     is_kept = f"{deleted} or coalesce(({is_kept}), false)" if is_deleted else f"({is_kept})"
     inner = (
         f"select {raw}, {kept}, coalesce({is_kept}, false) as _is_kept, "
-        f"{deleted} as _is_deleted, {own} as _cast_problem from {relation}"
+        f"{deleted} as _is_deleted, {_cast_problem(targets, dropped, deleted)} as _cast_problem "
+        f"from {relation}"
     )
     types = _types(connection, inner)
     values = ", ".join(
@@ -77,20 +71,38 @@ def typed_query(
         for target in targets
         if (problem := _problem(target, types[target.name], time_zone))
     ]
-    missing = [
-        f"case when raw.{quote(name)} is null then {literal(f'{name} is missing')} end"
-        for name in required
-    ]
-    if is_deleted and any(t.name == "updated_at" and t.sql != "null" for t in targets):
-        missing.append(
-            "case when raw._is_deleted and raw.updated_at is null "
-            "then 'updated_at is missing: when was this deleted?' end"
-        )
-    reasons = ", ".join(["_malformed", "_cast_problem", *problems, *missing])
+    reasons = ", ".join(
+        ["_malformed", "_cast_problem", *problems, *_missing(targets, required, bool(is_deleted))]
+    )
     return (
         f"select {values}, {kept}, _is_kept, _is_deleted, coalesce({reasons}) as _problem "
         f"from ({inner}) as raw"
     )
+
+
+def _cast_problem(targets: Sequence[Target], dropped: Collection[str], deleted: str) -> str:
+    """Which cast inside an expression fails, unless the row is a tombstone without the column."""
+    failed = " ".join(
+        f"when {test}{f' and not {deleted}' if target.name in dropped else ''} "
+        f"then {literal(f'{target.name}: a cast inside the expression fails')}"
+        for target in targets
+        for test in target.failures
+    )
+    return f"case {failed} end" if failed else "cast(null as varchar)"
+
+
+def _missing(targets: Sequence[Target], required: Sequence[str], has_tombstones: bool) -> list[str]:
+    """What a row must say and does not."""
+    missing = [
+        f"case when raw.{quote(name)} is null then {literal(f'{name} is missing')} end"
+        for name in required
+    ]
+    if has_tombstones and any(t.name == "updated_at" and t.sql != "null" for t in targets):
+        missing.append(
+            "case when raw._is_deleted and raw.updated_at is null "
+            "then 'updated_at is missing: when was this deleted?' end"
+        )
+    return missing
 
 
 def _unless_deleted(sql: str, is_dropped: bool) -> str:

@@ -55,7 +55,6 @@ def add_deleted(
     known = _known_keys(context, table.entity)
     if known is None:
         return delivery
-    key, *others = ENTITIES[table.entity]
     _read_keys(table, config)
     duck.execute(
         f"create or replace temp table gone as select k.* from ({known}) as k "
@@ -72,6 +71,18 @@ def add_deleted(
             f"{table.file}; nothing was landed",
             fix="if they were really deleted, raise deletions.max_share of this table for one run",
         )
+    _append_tombstones(table, delivery, path)
+    return replace(
+        delivery,
+        rows_offered=delivery.rows_offered + gone,
+        rows_landed=delivery.rows_landed + gone,
+    )
+
+
+def _append_tombstones(table: Table, delivery: Delivery, path: Path) -> None:
+    """The keys in `gone`, after the rows of the file at `path`, where there is one."""
+    duck = table.database.duck
+    key, *others = ENTITIES[table.entity]
     now = literal(datetime.now(UTC).replace(tzinfo=None).isoformat(" "))
     moment = ""
     if "updated_at" in others:
@@ -89,11 +100,6 @@ def add_deleted(
         both,
     )
     both.replace(path)
-    return replace(
-        delivery,
-        rows_offered=delivery.rows_offered + gone,
-        rows_landed=delivery.rows_landed + gone,
-    )
 
 
 def _known_keys(context: FetchContext, entity: str) -> str | None:
