@@ -77,19 +77,25 @@ def evaluate(
     worst = worst_merges(env, file)
     document = {**figures, "situations": found, "worst_merges": worst}
 
-    def render(console: Any) -> None:
-        facts(figures)(console)
-        if found:
-            console.print("\nsituations")
-        for name, row in found.items():
-            told = "  ".join(f"{key} {_number(value)}" for key, value in row.items())
-            console.print(f"  {name.replace('_', ' '):<28}{told}")
-        if worst:
-            console.print("\nworst merges (wrong pairs)")
-            rows = [list(row.values()) for row in worst]
-            console.print(table(list(worst[0]), rows))
+    emit(as_json, document, lambda console: _draw_evaluation(console, figures, found, worst))
 
-    emit(as_json, document, render)
+
+def _draw_evaluation(
+    console: Any,
+    figures: dict[str, Any],
+    found: dict[str, dict[str, Any]],
+    worst: list[dict[str, Any]],
+) -> None:
+    facts(figures)(console)
+    if found:
+        console.print("\nsituations")
+    for name, row in found.items():
+        told = "  ".join(f"{key} {_number(value)}" for key, value in row.items())
+        console.print(f"  {name.replace('_', ' '):<28}{told}")
+    if worst:
+        console.print("\nworst merges (wrong pairs)")
+        rows = [list(row.values()) for row in worst]
+        console.print(table(list(worst[0]), rows))
 
 
 @identity_app.command(epilog="Example: khach identity block phone 0900000000")

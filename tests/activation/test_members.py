@@ -43,6 +43,21 @@ def dies(world: World, boundaries: int) -> None:
     world.lives.begin()
 
 
+def back_after_an_interrupted_removal(worlds: Worlds, variant: str, boundaries: int) -> World:
+    """One who left, in a run that may have died at a boundary, is a member again."""
+    world = a_world(worlds, variant)
+    change(world, "c0000", carts=0)
+    world.lives.die_after(boundaries)
+    try:
+        run(world)
+    except Killed:
+        world.lives.begin()
+    world.lives.die_after(None)
+    change(world, "c0000", carts=1)
+    run(world)
+    return world
+
+
 def addresses(world: World) -> list[str]:
     return sorted(member.identifier for member in world.platform.members.values())
 
@@ -73,16 +88,7 @@ def test_a_new_address_under_the_same_key_waits_until_the_old_one_is_removed(
 
 def test_who_comes_back_after_an_interrupted_removal_is_added_again(worlds: Worlds) -> None:
     for boundaries in range(12):
-        world = a_world(worlds, "blind")
-        change(world, "c0000", carts=0)
-        world.lives.die_after(boundaries)
-        try:
-            run(world)
-        except Killed:
-            world.lives.begin()
-        world.lives.die_after(None)
-        change(world, "c0000", carts=1)
-        run(world)
+        world = back_after_an_interrupted_removal(worlds, "blind", boundaries)
         assert len(addresses(world)) == 3
 
 
@@ -104,16 +110,7 @@ def test_who_arrived_unnoticed_and_is_not_wanted_any_more_is_removed(worlds: Wor
 
 def test_a_list_without_its_manifest_is_written_again(worlds: Worlds) -> None:
     for boundaries in range(12):
-        world = a_world(worlds, "file")
-        change(world, "c0000", carts=0)
-        world.lives.die_after(boundaries)
-        try:
-            run(world)
-        except Killed:
-            world.lives.begin()
-        world.lives.die_after(None)
-        change(world, "c0000", carts=1)
-        run(world)
+        world = back_after_an_interrupted_removal(worlds, "file", boundaries)
         assert len(addresses(world)) == 3 and world.platform.file_of is not None
 
 
