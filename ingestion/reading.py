@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,10 @@ from ingestion import lake, verdicts
 from ingestion.contract import Stopped
 from ingestion.pages import TableReader
 from ingestion.parquet import copy_to_parquet, literal
+from ingestion.rest import Answer
 from ingestion.shapes import Shape
 from ingestion.spec import Delivery, Extract, FetchContext, TableSpec
+from khach.clock import now
 
 # A change may become visible later than its own time says.
 OVERLAP = timedelta(hours=6)
@@ -51,6 +53,10 @@ class Reading:
     def days(self) -> tuple[datetime, datetime] | None:
         """The first instant (naive UTC) of a backfill and the first one after it."""
         return self._days
+
+    def clock(self, answer: Answer) -> datetime:
+        """The vendor's time (naive UTC) when it answered; ours where it tells none."""
+        return answer.sent_at or now(self.context.env).astimezone(UTC).replace(tzinfo=None)
 
     def extract(self) -> Extract | None:
         """Everything kept, or None."""

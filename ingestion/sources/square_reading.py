@@ -97,7 +97,7 @@ class AccountReading(Reading):
             return
         first = by_cursor(reader, self._api, "GET", "v2/customers", {"limit": PER_PAGE})
         self._keep_updated(reader, [first], compared=clock.isoformat())
-        self._bury(reader, self._clock(first))
+        self._bury(reader, self.clock(first))
 
     def catalog(self) -> None:
         """Items and categories, all of them."""
@@ -115,7 +115,7 @@ class AccountReading(Reading):
         reader = self.reader(table)
         first = by_cursor(reader, self._api, method, path, request)
         self.keep_when_changed(reader, reader.close())
-        self._bury(reader, self._clock(first))
+        self._bury(reader, self.clock(first))
 
     def _keep_updated(
         self, reader: TableReader, answers: list[Answer], compared: str | None = None
@@ -124,7 +124,7 @@ class AccountReading(Reading):
             return  # an account without locations
         table = reader.table.name
         file = reader.close()
-        mark = self.mark(table, file, "updated_at", min(self._clock(one) for one in answers))
+        mark = self.mark(table, file, "updated_at", min(self.clock(one) for one in answers))
         cursor = mark | ({"compared": compared} if compared else {})
         if self.days or cursor != self.cursor(table):
             self.keep(reader, file, cursor)
@@ -152,7 +152,3 @@ class AccountReading(Reading):
             return f"{first.isoformat()}Z", f"{after.isoformat()}Z"
         since = self.cursor(table).get("since")
         return (f"{since}Z" if since else BEGINNING), None
-
-    def _clock(self, answer: Answer) -> datetime:
-        """Square's time; ours where it tells none."""
-        return answer.sent_at or now(self.context.env).astimezone(UTC).replace(tzinfo=None)

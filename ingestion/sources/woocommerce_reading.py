@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ingestion.paging import by_page
@@ -12,7 +12,6 @@ from ingestion.parquet import literal
 from ingestion.reading import Reading
 from ingestion.rest import Answer, Api, NotFoundError
 from ingestion.sources.woocommerce_tables import SHAPES, TABLES
-from khach.clock import now
 
 if TYPE_CHECKING:
     import duckdb
@@ -46,7 +45,7 @@ class ShopReading(Reading):
         cursor = self.cursor(table)
         reader = self.reader(table)
         first = by_page(reader, self._api, table, self._filter(table, cursor), PER_PAGE)
-        started = self._clock(first)
+        started = self.clock(first)
         compared = cursor.get("compared", started.isoformat())
         is_due = started - datetime.fromisoformat(compared) >= self._compare_every
         gone: set[str] = set()
@@ -102,7 +101,7 @@ class ShopReading(Reading):
         gone = set(missing) - self._still_there("customers", missing)
         if gone:
             digest = self.digest("customers", f"select * from read_parquet({literal(file)})")
-            self._bury("customers", gone, self._clock(first), {"digest": digest})
+            self._bury("customers", gone, self.clock(first), {"digest": digest})
 
     def _filter(self, table: str, cursor: dict[str, Any]) -> dict[str, str | int]:
         params = STABLE | EVERYTHING[table]
@@ -168,10 +167,6 @@ class ShopReading(Reading):
 
     def _column(self, query: str) -> list[str]:
         return sorted(row[0] for row in self.connection.execute(query).fetchall())
-
-    def _clock(self, answer: Answer) -> datetime:
-        """The shop's time; ours where it tells none."""
-        return answer.sent_at or now(self.context.env).astimezone(UTC).replace(tzinfo=None)
 
 
 def _hundreds(ids: Iterable[str]) -> Iterator[list[str]]:
