@@ -20,6 +20,7 @@ SMALL_SIDE = {
     "segment_transitions",
     # One row: the bounds of the history, the rate of all leads, the best province.
     "customer_purchases",
+    "customer_reach_days",
     "market_potential",
     "open_lead_values",
     # Days of the calendar, by the channels there are or the levels of consent.

@@ -8,52 +8,7 @@
     'channel_purpose': "channel || ':' || purpose",
 } %}
 
-with first_day as (select min(on_date) as first_on from {{ ref('calendar') }}),
-
-seen as (
-    select
-        customer_id,
-        min(case when kind = 'email' then shown_at end) as email_at,
-        min(case when kind = 'phone' then shown_at end) as phone_at
-    from (
-        select customer_id, identifier_type as kind, first_seen_at as shown_at
-        from {{ ref('customer_identifiers') }}
-        where valid_to is null
-        -- What a family shares reaches each of them, though it tells nobody apart. What one browser
-        -- alone showed may be somebody else's.
-        union all
-        select holders.customer_id, observed.identifier_type, min(observed.first_seen_at)
-        from {{ ref('int_identifiers_observed') }} as observed
-        inner join {{ ref('int_record_customers') }} as holders
-            on observed.source = holders.source
-            and observed.record_kind = holders.record_kind
-            and observed.record_id = holders.record_id
-        where observed.identifier_type in ('email', 'phone')
-        group by holders.customer_id, observed.identifier_type, observed.identifier_value
-        having max(case when observed.record_kind = 'web_identities' then 0 else 1 end) = 1
-    ) as shown
-    group by customer_id
-),
-
-people as (
-    select
-        customers.*,
-        greatest(
-            coalesce({{ business_date('customers.identified_at') }}, first_day.first_on),
-            first_day.first_on
-        ) as known_on,
-    {% for kind, column in {'email': 'email', 'phone': 'phone_e164'}.items() -%}
-    case
-        when facts.{{ column }} is not null
-            then coalesce({{ business_date('seen.' ~ kind ~ '_at') }}, first_day.first_on)
-    end as {{ kind }}_on
-    {{- ',' if not loop.last }}
-    {% endfor %}
-    from {{ ref('kpi_customers') }} as customers
-    inner join {{ ref('customers') }} as facts on customers.customer_id = facts.customer_id
-    left join seen on customers.customer_id = seen.customer_id
-    cross join first_day
-),
+with people as (select * from {{ ref('customer_reach_days') }}),
 
 -- No word counts before the person and the identifier were known.
 words as (
@@ -172,4 +127,5 @@ select
     customers.country,
     {{ customer_slices() }}
 from entities
-left join people as customers on entities.customer_number = customers.customer_number
+left join {{ ref('kpi_customers') }} as customers
+    on entities.customer_number = customers.customer_number
