@@ -37,7 +37,8 @@ from ingestion.spec import (
     SourceSpec,
     TableSpec,
 )
-from ingestion.text_readers import read_csv_files, read_ndjson_files, read_xlsx_files
+from ingestion.text_readers import read_csv_files, read_ndjson_files
+from ingestion.xlsx_reader import read_xlsx_files
 from khach.errors import KhachError
 from khach.progress import bytes_read
 
