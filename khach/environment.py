@@ -9,7 +9,7 @@ from khach.errors import ConfigError
 ENVIRONMENTS = ("sandbox", "dev", "prod")
 PROJECT = Path(__file__).resolve().parent.parent
 
-# Telemetry of every tool is off, and all their state lies under $KHACH_HOME (DESIGN decision 16).
+# Telemetry of every tool is off, and all their state lies under $KHACH_HOME.
 TELEMETRY_OFF = {
     "RUNTIME__DLTHUB_TELEMETRY": "false",
     "DO_NOT_TRACK": "1",

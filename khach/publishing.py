@@ -1,4 +1,4 @@
-"""Publishing: a readers' copy of the marts, whole or not at all (DESIGN decision 5).
+"""Publishing: a readers' copy of the marts, whole or not at all.
 
 `published/<snapshot_id>/` holds marts.duckdb, one Parquet file per table and snapshot.json; the
 link `current` names the newest. A snapshot is built as `<snapshot_id>.partial`, recorded in state

@@ -201,7 +201,7 @@ def open_session(
 def complete(stages: Sequence[str]) -> tuple[str, ...]:
     """The stages in order; whoever publishes has both kinds of checks in the same run.
 
-    dbt's tests run inside the build (DESIGN decision 6: gates cannot be skipped).
+    Gates cannot be skipped: dbt's tests are in the build, the suites in the check.
     """
     wanted = {*stages, "build", "check"} if "publish" in stages else set(stages)
     return tuple(stage for stage in STAGES if stage in wanted)

@@ -8,6 +8,7 @@ from contextlib import nullcontext
 import typer
 
 from khach.cli import (
+    audiences,
     configuration,
     customers,
     identity,
@@ -34,7 +35,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for group in (
-    configuration, sandbox, run, status, query, sources, identity, syncs, customers, snapshots,
+    configuration, sandbox, run, status, query, sources, identity, syncs, audiences, customers,
+    snapshots,
 ):  # fmt: skip
     group.register(app)
 
