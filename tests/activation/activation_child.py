@@ -22,7 +22,19 @@ from khach.environment import Environment
 # Where something is sent or recorded; a kill while files are read would prove little.
 KILLABLE = {
     str(path)
-    for name in ("apply", "plan", "ledger", "leases", "recovery", "suppression", "channels/*")
+    for name in (
+        "apply",
+        "plan",
+        "delivery",
+        "sending",
+        "intents",
+        "outcomes",
+        "ledger",
+        "leases",
+        "recovery",
+        "suppression",
+        "channels/*",
+    )
     for path in Path(activation.__file__).parent.glob(f"{name}.py")
 }
 

@@ -27,7 +27,17 @@ from khach.environment import Environment
 # Where something is sent or recorded; a kill while files are read would prove little.
 _KILLABLE = {
     str(Path(activation.__file__).with_name(f"{name}.py"))
-    for name in ("apply", "delivery", "outcomes", "ledger", "leases", "recovery", "resending")
+    for name in (
+        "apply",
+        "delivery",
+        "sending",
+        "intents",
+        "outcomes",
+        "ledger",
+        "leases",
+        "recovery",
+        "resending",
+    )
 } | {__file__}
 
 
