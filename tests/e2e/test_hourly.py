@@ -21,7 +21,8 @@ def sent_texts(installation: Installation) -> list[tuple[str, str]]:
 
 
 def rows(installation: Installation, sql: str) -> list[dict[str, object]]:
-    return installation.json("query", sql)["rows"]
+    found = installation.json("query", sql)
+    return [dict(zip(found["columns"], row, strict=True)) for row in found["rows"]]
 
 
 def test_messages_wait_for_their_hours_and_go_out_once(twin: Installation, tmp_path: Path) -> None:
@@ -36,7 +37,7 @@ def test_messages_wait_for_their_hours_and_go_out_once(twin: Installation, tmp_p
     shop.khach("run", "--hourly")
     sent = sent_texts(shop)
     assert sent
-    assert len({reference for reference, _ in sent}) == len(sent)
+    assert len({recipient for _, recipient in sent}) == len(sent)
     told = rows(
         shop,
         "select count(distinct customer_id) as people, count(*) as messages from messages "
