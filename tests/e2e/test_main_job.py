@@ -146,6 +146,8 @@ def test_only_people_who_permit_it_are_reached_and_nobody_held_out(twin: Install
                     or plans.channel = 'mailchimp' and consents.channel <> 'email'
                     or plans.channel = 'twilio' and consents.channel <> 'sms'
                     or plans.channel = 'zalo_zns' and consents.channel <> 'zalo'
+                    or plans.channel = 'onesignal' and consents.channel <> 'push'
+                    or plans.channel like '%_ads' and consents.channel <> 'ads'
                     or plans.audience = 'cart_abandoners' and (
                         customers.carts_abandoned_3d = 0 or customers.orders_since_cart > 0
                     )
