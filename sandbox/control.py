@@ -187,13 +187,15 @@ def _run_days(root: Path, state: Any, days: int) -> None:
     import duckdb
 
     from sandbox import exports, truth, world
+    from sandbox.responses import read
     from sandbox.simulate import simulate_day
 
     saved_at = time.monotonic()
+    texts = read(channels.texts(root))
     with duckdb.connect() as con:
         con.execute("set TimeZone = 'UTC'; set memory_limit = '2GB'; set threads = 2")
         for left in reversed(range(days)):
-            exports.write_day(root, simulate_day(state, con))
+            exports.write_day(root, simulate_day(state, con, texts))
             if left == 0 or time.monotonic() - saved_at > _SAVE_EVERY_SECONDS:
                 world.save(state, root)
                 saved_at = time.monotonic()

@@ -27,6 +27,8 @@ class Delivery:
     day: int
     con: duckdb.DuckDBPyConnection
     tables: dict[tuple[str, str], list[pa.Table]] = field(default_factory=lambda: defaultdict(list))
+    # (person, in a store) -> a code of their own that they use today, and from when on.
+    own_codes: dict[tuple[int, bool], tuple[int, int]] = field(default_factory=dict)
 
     @property
     def start(self) -> int:

@@ -1,7 +1,8 @@
 """The state of the simulated platforms: one SQLite file with its journal and its log of effects.
 
 `requests` is the journal of everything that arrived. `effects` says what really happened, each
-once: a message that went out, a member that was added. `fates` are people who cannot be reached,
+once: a message that went out, a member that was added; `at` is the wall clock, `happened_at` the
+retailer's. `fates` are people who cannot be reached,
 `faults` what goes wrong next. Both logs are for tests and for a run's recount; like the real
 platforms, this one knows the numbers it sends to.
 """
@@ -25,7 +26,8 @@ create table if not exists requests (
 create table if not exists effects (
     seq integer primary key, effect_id text not null unique, at text not null,
     request_id text not null, vendor text not null, kind text not null, recipient text not null,
-    reference text not null, content text not null, asked integer not null default 0);
+    reference text not null, content text not null, asked integer not null default 0,
+    happened_at text);
 create index if not exists effects_by_reference on effects (vendor, reference);
 create table if not exists replies (
     vendor text, reference text, status integer, body text, primary key (vendor, reference));
@@ -67,6 +69,9 @@ def prepare(root: Path) -> None:
         # Write-ahead log: readers never wait for a writer, and a killed process loses no commit.
         connection.execute("pragma journal_mode = wal")
         connection.executescript(_SCHEMA)
+        columns = {row["name"] for row in connection.execute("pragma table_info(effects)")}
+        if "happened_at" not in columns:  # a state of an earlier release
+            connection.execute("alter table effects add column happened_at text")
 
 
 @contextmanager
@@ -99,14 +104,15 @@ def log_effect(
     recipient: str,
     reference: str,
     content: Any = None,
+    happened_at: datetime | None = None,
 ) -> str:
     """Record that something really happened; its new id, 32 hexadecimal digits."""
     effect_id = uuid.uuid4().hex
     connection.execute(
         "insert into effects (effect_id, at, request_id, vendor, kind, recipient, reference,"
-        " content) values (?, ?, ?, ?, ?, ?, ?, ?)",
+        " content, happened_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (effect_id, datetime.now(UTC).isoformat(), request_id, vendor, kind, recipient, reference,
-         json.dumps(content, ensure_ascii=False)),
+         json.dumps(content, ensure_ascii=False), happened_at.isoformat() if happened_at else None),
     )  # fmt: skip
     return effect_id
 

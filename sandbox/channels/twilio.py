@@ -20,7 +20,7 @@ from sandbox.channels.vendor import Answer, Exchange, RefusalError, Vendor
 # "The message text. Can be up to 1,600 characters long."
 _LONGEST_BODY = 1600
 # Messages of a life-like retailer: STOP was answered; the handset cannot be reached.
-_FATES = {"stopped": 10, "unreachable": 25}
+FATES = {"stopped": 10, "unreachable": 25}
 # How often a message must be asked for until it is there. "sent": the carrier has accepted it;
 # "delivered": it confirmed (https://support.twilio.com/hc/en-us/articles/223134347).
 _STATES = ("queued", "sent")
@@ -50,7 +50,7 @@ def fetch_message(exchange: Exchange) -> Answer:
     if effect is None:
         words = f"The requested resource {exchange.path['sid']} was not found"
         raise _refusal(404, 20404, words)
-    fate = exchange.fate(effect["recipient"], _FATES)
+    fate = exchange.fate(effect["recipient"], FATES)
     states = ("queued",) * 20 if fate == "slow" else _STATES
     final = "undelivered" if fate == "unreachable" else "delivered"
     status = states[effect["asked"] - 1] if effect["asked"] <= len(states) else final
@@ -86,7 +86,7 @@ def _check_message(exchange: Exchange, to: str, sender: str, body: str) -> None:
         raise _refusal(400, 21602, "Message body is required.")
     if len(body) > _LONGEST_BODY:
         raise _refusal(400, 21617, "The concatenated message body exceeds the 1600 character limit")
-    if exchange.fate(to, _FATES) == "stopped":
+    if exchange.fate(to, FATES) == "stopped":
         raise _refusal(400, 21610, f"Attempt to send to unsubscribed recipient {to}")
 
 
