@@ -387,10 +387,11 @@ def test_leads_offers_loyalty_and_referrals_reach_their_marts(marts: TinyLake) -
         ("desk:L2", "p6@hoa.example", "new", None, None, None),
     ]
     assert marts.rows("select offer_id, offer_code, valid_from is null from offers order by 1") == [
-        ("7", "TET", False), ("8", "HE", False), ("LOST", "LOST", True)
+        ("7", "TET", False), ("8", "HE", False), ("LOST", "LOST", True),
+        ("audience:cart_codes", "audience:cart_codes", True),
     ]  # fmt: skip
-    orders = {order.key: order for order in STORY.orders}
-    buyer = next(orders[key] for key in ("shop:O0", "tills:O0") if key in orders)
+    orders = {order.key.partition(":")[2]: order for order in STORY.orders}
+    buyer = orders["O0"]
     assert marts.rows(
         "select redemption_id, offer_id, order_id, email from coupon_redemptions "
         "left join customers using (customer_id) order by 1"
@@ -398,6 +399,10 @@ def test_leads_offers_loyalty_and_referrals_reach_their_marts(marts: TinyLake) -
         ("desk:R1", "7", None, "p3@hoa.example"),
         ("desk:R2", "7", buyer.key, f"p{buyer.person}@hoa.example"),
         ("desk:R3", "LOST", None, None),
+        ("desk:R4", "audience:cart_codes", orders["O5"].key, "p3@hoa.example"),
+        ("desk:R5", "audience:cart_codes", None, "p9@hoa.example"),
+        ("desk:R6", "audience:cart_codes", None, None),
+        ("desk:R7", "audience:cart_codes", None, "p9@hoa.example"),
     ]
     assert marts.rows(
         "select referred.email, referrer.email from customers as referred join customers as "

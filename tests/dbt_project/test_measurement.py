@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
+from unittest.mock import ANY
 
 import duckdb
 import pytest
@@ -287,7 +288,7 @@ def test_the_desks_campaigns_and_offers_are_judged_by_what_happened(marts: TinyL
         marts.rows(
             "select offer_id, redemption_count from offer_performance where segment_kind = 'all'"
         )
-    ) == {"7": 2, "8": 0, "LOST": 1}
+    ) == {"7": 2, "8": 0, "LOST": 1, "audience:cart_codes": 4}
     whole, parts = marts.rows(
         "select sum(case when segment_kind = 'all' then attributed_revenue_amount end), "
         "sum(case when segment_kind = 'all' then revenue_amount end) from campaign_performance "
@@ -295,6 +296,53 @@ def test_the_desks_campaigns_and_offers_are_judged_by_what_happened(marts: TinyL
         "where model = 'last_touch' and campaign_id is not null"
     )
     assert whole[0] == (parts[0] or 0)
+
+
+def test_a_redemption_meets_the_code_it_redeems(marts: TinyLake) -> None:
+    """The desk's codes: one used by its holder in time, one by another and late, one by nobody
+    known, one still open, one that never went out, one of the staff.
+    """
+    ids = dict(marts.rows("select email, customer_id from customers where email is not null"))
+    p3, p6, p9 = (ids[f"p{person}@hoa.example"] for person in (3, 6, 9))
+    with open_state(marts.env) as state:
+        for person, customer_id in {"person 3": p3, "person 6": p6, "person 9": p9}.items():
+            state.execute(
+                "update offer_codes set customer_id = ? where customer_id = ?",
+                [customer_id, person],
+            )
+    again = ["given_codes", "coupon_redemptions", "offer_code_performance"]
+    assert not marts.failures("build", "--exclude-resource-type", "unit_test", "-s", *again)
+
+    assert marts.rows(
+        "select redemption_id, offer_code, campaign_id, customer_id, given_to_customer_id, "
+        "redeemed_by, is_late from coupon_redemptions order by 1"
+    ) == [
+        ("desk:R1", "TET", None, p3, None, None, None),
+        ("desk:R2", "TET", None, ANY, None, None, None),
+        ("desk:R3", "LOST", None, None, None, None, None),
+        ("desk:R4", "GIO-AA22", "code_sms", p3, p3, "holder", False),
+        ("desk:R5", "GIO-BB22", "code_mail", p9, p6, "other", True),
+        ("desk:R6", "GIO-CC22", "code_sms", None, p9, "unknown", True),
+        ("desk:R7", "GIO-SS22", "code_sms", p9, None, "unknown", False),
+    ]
+    [order] = [order for order in STORY.orders if order.key.endswith(":O5")]
+    assert order.is_completed and order.amount > 0
+    counts = (
+        "code_count, redeemed_code_count, open_code_count, redemption_count, "
+        "holder_redemption_count, other_redemption_count, unknown_redemption_count, "
+        "late_redemption_count, order_count, revenue_amount, redemption_rate"
+    )
+    assert marts.rows(
+        f"select sync_id, {counts} from offer_code_performance order by sync_id nulls first"
+    ) == [
+        (None, 4, 3, 1, 3, 1, 1, 1, 2, 1, order.amount, 0.75),
+        ("code_mail", 1, 1, 0, 1, 0, 1, 0, 1, 0, 0, 1.0),
+        ("code_sms", 4, 2, 1, 2, 1, 0, 1, 1, 1, order.amount, 0.5),
+    ]
+    assert marts.rows(
+        "select redemption_count, late_redemption_count from offer_performance "
+        "where offer_id = 'audience:cart_codes' and segment_kind = 'all'"
+    ) == [(4, 2)]
 
 
 def test_an_audience_is_measured_by_the_draws_of_its_syncs(marts: TinyLake) -> None:

@@ -1,5 +1,5 @@
 -- Everything a campaign is judged by, one row per recipient, per order it gets credit for (last
--- touch) and per redemption of its offers.
+-- touch) and per redemption of its offers or of the codes it carried.
 {{ config(schema='intermediate') }}
 {% set days = var('measurement').campaign_window_days -%}
 {% set measures = [
@@ -43,7 +43,7 @@ inner join {{ ref('orders') }} as orders on attribution.order_id = orders.order_
 where attribution.model = 'last_touch' and attribution.campaign_id is not null
 union all
 select
-    offers.campaign_id,
+    redemptions.campaign_id,
     redemptions.customer_id,
     {{ business_date('redemptions.redeemed_at') }},
     0
@@ -51,5 +51,4 @@ select
     , cast({{ known.redemptions.get(measure, '0') }} as decimal(18, 4))
     {%- endfor %}
 from {{ ref('coupon_redemptions') }} as redemptions
-inner join {{ ref('offers') }} as offers on redemptions.offer_id = offers.offer_id
-where offers.campaign_id is not null
+where redemptions.campaign_id is not null
