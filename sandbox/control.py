@@ -158,6 +158,7 @@ def _drop_uncounted(root: Path, today: str) -> None:
         "exports/crm",
         "truth/days",
         "truth/journal",
+        "channels/inbox",
     ):
         for file in (root / folder).glob("*"):
             if file.name.partition(".")[0][-10:] > today or file.name[0] == ".":
@@ -244,6 +245,7 @@ def _load(root: Path, url: str | None = None) -> None:
         url, _, _ = postgres.start(root, _keys(root)["tills_password"])
     tills.load_inbox(root, url, up_to=today)
     mailchimp.load_inbox(root)
+    channels.load_inbox(root, today)
 
 
 def _keys(root: Path) -> dict[str, str]:

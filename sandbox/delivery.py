@@ -17,6 +17,7 @@ from sandbox.world import BUY, NEVER, World
 
 # Areas of the delivery; the truth calls the sources by the same names.
 WEB, SHOP, TILLS, EMAIL, CRM = "web_events", "web_shop", "tills", "email", "crm"
+CHANNELS = "channels"  # what people write back, for the platforms that the business writes through
 
 
 @dataclass

@@ -1,4 +1,5 @@
-"""What people do with texts of the business: some use the code in one, or pass it on to a friend.
+"""What people do with texts of the business: some use the code in one, or pass it on to a friend,
+some write back.
 
 The texts are read from the platforms that carried them (`channels/reading.py`); nothing here knows
 who sent them or why, so a code is what looks like one. What somebody does with a text is drawn from
@@ -16,24 +17,33 @@ import numpy as np
 import pyarrow as pa
 
 from sandbox.channels import reading
-from sandbox.delivery import Delivery
-from sandbox.draw import DAY_SECONDS, UTC_OFFSET_SECONDS, Ints, label, moments, stream, take
+from sandbox.delivery import CHANNELS, Delivery
+from sandbox.draw import DAY_SECONDS, UTC_OFFSET_SECONDS, Ints, label, moments, pick, stream, take
 from sandbox.frames import append
 from sandbox.world import BUY, NEVER
 
 _CODE = re.compile(r"\b[A-Z]{2,12}-[A-Z0-9]{8,14}\b")
 _USES, _PASSES_ON, _FORGETS = 0.30, 0.12, 0.10
 _DAYS, _LATE_DAYS = 3, 6  # to use a code; whoever forgets it comes three to five days later
+# Who answers a text: "from 1 to 5", another question, "no more of this".
+_ASKS = re.compile(r"\b1\b.*\b5\b")
+_RATES, _REPLIES, _STOPS = 0.35, 0.15, 0.015
+_RATINGS = [6, 8, 16, 35, 35]
+_WORDS = ["Cảm ơn shop nhé", "Giày đẹp, mình rất thích", "Giao hơi chậm", "Ok", "Để mình xem"]
 _OPENING, _CLOSING = 9 * 3_600, 20 * 3_600
 
 
 @dataclass(frozen=True)
 class Text:
-    """A text somebody read: the number without its country code, local seconds, the words."""
+    """A text somebody read: its id, the number without its country code, local seconds, the words;
+    `is_answerable`: it came as an SMS.
+    """
 
     phone: int
     read_at: int
     words: str
+    effect_id: str = ""
+    is_answerable: bool = False
 
 
 def read(texts: Iterable[reading.Text]) -> list[Text]:
@@ -41,7 +51,8 @@ def read(texts: Iterable[reading.Text]) -> list[Text]:
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
     return [
         Text(int(text.phone[-9:]),
-             int((text.read_at - epoch).total_seconds()) + UTC_OFFSET_SECONDS, text.content)
+             int((text.read_at - epoch).total_seconds()) + UTC_OFFSET_SECONDS, text.content,
+             text.effect_id, text.vendor == "twilio")
         for text in texts
     ]  # fmt: skip
 
@@ -57,7 +68,8 @@ class _Use:
 
 
 def run(d: Delivery, texts: Sequence[Text]) -> None:
-    """Plan today's purchases with a code of one's own; web and stores then ask for the codes."""
+    """Today's answers, and purchases with a code of one's own: web and stores ask for the codes."""
+    _write_back(d, texts)
     uses = [use for text in texts for use in _uses(d, text)]
     if not uses:
         return
@@ -117,3 +129,26 @@ def _uses(d: Delivery, text: Text) -> Iterator[_Use]:
             return
         person = int(readers[0])
     yield _Use(person, at, found.group(), bool(in_store and p["card"][person] >= 0))
+
+
+def _write_back(d: Delivery, texts: Sequence[Text]) -> None:
+    """Today's answers; a person answers a text once, within ten hours."""
+    answers = []
+    for text in texts:
+        if not text.is_answerable or not d.start - DAY_SECONDS <= text.read_at < d.end:
+            continue
+        rng = stream(d.world.seed, 0, f"answer-{text.phone}-{text.read_at}")
+        at = text.read_at + int(rng.integers(300, 36_000))
+        draw, rating, words = rng.random(), pick(rng, _RATINGS, 1)[0] + 1, rng.choice(_WORDS)
+        is_question = bool(_ASKS.search(text.words))
+        if draw < _STOPS:
+            body = "TC" if "soạn TC" in text.words else "STOP"
+        elif draw < _STOPS + (_RATES if is_question else _REPLIES):
+            body = str(rating) if is_question else str(words)
+        else:
+            continue
+        if d.start <= at < d.end:
+            moment = datetime.fromtimestamp(at - UTC_OFFSET_SECONDS, UTC).isoformat()
+            answers.append({"effect_id": text.effect_id, "at": moment, "body": body})
+    if answers:
+        d.add(CHANNELS, "replies", pa.Table.from_pylist(answers))

@@ -35,6 +35,9 @@ create table if not exists fates (
     vendor text, recipient text, fate text, primary key (vendor, recipient));
 create table if not exists templates (
     vendor text, template_id text, parameters text, primary key (vendor, template_id));
+create table if not exists inbound (
+    vendor text, sid text, happened_at text not null, sender text not null, body text not null,
+    primary key (vendor, sid));
 create table if not exists faults (
     seq integer primary key, vendor text not null, kind text not null, method text not null,
     skip integer not null, count integer not null, detail text not null);
