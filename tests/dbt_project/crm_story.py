@@ -37,6 +37,12 @@ TABLES: dict[str, list[dict[str, Any]]] = {
          "sent_at": at("03 03:30")},
         {"message_id": "N3", "conversation_id": "K4", **P9, "direction": "inbound",
          "channel": "zalo", "sent_at": at("05 03:00"), "content_class": "complaint"},
+        # Texts without a conversation: an answer to a survey, a refusal, and one of much later.
+        *({"message_id": f"T{number}", **who, "channel": "SMS", "direction": "inbound",
+           "body": body, "sent_at": at(moment)}
+          for number, (who, body, moment) in enumerate(
+              [(P3, " 4 ", "11 00:00"), (P6, "tc", "11 00:00"), (P9, "5", "20 00:00"),
+               (P9, "Ok", "12 00:00")])),
     ],
     # The same person rings from a second exchange, which is a part of the entity.
     "messages__zalo": [

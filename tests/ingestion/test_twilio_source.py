@@ -136,9 +136,8 @@ def test_who_answered_stop_gets_no_more_of_that_platform(desk: Desk) -> None:
 
 
 def test_the_check_tells_a_wrong_token(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert [item.found for item in check_source(desk.env, find_source(desk.env, "texts"))] == [
-        "no text yet"
-    ]
+    source = find_source(desk.env, "texts")
+    assert [item.found for item in check_source(desk.env, source)] == ["no text yet"]
     monkeypatch.setenv("TWILIO_AUTH_TOKEN", "wrong")
     with pytest.raises(ConfigError, match="TWILIO_AUTH_TOKEN"):
         check_source(desk.env, source)

@@ -3,14 +3,15 @@
 {{ config(schema='intermediate') }}
 {% set days = var('measurement').campaign_window_days -%}
 {% set measures = [
-    'sent_count', 'delivered_count', 'opened_count', 'clicked_count', 'unsubscribed_count',
-    'bounced_count', 'order_count', 'revenue_amount', 'attributed_order_count',
-    'attributed_revenue_amount', 'redemption_count',
+    'sent_count', 'delivered_count', 'opened_count', 'clicked_count', 'replied_count',
+    'unsubscribed_count', 'bounced_count', 'order_count', 'revenue_amount',
+    'attributed_order_count', 'attributed_revenue_amount', 'redemption_count',
 ] -%}
 {% set known = {
     'recipients': {
         'sent_count': '1', 'delivered_count': 'is_delivered', 'opened_count': 'is_opened',
-        'clicked_count': 'is_clicked', 'unsubscribed_count': 'is_unsubscribed',
+        'clicked_count': 'is_clicked', 'replied_count': 'is_replied',
+        'unsubscribed_count': 'is_unsubscribed',
         'bounced_count': 'is_bounced', 'order_count': 'order_count',
         'revenue_amount': 'revenue_amount',
     },
