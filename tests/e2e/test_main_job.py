@@ -60,7 +60,14 @@ def test_every_row_offered_is_accounted_for(twin: Installation) -> None:
             "sum(rows_quarantined), sum(rows_duplicate), sum(rows_filtered), sum(rows_in_marts) "
             "from data_quality group by all"
         ).fetchall()
-    assert {source for source, *_ in rows} == {"web_events", "web_shop", "tills", "crm", "email"}
+    assert {source for source, *_ in rows} == {
+        "web_events",
+        "web_shop",
+        "tills",
+        "crm",
+        "email",
+        "texts",
+    }
     for source, table, offered, landed, quarantined, duplicate, filtered, in_marts in rows:
         assert offered == landed + quarantined, (source, table)
         if landed:
