@@ -46,7 +46,7 @@ BEGINNING = "2000-01-01"
 _DAY = "{:.10}T00:00:00Z"
 
 _MESSAGES = entity_table("messages")
-TABLES = {"messages": TableSpec("messages", _MESSAGES.columns | {"_extra": "j"})}
+TABLES = {"messages": TableSpec("messages", {**_MESSAGES.columns, "_extra": "j"})}
 # RFC 2822, always in UTC: "Wed, 19 Jun 2019 22:04:00 +0000".
 _MOMENT = "coalesce(item.date_sent, item.date_created)"
 _WORDS = {
