@@ -42,7 +42,7 @@ TABLES: dict[str, list[dict[str, Any]]] = {
            "body": body, "sent_at": at(moment)}
           for number, (who, body, moment) in enumerate(
               [(P3, " 4 ", "11 00:00"), (P6, "tc", "11 00:00"), (P9, "5", "20 00:00"),
-               (P9, "Ok", "12 00:00")])),
+               (P9, "Ok", "12 00:00"), ({"phone": "12345"}, "STOP", "13 00:00")])),
     ],
     # The same person rings from a second exchange, which is a part of the entity.
     "messages__zalo": [

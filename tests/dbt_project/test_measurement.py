@@ -1,5 +1,6 @@
 """Attribution and lifts against plain Python: the models' own SQL over invented rows."""
 
+import hashlib
 import math
 import random
 from collections import defaultdict
@@ -346,21 +347,25 @@ def test_a_redemption_meets_the_code_it_redeems(marts: TinyLake) -> None:
 
 
 def test_what_people_write_back_meets_the_text_that_it_answers(marts: TinyLake) -> None:
-    """The desk's texts: a rating, TC (no more), a word; and a digit when no text was near."""
+    """The desk's texts: a rating, TC (no more), a word; a digit when no text was near; and STOP
+    from a number that tells nobody apart, at which we wrote to somebody.
+    """
     ids = dict(marts.rows("select email, customer_id from customers where email is not null"))
     p3, p6, p9 = (ids[f"p{person}@hoa.example"] for person in (3, 6, 9))
     texts = [("ask_sms", p3, "survey"), ("ask_sms", p6, "survey"), ("sale_sms", p9, "marketing")]
+    shared = hashlib.sha256(b"12345").hexdigest()
     with open_state(marts.env) as state:
         for number, (sync, customer_id, purpose) in enumerate(texts):
             state.execute(
                 "insert into messages by name select ? as sync_id, ? as customer_id, "
                 "? as entry_id, 'delivered' as status, 'asked' as audience, 'sms' as "
-                "consent_channel, ? as purpose, 'h' as identifier_hash, 'p' as plan_id, "
+                "consent_channel, ? as purpose, ? as identifier_hash, 'p' as plan_id, "
                 "? as row_number, timestamp '2026-03-10 12:00:00' as sent_at",
-                [sync, customer_id, f"e{number}", purpose, number],
+                [sync, customer_id, f"e{number}", purpose, shared if number == 2 else "h", number],
             )
-    again = ["message_replies", "survey_responses", "interactions", "campaigns",
-             "campaign_recipients", "campaign_outcomes", "campaign_performance"]  # fmt: skip
+    again = ["message_replies", "int_consent_events", "consents", "survey_responses",
+             "interactions", "campaigns", "campaign_recipients", "campaign_outcomes",
+             "campaign_performance"]  # fmt: skip
     assert not marts.failures("run", "-s", *again)
 
     assert marts.rows(
@@ -371,6 +376,7 @@ def test_what_people_write_back_meets_the_text_that_it_answers(marts: TinyLake) 
         ("message:desk:T1", p6, "reply", "ask_sms", "feedback"),
         ("message:desk:T2", p9, "message", None, None),
         ("message:desk:T3", p9, "reply", "sale_sms", "promotion"),
+        ("message:desk:T4", p9, "reply", "sale_sms", "promotion"),
     ]
     assert marts.rows(
         "select response_id, customer_id, survey, kind, score, scale_max from survey_responses "
@@ -382,8 +388,12 @@ def test_what_people_write_back_meets_the_text_that_it_answers(marts: TinyLake) 
     ) == [("ask_sms", 2, 2), ("sale_sms", 1, 1)]
     assert marts.rows(
         "select distinct customer_id, channel, is_granted, evidence_source, "
-        "withdrawn_at::text, count(*) over () from consents where evidence_id like 'message:%'"
-    ) == [(p6, "sms", False, "desk", "2026-03-11 00:00:00", 4)]
+        "withdrawn_at::text, count(*) over (partition by customer_id) from consents "
+        "where evidence_id like 'message:%' order by 5"
+    ) == [
+        (p6, "sms", False, "desk", "2026-03-11 00:00:00", 4),
+        (p9, "sms", False, "desk", "2026-03-13 00:00:00", 4),
+    ]
 
 
 def test_an_audience_is_measured_by_the_draws_of_its_syncs(marts: TinyLake) -> None:

@@ -52,7 +52,7 @@ with told as (
 select
     told.source,
     told.evidence_id,
-    record_customers.customer_id,
+    coalesce(replies.customer_id, record_customers.customer_id) as customer_id,
     told.channel,
     told.purpose,
     told.is_granted,
@@ -63,6 +63,11 @@ left join {{ ref('int_record_customers') }} as record_customers
     on told.source = record_customers.source
     and told.record_kind = record_customers.record_kind
     and told.record_id = record_customers.record_id
+-- Who refuses at a number that several share is whom we wrote to.
+left join {{ ref('message_replies') }} as replies
+    on told.record_kind = 'messages'
+    and told.source = replies.source
+    and told.record_id = replies.message_id
 union all
 select
     email_events.source,

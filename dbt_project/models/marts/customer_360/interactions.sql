@@ -48,7 +48,8 @@ with touches as (
     inner join {{ ref('int_orders') }} as orders on refunds.order_id = orders.order_id
     union all
     select
-        told.touch_id, told.source, told.customer_id, told.channel, told.direction,
+        told.touch_id, told.source, coalesce(replies.customer_id, told.customer_id),
+        told.channel, told.direction,
         case when replies.touch_id is null then told.kind else 'reply' end,
         case told.direction when 'outbound' then 'business' else 'customer' end,
         told.occurred_at, coalesce(replies.campaign_id, told.campaign_id), told.order_id,
