@@ -76,7 +76,8 @@ def build_desired(
         f"create temp macro is_minor(birth_date, birth_year) as coalesce(birth_date > date '{day}'"
         f" - interval {age} year, {day.year} - birth_year - 1 < {age}, false)"
     )
-    build_offer_codes(connection, audience, inputs, as_of, members=_members_sql(book, audience))
+    members = _members_sql(book, audience)
+    build_offer_codes(connection, audience, sync, inputs, as_of, members=members)
     _build_candidates(connection, book, audience, sync, payload)
     build_suppressed(connection, sync, is_list_empty=not policy.suppressions.num_rows)
     build_shared(connection, sync)

@@ -50,17 +50,19 @@ def _labelled(value: str, text: str, label: str, opt_out: str) -> str:
 def build_offer_codes(
     connection: duckdb.DuckDBPyConnection,
     audience: Audience,
+    sync: Sync,
     inputs: Inputs,
     as_of: datetime,
     *,
     members: str,
 ) -> None:
-    """`offer_code`: customer_id, offer_code of `members`, a condition on `customers`.
+    """`offer_code`: customer_id, offer_code of `members`, a condition on `customers`; none where
+    the sync carries no code: nobody is given one who is not told.
 
     Who has a valid code keeps it; the others' new one is drawn from a secret of this installation,
     so that it is the same until it is handed out.
     """
-    texts = [text for sync in audience.syncs for text in sync.fields.values() if "{" in text]
+    texts = [text for text in sync.fields.values() if "{" in text]
     if audience.offer is None or not any(uses_offer(text) for text in texts):
         connection.execute("create temp table offer_code (customer_id varchar, offer_code varchar)")
         return

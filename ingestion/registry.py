@@ -16,6 +16,7 @@ MODULES = {
     "woocommerce": "ingestion.sources.woocommerce",
     "square": "ingestion.sources.square",
     "shopify": "ingestion.sources.shopify",
+    "twilio": "ingestion.sources.twilio",
 }
 
 

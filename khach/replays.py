@@ -131,6 +131,16 @@ _KNOWN = {
     """,
     "holdouts": "select * from past.holdouts where assigned_at <= $as_of",
     "messages": "select * from past.messages where sent_at <= $as_of",
+    "offer_codes": "select * from past.offer_codes where valid_from <= $as_of",
+    "sync_plans": "select * from past.sync_plans where as_of <= $as_of and created_at <= $known",
+    "sync_plan_rows": """
+        select * from past.sync_plan_rows semi join sync_plans using (plan_id)
+        where offer_code is not null
+    """,
+    "sync_receipts": """
+        select * from past.sync_receipts semi join sync_plans using (plan_id)
+        where attempted_at <= $known
+    """,
 }
 # Tables that dbt makes. A history of an older release, without ids of runs, is begun anew.
 _LEDGERS = {

@@ -26,7 +26,7 @@ from orchestration.manifest import DBT_MODULE, dbt_arguments, run_values
 from orchestration.session import Session, StepFailed
 
 # Which raw tables a staging folder serves: kinds of sources by the middle of `stg_<kind>__<table>`.
-_KINDS = {"entities": ("files", "sql")}
+_KINDS = {"entities": ("files", "sql", "twilio")}
 
 
 class QuietDbt(DbtCliResource):

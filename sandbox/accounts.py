@@ -2,6 +2,7 @@
 
 Consents are bits in the order of `CONSENTS`; the shop and the tills keep their own. A person who
 unsubscribes at the e-mail platform is not told to the shop: the two disagree, as they do in life.
+The last of them (`_FURTHER`) are drawn, numbered and withdrawn apart from the others.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from sandbox.delivery import SHOP, TILLS, Delivery
 from sandbox.draw import (
     DAY_SECONDS,
     Bools,
+    Floats,
     Ints,
     chance,
     label,
@@ -24,13 +26,19 @@ from sandbox.draw import (
 CONSENTS = [
     ("email", "marketing"), ("sms", "marketing"), ("zalo", "marketing"), ("phone", "marketing"),
     ("email", "service"), ("sms", "service"), ("zalo", "service"),
+    ("sms", "survey"), ("ads", "advertising"), ("push", "marketing"),
 ]  # fmt: skip
-EMAIL_MARKETING = 1
+_FURTHER = 7  # the first of those asked for besides
+_AT_TILLS = 9  # push is allowed in the app, which knows accounts alone
 # How likely each consent is, by generation (rows: gen Z, gen Y, gen X, boomer).
 _WILLING = np.array([
     [0.66, 0.38, 0.62, 0.10, 0.93, 0.80, 0.88], [0.72, 0.46, 0.55, 0.18, 0.95, 0.86, 0.84],
     [0.60, 0.50, 0.40, 0.25, 0.93, 0.90, 0.70], [0.42, 0.45, 0.25, 0.30, 0.88, 0.92, 0.50],
 ])  # fmt: skip
+_WILLING_FURTHER = np.array([
+    [0.58, 0.52, 0.60], [0.62, 0.46, 0.48], [0.55, 0.34, 0.30], [0.50, 0.22, 0.12],
+])  # fmt: skip
+_KEPT = {SHOP: "web_consent", TILLS: "card_consent"}
 _NAMESPACE = {SHOP: ("U", "user_id", "account"), TILLS: ("KH", "member_number", "card")}
 TIERS = ["member", "silver", "gold"]
 SUBSCRIBED, UNSUBSCRIBED, CLEANED = 1, 2, 3
@@ -45,9 +53,10 @@ def open_accounts(d: Delivery, persons: Ints, at: Ints, stream: str) -> None:
     second = chance(rng, 0.08, len(persons))
     p["account_email"][persons] = np.where(second, p["email1"][persons], p["email0"][persons])
     d.truth(SHOP, "customers", label("U", p["account"][persons]), persons)
-    granted = _ask(rng, p["generation"][persons], persons)
-    p["web_consent"][persons] = granted @ (1 << np.arange(len(CONSENTS)))
+    granted = _ask(rng, persons, p["generation"][persons], _WILLING)
+    p["web_consent"][persons] = granted @ (1 << np.arange(_FURTHER))
     _deliver_consents(d, SHOP, persons, granted, at)
+    _ask_further(d, SHOP, persons, at, stream)
     wants = granted[:, 0]
     _subscribe(d, p["account_email"][persons[wants]], persons[wants], at[wants], tag=1)
 
@@ -58,10 +67,11 @@ def issue_cards(d: Delivery, persons: Ints, at: Ints, stream: str) -> None:
     p["card"][persons] = d.world.issue("card", len(persons))
     p["card_at"][persons] = p["card_changed_at"][persons] = at
     d.truth(TILLS, "customers", label("KH", p["card"][persons]), persons)
-    granted = _ask(rng, p["generation"][persons], persons)
+    granted = _ask(rng, persons, p["generation"][persons], _WILLING)
     granted[:, 0] &= gives_email(d, persons)
-    p["card_consent"][persons] = granted @ (1 << np.arange(len(CONSENTS)))
+    p["card_consent"][persons] = granted @ (1 << np.arange(_FURTHER))
     _deliver_consents(d, TILLS, persons, granted, at)
+    _ask_further(d, TILLS, persons, at, stream)
     wants = granted[:, 0]
     _subscribe(d, p["email1"][persons[wants]], persons[wants], at[wants], tag=2)
 
@@ -71,22 +81,32 @@ def gives_email(d: Delivery, persons: Ints) -> Bools:
     return d.world.p["card_style"][persons] % 997 < 740
 
 
-def _ask(rng: np.random.Generator, generation: np.ndarray, persons: Ints) -> np.ndarray:
-    granted = rng.random((len(persons), len(CONSENTS))) < _WILLING[generation]
+def _ask(rng: np.random.Generator, persons: Ints, generation: Ints, willing: Floats) -> np.ndarray:
+    granted = rng.random((len(persons), willing.shape[1])) < willing[generation]
     granted[persons < CANARY_COUNT] = True
     return granted
 
 
+def _ask_further(d: Delivery, source: str, persons: Ints, at: Ints, stream: str) -> None:
+    """Surveys by text, advertising and, with an account, push: asked for on the same form."""
+    p, rng = d.world.p, d.rng(f"further-consents-{source}-{stream}")
+    asked = (len(CONSENTS) if source == SHOP else _AT_TILLS) - _FURTHER
+    granted = _ask(rng, persons, p["generation"][persons], _WILLING_FURTHER[:, :asked])
+    p[_KEPT[source]][persons] |= granted @ (1 << np.arange(_FURTHER, _FURTHER + asked))
+    _deliver_consents(d, source, persons, granted, at, first=_FURTHER)
+
+
 def _deliver_consents(
-    d: Delivery, source: str, persons: Ints, granted: np.ndarray, at: Ints
+    d: Delivery, source: str, persons: Ints, granted: np.ndarray, at: Ints, *, first: int = 0
 ) -> None:
-    pairs = np.tile(np.arange(len(CONSENTS)), len(persons))
-    repeated = np.repeat(np.arange(len(persons)), len(CONSENTS))
+    """A matrix of answers, person x pair, to the pairs from `first` on."""
+    count = granted.shape[1]
+    repeated = np.repeat(np.arange(len(persons)), count)
     deliver_consents(
         d,
         source,
         persons=persons[repeated],
-        pairs=pairs,
+        pairs=first + np.tile(np.arange(count), len(persons)),
         granted=granted.ravel(),
         at=at[repeated],
     )
@@ -95,11 +115,16 @@ def _deliver_consents(
 def deliver_consents(
     d: Delivery, source: str, *, persons: Ints, pairs: Ints, granted: Bools, at: Ints
 ) -> None:
-    """Consent rows: person, index into CONSENTS, yes or no."""
+    """Consent rows: person, index into CONSENTS (all further ones, or none), yes or no."""
     prefix, key, column = _NAMESPACE[source]
     text_version = np.where(at < d.world.starts(d.world.size.days // 2), "2025-09", "2026-05")
-    numbers = d.world.issue(f"{source}-consent", len(persons))
-    consent_id = label("CS" if source == SHOP else "CT", numbers, 8)
+    form = "CS" if source == SHOP else "CT"
+    if len(pairs) and pairs.min() >= _FURTHER:
+        numbers = d.world.issue(f"{source}-further-consent", len(persons))
+        form += "F"
+    else:
+        numbers = d.world.issue(f"{source}-consent", len(persons))
+    consent_id = label(form, numbers, 8)
     d.truth(source, "consents", consent_id, persons)
     d.add(source, "consents", pa.table({
         "consent_id": consent_id,
@@ -133,21 +158,38 @@ def leave_list(d: Delivery, emails: Ints, at: Ints, status: int = UNSUBSCRIBED) 
 def life_changes(d: Delivery) -> None:
     """Withdrawals, renewed consents, and profiles that people change, on an ordinary day."""
     p, rng = d.world.p, d.rng("life")
-    n = len(d.world)
-    for source, column in ((SHOP, "web"), (TILLS, "card")):
-        owner = p["account" if source == SHOP else "card"]
-        persons = np.flatnonzero((owner >= 0) & chance(rng, 0.0016, n))
-        persons = persons[persons >= CANARY_COUNT]
-        pair = rng.integers(0, len(CONSENTS), len(persons))
+    for source in (SHOP, TILLS):
+        persons = _minded(d, source, rng, 0.0016)
+        pair = rng.integers(0, _FURTHER, len(persons))
         pair = np.where(chance(rng, 0.5, len(persons)), 0, pair)
-        had = (p[f"{column}_consent"][persons] >> pair & 1).astype(bool)
-        at = d.start + rng.integers(7 * 3_600, 22 * 3_600, len(persons))
-        p[f"{column}_consent"][persons] ^= 1 << pair
-        deliver_consents(d, source, persons=persons, pairs=pair, granted=~had, at=at)
+        had, at = _change(d, source, rng, persons, pair)
         told = had & (pair == 0) & chance(rng, 0.6, len(persons))
         mail = "account_email" if source == SHOP else "email1"
         leave_list(d, p[mail][persons[told]], at[told])
     _new_contacts(d, rng)
+    rng = d.rng("life-further")
+    for source, end in ((SHOP, len(CONSENTS)), (TILLS, _AT_TILLS)):
+        persons = _minded(d, source, rng, 0.0006)
+        _change(d, source, rng, persons, rng.integers(_FURTHER, end, len(persons)))
+
+
+def _minded(d: Delivery, source: str, rng: np.random.Generator, share: float) -> Ints:
+    """Account or card holders who change their mind today; canaries never do."""
+    owner = d.world.p[_NAMESPACE[source][2]]
+    persons = np.flatnonzero((owner >= 0) & chance(rng, share, len(d.world)))
+    return persons[persons >= CANARY_COUNT]
+
+
+def _change(
+    d: Delivery, source: str, rng: np.random.Generator, persons: Ints, pair: Ints
+) -> tuple[Bools, Ints]:
+    """Each says the opposite of before: whether they had agreed, and when they say it."""
+    kept = d.world.p[_KEPT[source]]
+    had = (kept[persons] >> pair & 1).astype(bool)
+    at = d.start + rng.integers(7 * 3_600, 22 * 3_600, len(persons))
+    kept[persons] ^= 1 << pair
+    deliver_consents(d, source, persons=persons, pairs=pair, granted=~had, at=at)
+    return had, at
 
 
 def _new_contacts(d: Delivery, rng: np.random.Generator) -> None:

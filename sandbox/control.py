@@ -158,6 +158,7 @@ def _drop_uncounted(root: Path, today: str) -> None:
         "exports/crm",
         "truth/days",
         "truth/journal",
+        "channels/inbox",
     ):
         for file in (root / folder).glob("*"):
             if file.name.partition(".")[0][-10:] > today or file.name[0] == ".":
@@ -187,13 +188,15 @@ def _run_days(root: Path, state: Any, days: int) -> None:
     import duckdb
 
     from sandbox import exports, truth, world
+    from sandbox.responses import read
     from sandbox.simulate import simulate_day
 
     saved_at = time.monotonic()
+    texts = read(channels.texts(root))
     with duckdb.connect() as con:
         con.execute("set TimeZone = 'UTC'; set memory_limit = '2GB'; set threads = 2")
         for left in reversed(range(days)):
-            exports.write_day(root, simulate_day(state, con))
+            exports.write_day(root, simulate_day(state, con, texts))
             if left == 0 or time.monotonic() - saved_at > _SAVE_EVERY_SECONDS:
                 world.save(state, root)
                 saved_at = time.monotonic()
@@ -242,6 +245,7 @@ def _load(root: Path, url: str | None = None) -> None:
         url, _, _ = postgres.start(root, _keys(root)["tills_password"])
     tills.load_inbox(root, url, up_to=today)
     mailchimp.load_inbox(root)
+    channels.load_inbox(root, today)
 
 
 def _keys(root: Path) -> dict[str, str]:

@@ -17,6 +17,7 @@ from sandbox.world import BUY, NEVER, World
 
 # Areas of the delivery; the truth calls the sources by the same names.
 WEB, SHOP, TILLS, EMAIL, CRM = "web_events", "web_shop", "tills", "email", "crm"
+CHANNELS = "channels"  # what people write back, for the platforms that the business writes through
 
 
 @dataclass
@@ -27,6 +28,8 @@ class Delivery:
     day: int
     con: duckdb.DuckDBPyConnection
     tables: dict[tuple[str, str], list[pa.Table]] = field(default_factory=lambda: defaultdict(list))
+    # (person, in a store) -> a code of their own that they use today, and from when on.
+    own_codes: dict[tuple[int, bool], tuple[int, int]] = field(default_factory=dict)
 
     @property
     def start(self) -> int:

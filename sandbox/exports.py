@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import csv
 
-from sandbox.delivery import CRM, EMAIL, SHOP, TILLS, WEB, Delivery
+from sandbox.delivery import CHANNELS, CRM, EMAIL, SHOP, TILLS, WEB, Delivery
 from sandbox.events import broken_lines
 from sandbox.files import write_folder, write_whole
 from sandbox.schemas import (
@@ -56,6 +56,12 @@ def write_day(root: Path, d: Delivery) -> None:
     write_whole(root / f"truth/days/{date}.parquet", lambda p: pq.write_table(records, p))
     write_folder(root / "tills" / "inbox" / date, lambda p: _till_files(p, d))
     write_folder(root / "mailchimp" / "inbox" / date, lambda p: _mail_files(p, d))
+    if replies := d.tables.get((CHANNELS, "replies")):
+        lines = pa.concat_tables(replies).to_pylist()
+        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+        write_whole(
+            root / f"channels/inbox/{date}.ndjson", lambda p: p.write_text(text, encoding="utf-8")
+        )
 
 
 def whole(d: Delivery, area: str, name: str, schema: pa.Schema) -> pa.Table:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import duckdb
 import numpy as np
 import pyarrow as pa
@@ -17,6 +19,7 @@ from sandbox import (
     loyalty,
     members,
     offers,
+    responses,
     sales_calls,
     store_sales,
     surveys,
@@ -31,8 +34,13 @@ from sandbox.world import World, add_people
 NEWCOMERS_PER_DAY = 0.38  # of the people, spread over the days of a history
 
 
-def simulate_day(world: World, con: duckdb.DuckDBPyConnection) -> Delivery:
-    """Move `world` one day on and return what that day delivers."""
+def simulate_day(
+    world: World, con: duckdb.DuckDBPyConnection, texts: Sequence[responses.Text] = ()
+) -> Delivery:
+    """Move `world` one day on and return what that day delivers.
+
+    `texts` are all that people were ever sent by the business's own platforms.
+    """
     world.day += 1
     d = Delivery(world, world.day, con)
     if d.day >= world.size.days:
@@ -44,6 +52,7 @@ def simulate_day(world: World, con: duckdb.DuckDBPyConnection) -> Delivery:
     _prices(d)
     campaigns.run(d)
     offers.announce(d)
+    responses.run(d, texts)
     today = visits.plan(d)
     web_orders.place(d, today)
     events.deliver(d, today)

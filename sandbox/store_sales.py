@@ -11,6 +11,7 @@ from sandbox.catalogue import WANTED, product_ids, store_ids, wanted_row
 from sandbox.delivery import TILLS, Delivery
 from sandbox.draw import (
     DAY_SECONDS,
+    Bools,
     Ints,
     chance,
     label,
@@ -51,10 +52,12 @@ def sell(d: Delivery) -> None:
         "style": d.styles(rng, person), "sold_at": sold_at,
         "amount": np.zeros(n, np.int64), "is_whole": np.zeros(n, np.int64), "at": sold_at,
     }  # fmt: skip
-    receipts["amount"], discount = _deliver_lines(d, receipts, rng)
+    coupon = offers.till_coupons(d, person, sold_at)
+    receipts["amount"], discount = _deliver_lines(d, receipts, coupon > 0, rng)
     d.truth(TILLS, "orders", label("R", receipts["receipt"]), person)
     p["bought_at"][person] = sold_at
-    offers.redeem_in_store(d, where(receipts, discount > 0), discount[discount > 0])
+    less = discount > 0
+    offers.redeem_in_store(d, where(receipts, less), coupon[less], discount[less])
     _deliver(d, receipts, "completed")
     _deliver_payments(d, receipts, rng)
     _promote(d, person[shows_card], sold_at[shows_card])
@@ -78,7 +81,9 @@ def _new_cards(d: Delivery, person: Ints, at: Ints, rng: np.random.Generator) ->
     accounts.issue_cards(d, person[joins], at[joins] - 120, "till")
 
 
-def _deliver_lines(d: Delivery, receipts: Frame, rng: np.random.Generator) -> tuple[Ints, Ints]:
+def _deliver_lines(
+    d: Delivery, receipts: Frame, has_code: Bools, rng: np.random.Generator
+) -> tuple[Ints, Ints]:
     n, p, person = rows(receipts), d.world.p, receipts["person"]
     wanted = wanted_row(p["generation"][person], p["value"][person])
     items = {"n": 1 + pick(rng, [68, 24, 8], n)}
@@ -88,7 +93,8 @@ def _deliver_lines(d: Delivery, receipts: Frame, rng: np.random.Generator) -> tu
     parent, product, units = unroll(items)
     price = d.world.prices[product]
     member = receipts["card"][parent] >= 0
-    discount = np.where(member, price * units // 20_000 * 1_000, 0)
+    percent = np.where(has_code[parent], 10, np.where(member, 5, 0))
+    discount = price * units * percent // 100_000 * 1_000
     amount = price * units - discount
     d.add(TILLS, "receipt_lines", pa.table({
         "receipt_line_id": label("RL", d.world.issue("receipt-line", len(parent)), 8),

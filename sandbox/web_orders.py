@@ -40,7 +40,7 @@ def place(d: Delivery, v: Frame) -> None:
     ordering = np.flatnonzero(v["order"] == 1)
     items = _items(d, v, ordering)
     person = v["person"][ordering]
-    coupon = offers.web_coupons(d, v["campaign"][ordering], person, rng)
+    coupon = offers.web_coupons(d, v["campaign"][ordering], person, v["at"][ordering], rng)
     order_no = w.issue("order", len(ordering))
     v["order_no"][ordering] = order_no
     amount, discount = _deliver_lines(d, order_no, items, coupon > 0)
@@ -127,7 +127,7 @@ def _deliver(d: Delivery, orders: Frame) -> None:
         "status": take(STATUS, orders["status"]),
         "delivery_province": take([p.name for p in names.provinces()], orders["province"]),
         "delivery_country": pa.repeat("VN", len(guest)),
-        "coupon_code": offers.codes(orders["coupon"]),
+        "coupon_code": offers.codes(d, orders["coupon"]),
         "ordered_at": moments(orders["ordered_at"]),
         "updated_at": moments(orders["at"]),
     }))  # fmt: skip

@@ -72,6 +72,8 @@ class World:
     strings: pa.Table | None = None
     emails: pa.Array | None = None
     late_lines: pa.Table | None = None
+    # What the codes say that people were sent for themselves and used.
+    own_codes: dict[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.p["starts_on"]) if self.p else 0
@@ -153,7 +155,7 @@ def save(world: World, root: Path) -> None:
     feather.write_feather(emails, draft / "emails.arrow", compression="uncompressed")
     feather.write_feather(world.late_lines, draft / "late_lines.arrow", compression="lz4")
     meta = {"layout": LAYOUT, "seed": world.seed, "size": world.size.name, "day": world.day,
-            "counters": world.counters}  # fmt: skip
+            "counters": world.counters, "own_codes": world.own_codes}  # fmt: skip
     (draft / "meta.json").write_text(json.dumps(meta))
     shutil.rmtree(target, ignore_errors=True)
     draft.rename(target)
@@ -168,6 +170,8 @@ def load(root: Path, world_date: date) -> World:
     if meta["layout"] != LAYOUT:
         raise ValueError("the sandbox was made by another version: delete its folder")
     world = World(meta["seed"], SIZES[meta["size"]], meta["day"], counters=meta["counters"])
+    # A state of an earlier release has none.
+    world.own_codes = {int(number): code for number, code in meta.get("own_codes", {}).items()}
     with np.load(folder / "numbers.npz") as numbers:
         stored = {name: numbers[name] for name in numbers.files}
     world.prices = stored.pop("prices")

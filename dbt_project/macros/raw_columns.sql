@@ -197,7 +197,7 @@
     {%- set names = [] -%}
     {%- if dot and source['kind'] == vendor -%}
         {%- do names.append(name) -%}
-    {%- elif not dot and source['kind'] in ['files', 'sql'] -%}
+    {%- elif not dot and source['kind'] in ['files', 'sql', 'twilio'] -%}
         {%- for landed in source.get('landed', [table]) if landed.split('__')[0] == table -%}
             {%- do names.append(landed) -%}
         {%- endfor -%}

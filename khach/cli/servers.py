@@ -41,7 +41,8 @@ def sandbox_servers(env: Environment) -> Iterator[None]:
 
 def configured_vendors(env: Environment) -> list[str]:
     """What the sandbox must show besides its own servers: the vendors' APIs that sources.yml reads,
-    and `channels` when an audience is sent to one of its platforms. A broken file names none.
+    and `channels` when an audience is sent to one of its platforms or their answers are read. A
+    broken file names none.
     """
     from ingestion.config import load_sources
     from sandbox.channels import CHANNELS
@@ -51,7 +52,8 @@ def configured_vendors(env: Environment) -> list[str]:
         kinds = {source.kind for source in load_sources(env)}
     except KhachError:
         kinds = set()
-    channels = ["channels"] if _configured_channels(env) & CHANNELS else []
+    is_wanted = (kinds | _configured_channels(env)) & CHANNELS
+    channels = ["channels"] if is_wanted else []
     return [vendor for vendor in VENDORS if vendor in kinds] + channels
 
 

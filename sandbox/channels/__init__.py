@@ -5,5 +5,6 @@ APIs and is started only when an audience file names one of `CHANNELS`.
 """
 
 from sandbox.channels.process import CHANNELS, new_keys, start, stop, variables
+from sandbox.channels.reading import load_inbox, texts
 
-__all__ = ["CHANNELS", "new_keys", "start", "stop", "variables"]
+__all__ = ["CHANNELS", "load_inbox", "new_keys", "start", "stop", "texts", "variables"]

@@ -1,7 +1,8 @@
 """The state of the simulated platforms: one SQLite file with its journal and its log of effects.
 
 `requests` is the journal of everything that arrived. `effects` says what really happened, each
-once: a message that went out, a member that was added. `fates` are people who cannot be reached,
+once: a message that went out, a member that was added; `at` is the wall clock, `happened_at` the
+retailer's. `fates` are people who cannot be reached,
 `faults` what goes wrong next. Both logs are for tests and for a run's recount; like the real
 platforms, this one knows the numbers it sends to.
 """
@@ -26,7 +27,8 @@ create table if not exists requests (
 create table if not exists effects (
     seq integer primary key, effect_id text not null unique, at text not null,
     request_id text not null, vendor text not null, kind text not null, recipient text not null,
-    reference text not null, content text not null, asked integer not null default 0);
+    reference text not null, content text not null, asked integer not null default 0,
+    happened_at text);
 create index if not exists effects_by_reference on effects (vendor, reference);
 create table if not exists replies (
     vendor text, reference text, status integer, body text, primary key (vendor, reference));
@@ -34,6 +36,9 @@ create table if not exists fates (
     vendor text, recipient text, fate text, primary key (vendor, recipient));
 create table if not exists templates (
     vendor text, template_id text, parameters text, primary key (vendor, template_id));
+create table if not exists inbound (
+    vendor text, sid text, happened_at text not null, sender text not null, body text not null,
+    primary key (vendor, sid));
 create table if not exists faults (
     seq integer primary key, vendor text not null, kind text not null, method text not null,
     skip integer not null, count integer not null, detail text not null);
@@ -61,6 +66,10 @@ def connect(root: Path) -> sqlite3.Connection:
 def prepare(root: Path) -> None:
     """Create folder and tables where they are missing."""
     platform_state.prepare(database(root), _SCHEMA)
+    with closing(connect(root)) as connection:
+        columns = {row["name"] for row in connection.execute("pragma table_info(effects)")}
+        if "happened_at" not in columns:  # a state of an earlier release
+            connection.execute("alter table effects add column happened_at text")
 
 
 def log_effect(
@@ -72,14 +81,15 @@ def log_effect(
     recipient: str,
     reference: str,
     content: Any = None,
+    happened_at: datetime | None = None,
 ) -> str:
     """Record that something really happened; its new id, 32 hexadecimal digits."""
     effect_id = uuid.uuid4().hex
     connection.execute(
         "insert into effects (effect_id, at, request_id, vendor, kind, recipient, reference,"
-        " content) values (?, ?, ?, ?, ?, ?, ?, ?)",
+        " content, happened_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (effect_id, datetime.now(UTC).isoformat(), request_id, vendor, kind, recipient, reference,
-         json.dumps(content, ensure_ascii=False)),
+         json.dumps(content, ensure_ascii=False), happened_at.isoformat() if happened_at else None),
     )  # fmt: skip
     return effect_id
 

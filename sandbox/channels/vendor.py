@@ -65,26 +65,15 @@ class Exchange:
 
     def fate(self, recipient: str, per_mille: Mapping[str, int]) -> str:
         """What becomes of messages to somebody: decided by a test, else drawn by the shares."""
-        row = self.connection.execute(
-            "select fate from fates where vendor = ? and recipient = ?", (self.vendor, recipient)
-        ).fetchone()
-        if row:
-            return str(row["fate"])
-        if self.is_lifelike:
-            drawn = (
-                int.from_bytes(sha256(f"{self.vendor} {recipient}".encode()).digest()[:4]) % 1000
-            )
-            for fate, share in per_mille.items():
-                if drawn < share:
-                    return fate
-                drawn -= share
-        return "fine"
+        return fate_of(
+            self.connection, self.vendor, recipient, per_mille if self.is_lifelike else {}
+        )
 
     def log(self, kind: str, *, recipient: str, reference: str, content: Any = None) -> str:
         """Record an effect; its new id."""
         return store.log_effect(
             self.connection, self.request_id, self.vendor, kind,
-            recipient=recipient, reference=reference, content=content,
+            recipient=recipient, reference=reference, content=content, happened_at=self.now,
         )  # fmt: skip
 
     def asked(self, effect_id: str) -> dict[str, Any] | None:
@@ -116,6 +105,23 @@ class Exchange:
 
 
 Operation = Callable[[Exchange], Answer]
+
+
+def fate_of(
+    connection: Connection, vendor: str, recipient: str, per_mille: Mapping[str, int]
+) -> str:
+    """A recipient's fate at a platform: decided by a test, else drawn by the shares."""
+    row = connection.execute(
+        "select fate from fates where vendor = ? and recipient = ?", (vendor, recipient)
+    ).fetchone()
+    if row:
+        return str(row["fate"])
+    drawn = int.from_bytes(sha256(f"{vendor} {recipient}".encode()).digest()[:4]) % 1000
+    for fate, share in per_mille.items():
+        if drawn < share:
+            return fate
+        drawn -= share
+    return "fine"
 
 
 @dataclass(frozen=True)

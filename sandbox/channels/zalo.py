@@ -18,7 +18,7 @@ from sandbox.channels.phones import is_mobile
 from sandbox.channels.vendor import Answer, Exchange, RefusalError, Vendor
 
 # People of a life-like retailer: no Zalo account; they refused this business; the phone is off.
-_FATES = {"no_account": 120, "refused": 15, "unreachable": 20}
+FATES = {"no_account": 120, "refused": 15, "unreachable": 20}
 # Templates that the sandbox's business has had approved: id -> parameters.
 TEMPLATES = {
     "310001": ("customer_name", "product_name"),
@@ -55,7 +55,7 @@ def send(exchange: Exchange) -> Answer:
         raise _refusal(-111)
     if set(data) != set(parameters) or not all(str(value).strip() for value in data.values()):
         raise _refusal(-112)
-    fate = exchange.fate(phone, _FATES)
+    fate = exchange.fate(phone, FATES)
     if code := {"no_account": -118, "refused": -141}.get(fate):
         raise _refusal(code)
     effect_id = exchange.log(
@@ -77,7 +77,7 @@ def status(exchange: Exchange) -> Answer:
     found = exchange.asked(message_id)
     if found is None:
         return _success({"message": "The message does not exist", "status": -1})
-    if found["asked"] < 2 or exchange.fate(found["recipient"], _FATES) in ("unreachable", "slow"):
+    if found["asked"] < 2 or exchange.fate(found["recipient"], FATES) in ("unreachable", "slow"):
         words = (
             "The message is pushed successfully to Zalo server but not delivered to user's phone"
         )

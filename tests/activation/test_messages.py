@@ -1,5 +1,6 @@
 """Messages: one per entry, within hours and caps, never twice, never to who must not be told."""
 
+import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -339,6 +340,23 @@ def test_an_offer_code_is_one_person_s_and_stays_until_it_expires(worlds: Worlds
     send(world)
     latest = world.platform.deliveries[-1]
     assert latest.customer_id == "c0000" and latest.text != first["c0000"]
+
+
+def test_only_who_is_told_a_code_is_given_one(worlds: Worlds) -> None:
+    world = a_world(worlds, offer={"prefix": "GIO", "valid_days": 3})
+    path = world.env.config / "audiences" / "carts.yml"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    [silent] = content["syncs"]
+    telling = silent | {"id": "telling", "fields": {"body": "{offer_code}"}}
+    path.write_text(json.dumps(content | {"syncs": [silent, telling]}), encoding="utf-8")
+    send(world)
+    assert world.state("select count(*) from offer_codes") == [(0,)]
+    send(world, "telling")
+    assert world.state("select count(*) from offer_codes") == [(3,)]
+    assert world.state(
+        "select distinct sync_id from sync_plan_rows join sync_plans using (plan_id) "
+        "where offer_code is not null"
+    ) == [("telling",)]
 
 
 def test_an_advertising_text_has_its_label_and_its_way_out(worlds: Worlds) -> None:

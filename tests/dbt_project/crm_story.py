@@ -6,6 +6,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from khach.environment import Environment
+from khach.state import open_state
+
 if TYPE_CHECKING:
     from shop_story import Story
 
@@ -34,6 +37,12 @@ TABLES: dict[str, list[dict[str, Any]]] = {
          "sent_at": at("03 03:30")},
         {"message_id": "N3", "conversation_id": "K4", **P9, "direction": "inbound",
          "channel": "zalo", "sent_at": at("05 03:00"), "content_class": "complaint"},
+        # Texts without a conversation: an answer to a survey, a refusal, and one of much later.
+        *({"message_id": f"T{number}", **who, "channel": "SMS", "direction": "inbound",
+           "body": body, "sent_at": at(moment)}
+          for number, (who, body, moment) in enumerate(
+              [(P3, " 4 ", "11 00:00"), (P6, "tc", "11 00:00"), (P9, "5", "20 00:00"),
+               (P9, "Ok", "12 00:00"), ({"phone": "12345"}, "STOP", "13 00:00")])),
     ],
     # The same person rings from a second exchange, which is a part of the entity.
     "messages__zalo": [
@@ -65,6 +74,12 @@ TABLES: dict[str, list[dict[str, Any]]] = {
         {"redemption_id": "R1", "offer_id": "TET", **P3, "redeemed_at": at("07 00:00")},
         {"redemption_id": "R2", "offer_id": "7", "order_id": "O0", "redeemed_at": at("07 00:00")},
         {"redemption_id": "R3", "offer_id": "LOST", "redeemed_at": at("07 00:00")},
+        # Codes that an audience gave (CODES): typed carelessly, late by another, by nobody known.
+        {"redemption_id": "R4", "offer_id": " gio-aa22", **P3, "order_id": "O5",
+         "redeemed_at": at("07 00:00")},
+        {"redemption_id": "R5", "offer_id": "GIO-BB22", **P9, "redeemed_at": at("20 00:00")},
+        {"redemption_id": "R6", "offer_id": "GIO-CC22", "redeemed_at": at("09 00:00")},
+        {"redemption_id": "R7", "offer_id": "GIO-SS22", **P9, "redeemed_at": at("07 00:00")},
     ],
     "loyalty_enrolments": [
         {"enrolment_id": "Y1", **P3, "programme": "club", "tier": "gold",
@@ -93,6 +108,53 @@ TABLES: dict[str, list[dict[str, Any]]] = {
     ],
 }  # fmt: skip
 DESK["landed"] = sorted(TABLES)  # type: ignore[assignment]
+
+
+LATER = datetime.fromisoformat("2026-04-09 00:00:00")
+# Code -> whom the audience cart_codes gave it to, until when, and the syncs that carried it, when.
+CODES: dict[str, tuple[str, datetime, dict[str, datetime]]] = {
+    "GIO-AA22": ("person 3", at("09 00:00"), {"code_sms": at("06 00:00")}),
+    "GIO-BB22": ("person 6", at("09 00:00"), {"code_sms": at("06 00:00"),
+                                         "code_mail": at("08 00:00")}),
+    "GIO-CC22": ("person 9", at("09 00:00"), {"code_sms": at("06 00:00")}),
+    "GIO-DD22": ("person 9", LATER, {"code_sms": at("30 00:00")}),
+    "GIO-EE22": ("person 3", LATER, {}),
+    "GIO-SS22": ("seed:boss", at("09 00:00"), {"code_sms": at("06 00:00")}),
+}  # fmt: skip
+
+
+def give_codes(env: Environment) -> None:
+    """What activation wrote down of CODES; one that no sync carried waits for its hours."""
+    with open_state(env) as state:
+        for number, (code, (holder, until, carried)) in enumerate(CODES.items()):
+            first = min(carried.values(), default=at("30 00:00"))
+            state.execute(
+                "insert into offer_codes values (?, 'cart_codes', ?, ?, ?)",
+                [code, holder, first, until],
+            )
+            for sync, moment in (carried or {"code_sms": first}).items():
+                plan = f"{code}-{sync}"
+                action = "message" if sync == "code_sms" else "add"
+                state.execute(
+                    "insert into sync_plans by name select ? as plan_id, ? as sync_id, 'cart_codes'"
+                    " as audience, 'twilio' as channel, 's' as snapshot_id, ?::timestamp as as_of,"
+                    " as_of as created_at, 'applied' as status, 1 as add_count, 0 as update_count,"
+                    " 0 as remove_count, 0 as unchanged_count, 0 as excluded_count,"
+                    " 'f' as fingerprint, '{}' as figures",
+                    [plan, sync, moment],
+                )
+                state.execute(
+                    "insert into sync_plan_rows by name select ? as plan_id, ? as row_number,"
+                    " ? as customer_id, ? as action, ? as offer_code",
+                    [plan, number, holder, action, code],
+                )
+                state.execute(
+                    "insert into sync_receipts by name select ? as receipt_id, ? as plan_id,"
+                    " ? as sync_id, ? as customer_id, ? as action, ? as status,"
+                    " ?::timestamp as attempted_at",
+                    [f"{plan}-{number}", plan, sync, holder, action,
+                     "acknowledged" if carried else "deferred", moment],
+                )  # fmt: skip
 
 
 def tell_crm(story: Story) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from crm_story import DESK, tell_crm
+from crm_story import DESK, give_codes, tell_crm
 from tiny_lake import MAIL, SHOP, TILLS, WEB, TinyLake
 
 from khach.environment import PROJECT, Environment
@@ -226,6 +226,7 @@ def build(home: Path, patch: pytest.MonkeyPatch, story: Story) -> TinyLake:
     lake = TinyLake(env, PROJECT / "dbt_project", SOURCES, as_of=str(AS_OF))
     story.land(lake)
     story.land_deleted(lake)
+    give_codes(env)
     lake.build()
     return lake
 

@@ -1,5 +1,6 @@
 """Attribution and lifts against plain Python: the models' own SQL over invented rows."""
 
+import hashlib
 import math
 import random
 from collections import defaultdict
@@ -8,6 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
+from unittest.mock import ANY
 
 import duckdb
 import pytest
@@ -287,7 +289,7 @@ def test_the_desks_campaigns_and_offers_are_judged_by_what_happened(marts: TinyL
         marts.rows(
             "select offer_id, redemption_count from offer_performance where segment_kind = 'all'"
         )
-    ) == {"7": 2, "8": 0, "LOST": 1}
+    ) == {"7": 2, "8": 0, "LOST": 1, "audience:cart_codes": 4}
     whole, parts = marts.rows(
         "select sum(case when segment_kind = 'all' then attributed_revenue_amount end), "
         "sum(case when segment_kind = 'all' then revenue_amount end) from campaign_performance "
@@ -295,6 +297,103 @@ def test_the_desks_campaigns_and_offers_are_judged_by_what_happened(marts: TinyL
         "where model = 'last_touch' and campaign_id is not null"
     )
     assert whole[0] == (parts[0] or 0)
+
+
+def test_a_redemption_meets_the_code_it_redeems(marts: TinyLake) -> None:
+    """The desk's codes: one used by its holder in time, one by another and late, one by nobody
+    known, one still open, one that never went out, one of the staff.
+    """
+    ids = dict(marts.rows("select email, customer_id from customers where email is not null"))
+    p3, p6, p9 = (ids[f"p{person}@hoa.example"] for person in (3, 6, 9))
+    with open_state(marts.env) as state:
+        for person, customer_id in {"person 3": p3, "person 6": p6, "person 9": p9}.items():
+            state.execute(
+                "update offer_codes set customer_id = ? where customer_id = ?",
+                [customer_id, person],
+            )
+    again = ["given_codes", "coupon_redemptions", "offer_code_performance"]
+    assert not marts.failures("build", "--exclude-resource-type", "unit_test", "-s", *again)
+
+    assert marts.rows(
+        "select redemption_id, offer_code, campaign_id, customer_id, given_to_customer_id, "
+        "redeemed_by, is_late from coupon_redemptions order by 1"
+    ) == [
+        ("desk:R1", "TET", None, p3, None, None, None),
+        ("desk:R2", "TET", None, ANY, None, None, None),
+        ("desk:R3", "LOST", None, None, None, None, None),
+        ("desk:R4", "GIO-AA22", "code_sms", p3, p3, "holder", False),
+        ("desk:R5", "GIO-BB22", "code_mail", p9, p6, "other", True),
+        ("desk:R6", "GIO-CC22", "code_sms", None, p9, "unknown", True),
+        ("desk:R7", "GIO-SS22", "code_sms", p9, None, "unknown", False),
+    ]
+    [order] = [order for order in STORY.orders if order.key.endswith(":O5")]
+    assert order.is_completed and order.amount > 0
+    counts = (
+        "code_count, redeemed_code_count, open_code_count, redemption_count, "
+        "holder_redemption_count, other_redemption_count, unknown_redemption_count, "
+        "late_redemption_count, order_count, revenue_amount, redemption_rate"
+    )
+    assert marts.rows(
+        f"select sync_id, {counts} from offer_code_performance order by sync_id nulls first"
+    ) == [
+        (None, 4, 3, 1, 3, 1, 1, 1, 2, 1, order.amount, 0.75),
+        ("code_mail", 1, 1, 0, 1, 0, 1, 0, 1, 0, 0, 1.0),
+        ("code_sms", 4, 2, 1, 2, 1, 0, 1, 1, 1, order.amount, 0.5),
+    ]
+    assert marts.rows(
+        "select redemption_count, late_redemption_count from offer_performance "
+        "where offer_id = 'audience:cart_codes' and segment_kind = 'all'"
+    ) == [(4, 2)]
+
+
+def test_what_people_write_back_meets_the_text_that_it_answers(marts: TinyLake) -> None:
+    """The desk's texts: a rating, TC (no more), a word; a digit when no text was near; and STOP
+    from a number that tells nobody apart, at which we wrote to somebody.
+    """
+    ids = dict(marts.rows("select email, customer_id from customers where email is not null"))
+    p3, p6, p9 = (ids[f"p{person}@hoa.example"] for person in (3, 6, 9))
+    texts = [("ask_sms", p3, "survey"), ("ask_sms", p6, "survey"), ("sale_sms", p9, "marketing")]
+    shared = hashlib.sha256(b"12345").hexdigest()
+    with open_state(marts.env) as state:
+        for number, (sync, customer_id, purpose) in enumerate(texts):
+            state.execute(
+                "insert into messages by name select ? as sync_id, ? as customer_id, "
+                "? as entry_id, 'delivered' as status, 'asked' as audience, 'sms' as "
+                "consent_channel, ? as purpose, ? as identifier_hash, 'p' as plan_id, "
+                "? as row_number, timestamp '2026-03-10 12:00:00' as sent_at",
+                [sync, customer_id, f"e{number}", purpose, shared if number == 2 else "h", number],
+            )
+    again = ["message_replies", "int_consent_events", "consents", "survey_responses",
+             "interactions", "campaigns", "campaign_recipients", "campaign_outcomes",
+             "campaign_performance"]  # fmt: skip
+    assert not marts.failures("run", "-s", *again)
+
+    assert marts.rows(
+        "select interaction_id, customer_id, kind, campaign_id, content_class from interactions "
+        "where source = 'desk' and channel = 'sms' order by 1"
+    ) == [
+        ("message:desk:T0", p3, "reply", "ask_sms", "feedback"),
+        ("message:desk:T1", p6, "reply", "ask_sms", "feedback"),
+        ("message:desk:T2", p9, "message", None, None),
+        ("message:desk:T3", p9, "reply", "sale_sms", "promotion"),
+        ("message:desk:T4", p9, "reply", "sale_sms", "promotion"),
+    ]
+    assert marts.rows(
+        "select response_id, customer_id, survey, kind, score, scale_max from survey_responses "
+        "where response_id like '%message%'"
+    ) == [("desk:message:T0", p3, "ask_sms", "csat", 4, 5)]
+    assert marts.rows(
+        "select campaign_id, sent_count, replied_count from campaign_performance "
+        "where segment_kind = 'all' and campaign_id like '%_sms' order by 1"
+    ) == [("ask_sms", 2, 2), ("sale_sms", 1, 1)]
+    assert marts.rows(
+        "select distinct customer_id, channel, is_granted, evidence_source, "
+        "withdrawn_at::text, count(*) over (partition by customer_id) from consents "
+        "where evidence_id like 'message:%' order by 5"
+    ) == [
+        (p6, "sms", False, "desk", "2026-03-11 00:00:00", 4),
+        (p9, "sms", False, "desk", "2026-03-13 00:00:00", 4),
+    ]
 
 
 def test_an_audience_is_measured_by_the_draws_of_its_syncs(marts: TinyLake) -> None:

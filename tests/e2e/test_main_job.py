@@ -60,7 +60,14 @@ def test_every_row_offered_is_accounted_for(twin: Installation) -> None:
             "sum(rows_quarantined), sum(rows_duplicate), sum(rows_filtered), sum(rows_in_marts) "
             "from data_quality group by all"
         ).fetchall()
-    assert {source for source, *_ in rows} == {"web_events", "web_shop", "tills", "crm", "email"}
+    assert {source for source, *_ in rows} == {
+        "web_events",
+        "web_shop",
+        "tills",
+        "crm",
+        "email",
+        "texts",
+    }
     for source, table, offered, landed, quarantined, duplicate, filtered, in_marts in rows:
         assert offered == landed + quarantined, (source, table)
         if landed:
@@ -146,6 +153,8 @@ def test_only_people_who_permit_it_are_reached_and_nobody_held_out(twin: Install
                     or plans.channel = 'mailchimp' and consents.channel <> 'email'
                     or plans.channel = 'twilio' and consents.channel <> 'sms'
                     or plans.channel = 'zalo_zns' and consents.channel <> 'zalo'
+                    or plans.channel = 'onesignal' and consents.channel <> 'push'
+                    or plans.channel like '%_ads' and consents.channel <> 'ads'
                     or plans.audience = 'cart_abandoners' and (
                         customers.carts_abandoned_3d = 0 or customers.orders_since_cart > 0
                     )

@@ -28,6 +28,13 @@ def test_the_platforms_are_shown_when_an_audience_is_sent_to_one(
     assert configured_vendors(env) == wanted
 
 
+def test_the_platforms_are_shown_when_what_people_write_back_is_read(env: Environment) -> None:
+    (env.config / "sources.yml").write_text(
+        "sources:\n  texts: {kind: twilio, area: crm}\n", encoding="utf-8"
+    )
+    assert configured_vendors(env) == ["channels"]
+
+
 @pytest.mark.parametrize("text", ["[", "", "name: x", "syncs: 5", "syncs: [5, {id: a}]", "- 1"])
 def test_a_broken_audience_file_names_none_and_hides_no_other(env: Environment, text: str) -> None:
     write(env, "broken.yml", text)

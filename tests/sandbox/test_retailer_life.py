@@ -6,10 +6,14 @@ import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
-from retailer import events, query
+import yaml
+from retailer import events, fingerprint, query
 
-from sandbox import control
+from activation.channels import CHANNELS
+from khach.init import TEMPLATES
+from sandbox import accounts, control
 from sandbox.report import BARS
 
 
@@ -119,7 +123,7 @@ def test_consents_are_given_and_withdrawn_on_every_channel(history: Path) -> Non
         (channel, purpose)
         for channel in ("email", "sms", "zalo")
         for purpose in ("marketing", "service")
-    }
+    } | {("sms", "survey"), ("ads", "advertising"), ("push", "marketing")}
     assert all(given > 0 and refused > 0 for _, _, given, refused in found)
     withdrawn = query(
         history,
@@ -128,6 +132,36 @@ def test_consents_are_given_and_withdrawn_on_every_channel(history: Path) -> Non
             from '{shop}/consents-*.csv' group by all) where first and not last""",
     )
     assert withdrawn[0][0] > 0
+
+
+def test_every_ready_audience_asks_for_a_consent_that_many_have_given(history: Path) -> None:
+    needed = {
+        (sync.get("consent_channel") or CHANNELS[sync["channel"]].capabilities.consent_channel,
+         audience["purpose"])
+        for file in (TEMPLATES / "sandbox" / "audiences").glob("*.yml")
+        for audience in [yaml.safe_load(file.read_text(encoding="utf-8"))]
+        for sync in audience["syncs"]
+    }  # fmt: skip
+    rows = query(
+        history,
+        "select channel, purpose, count(distinct user_id) from '{shop}/consents-*.csv' "
+        "where granted group by all",
+    )
+    agreed = {(channel, purpose): count for channel, purpose, count in rows}
+    assert ("push", "marketing") in needed
+    assert min(agreed.get(one, 0) for one in needed - {("phone", "marketing")}) > 80, agreed
+
+
+def test_consents_asked_for_besides_move_nothing_else(
+    history: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accounts, "_WILLING_FURTHER", np.ones((4, 3)))
+    control.advance(tmp_path / "willing", size="XS")
+    ours, theirs = fingerprint(history), fingerprint(tmp_path / "willing")
+    assert ours.keys() == theirs.keys()
+    moved = {name for name in ours if ours[name] != theirs[name]}
+    assert moved
+    assert all(Path(name).name.startswith("consents") for name in moved), moved
 
 
 def test_stores_sell_while_they_are_open(history: Path) -> None:

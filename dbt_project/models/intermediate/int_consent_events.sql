@@ -1,5 +1,7 @@
 -- Every word on consent. The e-mail platform is heard only when somebody leaves: a subscription
--- there may be one that we pushed, and our own push is no evidence of a wish.
+-- there may be one that we pushed, and our own push is no evidence of a wish. Who answers a text
+-- with a word that stops them (Twilio's, and TC of Viet Nam's Decree 91/2020) wants none of any
+-- purpose on that channel.
 with told as (
     select
         source,
@@ -26,12 +28,31 @@ with told as (
     from {{ ref('stg_mailchimp__members') }}
     where status in ('unsubscribed', 'cleaned')
         and {{ had_happened('coalesce(last_changed, timestamp_opt)') }}
+    union all
+    select
+        messages.source,
+        'messages',
+        messages.message_id,
+        'message:' || messages.message_id || ':' || purposes.purpose,
+        lower(messages.channel),
+        purposes.purpose,
+        false,
+        messages.sent_at,
+        null
+    from {{ entity_rows('messages') }} as messages
+    cross join {{ ref('consent_purposes') }} as purposes
+    where lower(messages.direction) = 'inbound'
+        and lower(messages.channel) in ('sms', 'zalo')
+        and purposes.purpose <> 'unknown'
+        and upper(trim(messages.body)) in (
+            'STOP', 'STOPALL', 'UNSUBSCRIBE', 'CANCEL', 'END', 'QUIT', 'TC'
+        )
 )
 
 select
     told.source,
     told.evidence_id,
-    record_customers.customer_id,
+    coalesce(replies.customer_id, record_customers.customer_id) as customer_id,
     told.channel,
     told.purpose,
     told.is_granted,
@@ -42,6 +63,11 @@ left join {{ ref('int_record_customers') }} as record_customers
     on told.source = record_customers.source
     and told.record_kind = record_customers.record_kind
     and told.record_id = record_customers.record_id
+-- Who refuses at a number that several share is whom we wrote to.
+left join {{ ref('message_replies') }} as replies
+    on told.record_kind = 'messages'
+    and told.source = replies.source
+    and told.record_id = replies.message_id
 union all
 select
     email_events.source,

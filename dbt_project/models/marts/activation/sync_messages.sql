@@ -10,6 +10,7 @@ select
     messages.sent_at as occurred_at,
     messages.sync_id as campaign_id,
     messages.audience,
+    messages.identifier_hash,
     case messages.purpose
         when 'service' then 'care'
         when 'survey' then 'feedback'

@@ -37,6 +37,8 @@ with touches as (
         channel, 'inbound', 'survey', 'customer', answered_at, null, order_id, 'feedback',
         null, null, null, null, null
     from {{ ref('survey_responses') }}
+    -- An answer by text is a reply, below.
+    where source_response_id not like 'message:%'
     union all
     select
         'refund:' || refunds.refund_id, refunds.source, orders.customer_id,
@@ -46,11 +48,15 @@ with touches as (
     inner join {{ ref('int_orders') }} as orders on refunds.order_id = orders.order_id
     union all
     select
-        touch_id, source, customer_id, channel, direction, kind,
-        case direction when 'outbound' then 'business' else 'customer' end,
-        occurred_at, campaign_id, order_id, content_class,
-        duration_seconds, conversation_id, is_answered, outcome, purpose
-    from {{ ref('int_crm_touches') }}
+        told.touch_id, told.source, coalesce(replies.customer_id, told.customer_id),
+        told.channel, told.direction,
+        case when replies.touch_id is null then told.kind else 'reply' end,
+        case told.direction when 'outbound' then 'business' else 'customer' end,
+        told.occurred_at, coalesce(replies.campaign_id, told.campaign_id), told.order_id,
+        coalesce(told.content_class, replies.content_class),
+        told.duration_seconds, told.conversation_id, told.is_answered, told.outcome, told.purpose
+    from {{ ref('int_crm_touches') }} as told
+    left join {{ ref('message_replies') }} as replies on told.touch_id = replies.touch_id
     union all
     select
         touch_id, source, customer_id, channel, 'outbound', 'message', 'business', occurred_at,

@@ -1,4 +1,5 @@
--- Offers that a source declares, and codes only seen when they were used.
+-- Offers that a source declares, what our audiences give codes of one person each for, and codes
+-- only seen when they were used.
 with declared as (
     select
         offer_id,
@@ -21,6 +22,11 @@ known as (
     from declared
 ),
 
+given as (
+    select offer_code, offer_id, audience
+    from {{ ref('given_codes') }}
+),
+
 seen as (
     select coupon_code as code
     from {{ ref('orders') }}
@@ -41,6 +47,11 @@ select
 from declared
 where version_rank = 1
 union all
+-- Each of its codes has its own validity.
+select offer_id, offer_id as offer_code, min(audience), null, null, null
+from given
+group by offer_id
+union all
 -- A code's validity is not guessed.
 select
     seen.code as offer_id,
@@ -52,3 +63,8 @@ select
 from seen
 left join known on seen.code = known.code
 where known.code is null
+    and not exists (
+        select 1
+        from given
+        where upper(trim(seen.code)) = given.offer_code
+    )

@@ -1,4 +1,5 @@
--- A number that two shops gave to an order names none.
+-- Answers to surveys: as a source tells them, and digits from 1 to 5 that answer a text of ours
+-- whose purpose is a survey. A number that two shops gave to an order names none.
 with shop_orders as (
     select source_order_id, min(order_id) as order_id
     from {{ ref('int_orders') }}
@@ -31,3 +32,24 @@ left join {{ ref('known_customers') }} as known_customers
     on record_customers.customer_id = known_customers.customer_id
 left join {{ ref('channels') }} as channels on lower(responses.channel) = channels.channel
 left join shop_orders on responses.order_id = shop_orders.source_order_id
+union all
+select
+    replies.source || ':message:' || replies.message_id,
+    'message:' || replies.message_id,
+    replies.source,
+    known_customers.customer_id,
+    replies.campaign_id,
+    'csat',
+    replies.channel,
+    null,
+    cast(replies.body as decimal(18, 4)),
+    1,
+    5,
+    4,
+    null,
+    null,
+    replies.sent_at
+from {{ ref('message_replies') }} as replies
+left join {{ ref('known_customers') }} as known_customers
+    on replies.customer_id = known_customers.customer_id
+where replies.content_class = 'feedback' and replies.body in ('1', '2', '3', '4', '5')

@@ -1,16 +1,17 @@
 -- Everything a campaign is judged by, one row per recipient, per order it gets credit for (last
--- touch) and per redemption of its offers.
+-- touch) and per redemption of its offers or of the codes it carried.
 {{ config(schema='intermediate') }}
 {% set days = var('measurement').campaign_window_days -%}
 {% set measures = [
-    'sent_count', 'delivered_count', 'opened_count', 'clicked_count', 'unsubscribed_count',
-    'bounced_count', 'order_count', 'revenue_amount', 'attributed_order_count',
-    'attributed_revenue_amount', 'redemption_count',
+    'sent_count', 'delivered_count', 'opened_count', 'clicked_count', 'replied_count',
+    'unsubscribed_count', 'bounced_count', 'order_count', 'revenue_amount',
+    'attributed_order_count', 'attributed_revenue_amount', 'redemption_count',
 ] -%}
 {% set known = {
     'recipients': {
         'sent_count': '1', 'delivered_count': 'is_delivered', 'opened_count': 'is_opened',
-        'clicked_count': 'is_clicked', 'unsubscribed_count': 'is_unsubscribed',
+        'clicked_count': 'is_clicked', 'replied_count': 'is_replied',
+        'unsubscribed_count': 'is_unsubscribed',
         'bounced_count': 'is_bounced', 'order_count': 'order_count',
         'revenue_amount': 'revenue_amount',
     },
@@ -43,7 +44,7 @@ inner join {{ ref('orders') }} as orders on attribution.order_id = orders.order_
 where attribution.model = 'last_touch' and attribution.campaign_id is not null
 union all
 select
-    offers.campaign_id,
+    redemptions.campaign_id,
     redemptions.customer_id,
     {{ business_date('redemptions.redeemed_at') }},
     0
@@ -51,5 +52,4 @@ select
     , cast({{ known.redemptions.get(measure, '0') }} as decimal(18, 4))
     {%- endfor %}
 from {{ ref('coupon_redemptions') }} as redemptions
-inner join {{ ref('offers') }} as offers on redemptions.offer_id = offers.offer_id
-where offers.campaign_id is not null
+where redemptions.campaign_id is not null

@@ -2,7 +2,9 @@
 -- they were written to, credited orders and redemptions in those of their own day. A segment's cost
 -- is its share of the recipients. Every campaign has its row under `all`.
 {% set days = var('measurement').campaign_window_days -%}
-{% set counts = ['sent', 'delivered', 'opened', 'clicked', 'unsubscribed', 'bounced'] -%}
+{% set counts = [
+    'sent', 'delivered', 'opened', 'clicked', 'replied', 'unsubscribed', 'bounced',
+] -%}
 with segmented as (
     {{ with_segments(ref('campaign_outcomes')) }}
 ),

@@ -26,6 +26,9 @@ with told as (
     select campaign_id, customer_id as recipient, customer_id, 'delivered', occurred_at
     from {{ ref('sync_messages') }}
     where is_delivered
+    union all
+    select campaign_id, customer_id as recipient, customer_id, 'reply', sent_at
+    from {{ ref('message_replies') }}
 ),
 
 summed as (
@@ -40,6 +43,7 @@ summed as (
         max(case when kind = 'delivered' then 1 else 0 end) as is_delivered,
         max(case when kind = 'open' then 1 else 0 end) as is_opened,
         max(case when kind = 'click' then 1 else 0 end) as is_clicked,
+        max(case when kind = 'reply' then 1 else 0 end) as is_replied,
         max(case when kind = 'unsubscribe' then 1 else 0 end) as is_unsubscribed,
         max(case when kind = 'bounce' then 1 else 0 end) as is_bounced
     from told

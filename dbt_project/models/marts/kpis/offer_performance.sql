@@ -12,6 +12,7 @@ redeemed as (
         redemptions.customer_id,
         {{ business_date('redemptions.redeemed_at') }} as on_date,
         redemptions.redemption_id,
+        redemptions.is_late,
         orders.order_id,
         coalesce(orders.gross_amount, 0) as revenue_amount,
         coalesce(discounts.discount_amount, 0) as discount_amount,
@@ -40,6 +41,7 @@ summed as (
         segment_kind,
         segment_id,
         count(*) as redemption_count,
+        count(case when is_late then 1 end) as late_redemption_count,
         count(distinct customer_id) as customer_count,
         count(distinct new_customer_id) as new_customer_count,
         count(distinct order_id) as order_count,
@@ -54,7 +56,7 @@ select
     offers.offer_id,
     coalesce(summed.segment_kind, 'all') as segment_kind,
     summed.segment_id,
-    {%- for count in ['redemption', 'customer', 'new_customer', 'order'] %}
+    {%- for count in ['redemption', 'late_redemption', 'customer', 'new_customer', 'order'] %}
     cast(coalesce(summed.{{ count }}_count, 0) as integer) as {{ count }}_count,
     {%- endfor %}
     {{ money('coalesce(summed.revenue_amount, 0)') }} as revenue_amount,
