@@ -24,6 +24,7 @@ from activation.ledger import (
     read_plan_rows,
     start_plan,
 )
+from activation.matches import record_match
 from activation.plan import require_same_inputs
 from activation.policy import PolicyFile, load_policy
 from activation.recovery import settle_sync
@@ -101,6 +102,8 @@ def apply_plan(
         with open_state(env) as state:
             status = plan.status if only_seeds else end_plan(state, plan_id)
             counts = count_receipts(state, plan_id)
+        if not only_seeds and not sync.is_message:
+            record_match(env, sync.id, channel)
     return ApplySummary(plan_id, sync.id, status, counts, unsubscribed)
 
 

@@ -18,6 +18,7 @@ from activation.channels import make_channel
 from activation.channels.base import Channel, Outcome, RemoteMember
 from activation.consent import withdraw
 from activation.leases import hold_lease
+from activation.matches import record_match
 from activation.outcomes import record_outcomes
 from activation.resending import resend
 from khach.environment import Environment
@@ -91,6 +92,7 @@ def settle_sync(
     channel = make_channel(env, sync.channel, sync.remote, sync_id)
     if has_submitted and not is_applying:
         poll_submitted(env, sync, channel)
+        record_match(env, sync_id, channel)
     outcomes = [o for plan_id in plan_ids for o in _settle_plan(env, sync, channel, plan_id)]
     statuses: list[str] = [outcome.status for outcome in outcomes]
     counts = [statuses.count(status) for status in ("acknowledged", "dropped", "unknown")]

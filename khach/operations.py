@@ -41,6 +41,9 @@ _TABLES: Mapping[str, str] = {
     "snapshot_id varchar, created_at timestamp, status varchar, blocked_by varchar, "
     "accepted_by varchar, add_count bigint, update_count bigint, remove_count bigint, "
     "unchanged_count bigint, excluded_count bigint, estimated_cost_amount decimal(18, 4)",
+    "sync_matches": "sync_id varchar, audience varchar, channel varchar, plan_id varchar, "
+    "measured_at timestamp, matched_at_least bigint, matched_at_most bigint, sent_count bigint, "
+    "audience_size bigint",
     "sync_receipts": "receipt_id varchar, plan_id varchar, sync_id varchar, customer_id varchar, "
     "action varchar, status varchar, payload_hash varchar, consent_id varchar, "
     "remote_id varchar, vendor_code varchar, vendor_message varchar, attempted_at timestamp, "

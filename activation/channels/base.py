@@ -61,6 +61,17 @@ class RemoteMember:
 
 
 @dataclass(frozen=True)
+class Match:
+    """How many people a platform found, at least and at most; `sent`: of so many rows, where its
+    answer is about other rows than the whole list.
+    """
+
+    at_least: int
+    at_most: int
+    sent: int | None = None
+
+
+@dataclass(frozen=True)
 class Batch(Generic[Row]):
     """Rows that go out together. `batch_id` names them durably: the same rows, the same id.
 
@@ -141,6 +152,13 @@ class Channel:
     def poll(self, handles: Sequence[str]) -> list[Outcome]:
         """What became of submitted rows and messages by now; submitted: nothing yet."""
         raise NotImplementedError
+
+    def matched(self) -> Match | None:
+        """How many people the platform found for what it has; None where it does not tell (yet).
+
+        It is asked after a delivery and after a `poll`; BusyError from a silent platform.
+        """
+        return None
 
     def read_back(self, rows: Sequence[WithdrawalRow]) -> list[RemoteMember]:
         """What the channel holds now, for settling an interrupted batch."""

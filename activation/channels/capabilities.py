@@ -47,5 +47,7 @@ class Capabilities:
     remembers_for: timedelta | None = None
     # `submitted` answers carry a handle that `poll` asks for.
     is_polled: bool = False
+    # `matched` tells how many people the platform found.
+    tells_matches: bool = False
     # Removals and additions never in one job: the additions wait for the next run.
     is_one_way_job: bool = False

@@ -20,6 +20,7 @@ from activation.channels.base import (
     Batch,
     BatchRejectedError,
     Channel,
+    Match,
     Outcome,
     Row,
     require_permitted,
@@ -53,6 +54,7 @@ class GoogleAds(Channel):
 
     capabilities: ClassVar[Capabilities] = Capabilities(
         consent_channel="ads",
+        tells_matches=True,
         remote={"audience": "variable", "account": "variable"},
         field_name=re.compile("|".join(google.FIELDS)),
         remote_id_sql=google.KEY,
@@ -68,6 +70,8 @@ class GoogleAds(Channel):
         url = platform_address(env, "GOOGLE_DATA_MANAGER_URL", _API)
         self._client = JsonClient(url, headers={"Authorization": f"Bearer {token}"})
         account = {"accountType": "GOOGLE_ADS", "accountId": remote["account"].replace("-", "")}
+        # Uploads that are done: matched at least and at most, and the records sent.
+        self._matches: dict[str, tuple[int, int, int]] = {}
         self._destination = {
             "operatingAccount": account,
             "productDestinationId": remote["audience"],
@@ -106,6 +110,16 @@ class GoogleAds(Channel):
             found.append(Outcome(status, code, words, kept))  # type: ignore[arg-type]
         return found
 
+    def matched(self) -> Match | None:
+        """Of the uploads that `poll` found done; Google tells of each a range in percent.
+
+        https://developers.google.com/data-manager/api/reference/rest/v1/requestStatus/retrieve
+        """
+        if not self._matches:
+            return None
+        least, most, sent = (sum(column) for column in zip(*self._matches.values(), strict=True))
+        return Match(least, most, sent)
+
     def _submit(
         self,
         verb: str,
@@ -143,7 +157,10 @@ class GoogleAds(Channel):
             if not isinstance(refusal, BatchRejectedError):
                 raise refusal
             return "unknown", refusal.outcome.code, refusal.outcome.message
-        return _told((answer.get("requestStatusPerDestination") or [{}])[0])
+        told = (answer.get("requestStatusPerDestination") or [{}])[0]
+        if match := _range(told):
+            self._matches[request_id] = match
+        return _told(told)
 
 
 def _keys(row: PermittedRow) -> list[str]:
@@ -171,6 +188,18 @@ def _address(fields: Mapping[str, str]) -> dict[str, str] | None:
     """Name and place, only complete: Google refuses a member with a part of it."""
     found = {name: fields.get(field, "") for name, field in _ADDRESS.items()}
     return found if all(found.values()) else None
+
+
+def _range(status: Mapping[str, Any]) -> tuple[int, int, int] | None:
+    """Matched at least and at most, and the records of an upload; None where there is no rate."""
+    members = status.get("audienceMembersIngestionStatus") or {}
+    upload = members.get("userDataIngestionStatus") or {}
+    percents = re.findall("[0-9]+", str(upload.get("uploadMatchRateRange") or ""))
+    if not percents or status.get("requestStatus") != "SUCCESS":
+        return None
+    low, high = ("0", *percents)[-2:]  # LESS_THAN_20 is one number, 20_TO_30 are two
+    sent = int(upload["recordCount"])
+    return sent * int(low) // 100, -(-sent * int(high) // 100), sent
 
 
 def _told(status: Mapping[str, Any]) -> tuple[str, str | None, str | None]:

@@ -20,6 +20,7 @@ from activation.channels.base import (
     Batch,
     BatchRejectedError,
     Channel,
+    Match,
     Outcome,
     Row,
     require_permitted,
@@ -48,6 +49,7 @@ class MetaAds(Channel):
 
     capabilities: ClassVar[Capabilities] = Capabilities(
         consent_channel="ads",
+        tells_matches=True,
         remote={"audience": "variable"},
         field_name=re.compile("|".join(meta.FIELDS)),
         remote_id_sql=meta.KEY,
@@ -77,6 +79,17 @@ class MetaAds(Channel):
         """Remove users; one whom the audience does not hold is no error."""
         data = [[_keys(row.remote_id).get(name, "") for name in _KEYS] for row in batch.rows]
         return self._send("DELETE", batch, list(_KEYS), data)
+
+    def matched(self) -> Match | None:
+        """The audience's approximate size, a range; none while Meta still works it out (-1).
+
+        https://developers.facebook.com/docs/marketing-api/reference/custom-audience
+        """
+        fields = "approximate_count_lower_bound,approximate_count_upper_bound"
+        path = self._path.removesuffix("/users")
+        status, answer = self._client.call("GET", path, params={"fields": fields})
+        least, most = (int(answer.get(name, -1)) for name in fields.split(","))
+        return Match(least, most) if status == 200 and 0 <= least <= most else None
 
     def _send(
         self, method: str, batch: Batch[Row], schema: Sequence[str], data: Sequence[Sequence[str]]

@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-from activation.channels.base import Channel, Outcome
+from activation.channels.base import Channel, Match, Outcome
 from activation.channels.capabilities import Capabilities
 from activation.channels.formats import key_parts, tiktok
 from activation.channels.http import JsonClient, UncertainError
@@ -54,6 +54,7 @@ class TiktokAds(Channel):
 
     capabilities: ClassVar[Capabilities] = Capabilities(
         consent_channel="ads",
+        tells_matches=True,
         modes=frozenset({"mirror"}),
         remote={"advertiser": "variable", "audience": "variable"},
         field_name=re.compile("|".join(tiktok.FIELDS)),
@@ -98,6 +99,14 @@ class TiktokAds(Channel):
     def poll(self, handles: Sequence[str]) -> list[Outcome]:
         """Whether the audiences are built; until then submitted."""
         return [self._ask(handle) for handle in handles]
+
+    def matched(self) -> Match | None:
+        """`cover_num` of the audience, once it is built."""
+        found = self._find()
+        details = self._details(found) if found else None
+        if not details or not details.get("is_valid") or details.get("cover_num") is None:
+            return None
+        return Match(int(details["cover_num"]), int(details["cover_num"]))
 
     def _ask(self, audience: str) -> Outcome:
         try:

@@ -49,6 +49,22 @@ def remove(exchange: Exchange) -> Answer:
     return _change(exchange, lists.remove)
 
 
+def read(exchange: Exchange) -> Answer:
+    """`GET /{audience_id}`: the fields asked for; a size is told in round numbers only.
+
+    https://developers.facebook.com/docs/marketing-api/reference/custom-audience
+    """
+    _admit(exchange)
+    found = lists.matched(exchange, exchange.path["audience"])
+    known = {
+        "approximate_count_lower_bound": found // 10 * 10,
+        "approximate_count_upper_bound": -(-found // 10) * 10,
+    }
+    asked = exchange.query.get("fields", "").split(",")
+    shown = {name: known[name] for name in asked if name in known}
+    return Answer(200, {"id": exchange.path["audience"], **shown})
+
+
 def _change(exchange: Exchange, change: Any) -> Answer:
     """ "num_received", "num_invalid_entries": the valid entries take effect, the others are
     counted; samples show entries without saying which.
@@ -155,6 +171,7 @@ VENDOR = Vendor(
     name="meta",
     channels=("meta_ads",),
     operations={
+        ("GET", "/v25.0/{audience}"): read,
         ("POST", "/v25.0/{audience}/users"): add,
         ("DELETE", "/v25.0/{audience}/users"): remove,
     },

@@ -96,7 +96,8 @@ def get(exchange: Exchange) -> Answer:
         job = lists.get(exchange.connection, exchange.vendor, "job", audience)
         # "Audiences that are being calculated or are expired are not valid."
         done = lists.asked_enough(exchange, "job", audience, job)
-        state = {"is_valid": not job["error_msg"], "error_msg": job["error_msg"]}
+        state = {"is_valid": not job["error_msg"], "error_msg": job["error_msg"],
+                 "cover_num": lists.matched(exchange, audience)}  # fmt: skip
         found.append({"audience_details": details | (state if done else _BUILDING),
                       "audience_history": []})  # fmt: skip
     return _fine({"list": found})

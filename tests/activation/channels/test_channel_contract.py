@@ -37,6 +37,7 @@ def test_a_channel_can_do_exactly_what_it_declares(name: str) -> None:
         "read_back": declared.can_read_back,
         "members": declared.can_list,
         "poll": declared.is_polled,
+        "matched": declared.tells_matches,
         "replace": declared.is_whole_file,
         "holds": declared.is_whole_file,
     }

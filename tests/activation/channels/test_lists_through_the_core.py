@@ -15,6 +15,7 @@ from activation.apply import apply_plan
 from activation.plan import make_plan
 from activation.reconcile import reconcile
 from activation.recovery import settle_sync
+from khach.state import open_state
 from sandbox.channels import lists, store
 
 Setting = dict[str, str]
@@ -106,6 +107,26 @@ def test_people_come_and_whoever_withdraws_is_gone(
     assert held(servers, case) == {case.named(address) for address in addresses[2:]}
 
 
+@pytest.mark.parametrize(
+    ("case", "told"), [(CASES[0], (30, 30)), (CASES[1], (29, 33))], ids=["meta_ads", "google_ads"]
+)
+def test_how_many_the_platform_found_stands_beside_what_was_sent_and_who_was_meant(
+    bare_shop: Shop, servers: Platforms, case: Case, told: tuple[int, int]
+) -> None:
+    """30 of 36 are known to the platform; one more is meant and does not permit it."""
+    addresses = [f"person{n:04}@example.vn" for n in range(7)]
+    for address in addresses[:6]:
+        store.set_fate(servers.root, case.vendor, case.named(address), "unmatched")
+    write(bare_shop, case)
+    publish(bare_shop, addresses[:6], withdrawn=(addresses[6],), crowd=30)
+    carry(bare_shop)
+    with open_state(bare_shop.env) as state:
+        found = state.execute(
+            "select matched_at_least, matched_at_most, sent_count, audience_size from sync_matches"
+        ).fetchall()
+    assert found == [(*told, 36, 37)]
+
+
 def test_contacts_come_into_the_list_and_leave_it(bare_shop: Shop, servers: Platforms) -> None:
     case = Case("hubspot", {"list": "HUBSPOT_LIST_ID"}, "hubspot", "HUBSPOT_LIST_ID", str,
                 {"firstname": "given_name"})  # fmt: skip
@@ -137,6 +158,12 @@ def test_a_whole_file_takes_the_place_of_the_last(bare_shop: Shop, servers: Plat
     crowd = [f"x{n}@x.vn" for n in range(1000)]
     expected = {f"email_sha256:{sha256(address)}" for address in [addresses[1], *crowd]}
     assert set(lists.members(servers.root, "tiktok", audience)) == expected
+    with open_state(bare_shop.env) as state:
+        found = state.execute(
+            "select matched_at_least, matched_at_most, sent_count, audience_size "
+            "from sync_matches order by measured_at"
+        ).fetchall()
+    assert found == [(1002, 1002, 1002, 1002), (1001, 1001, 1001, 1002)]
 
 
 def _audience(servers: Platforms) -> str:
