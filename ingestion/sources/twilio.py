@@ -21,7 +21,7 @@ from ingestion.entities import entity_table
 from ingestion.parquet import duckdb_session
 from ingestion.reading import Reading
 from ingestion.replay_rows import through_shapes
-from ingestion.rest import Api
+from ingestion.rest import Api, require_https
 from ingestion.shapes import Shape
 from ingestion.spec import (
     CheckedItem,
@@ -34,7 +34,7 @@ from ingestion.spec import (
 )
 from ingestion.vendor_contract import VendorConfig
 from khach.clock import now
-from khach.errors import ConfigError, KhachError
+from khach.errors import KhachError
 
 if TYPE_CHECKING:
     from khach.environment import Environment
@@ -136,12 +136,7 @@ def _connect(env: Environment, config: TwilioConfig) -> tuple[Api, str]:
     url = os.environ.get(config.url)
     if not url:
         url = PRODUCTION if env.name == "prod" else secret(config.url, source=config.name)
-    if not url.startswith(("https://", "http://127.0.0.1", "http://localhost")):
-        raise ConfigError(
-            f"source {config.name}: {config.url} is not an https:// address, so the token would be "
-            "readable on its way",
-            fix=f"export {config.url}={PRODUCTION}",
-        )
+    require_https(url, config.url, source=config.name)
     token = secret(config.token, source=config.name)
     api = Api(config.name, url, config.token, token, user=account)
     return api, f"2010-04-01/Accounts/{account}/Messages.json"

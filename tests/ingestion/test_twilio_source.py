@@ -17,7 +17,7 @@ from ingestion.config import find_source
 from ingestion.run import check_source, ingest
 from ingestion.sources import twilio as connector
 from khach.environment import PROJECT, Environment
-from khach.errors import ConfigError
+from khach.errors import BusyError, ConfigError
 from sandbox import channels
 from sandbox.channels import store
 
@@ -141,3 +141,21 @@ def test_the_check_tells_a_wrong_token(desk: Desk, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("TWILIO_AUTH_TOKEN", "wrong")
     with pytest.raises(ConfigError, match="TWILIO_AUTH_TOKEN"):
         check_source(desk.env, source)
+
+
+@pytest.mark.parametrize(
+    ("setting", "error"),
+    [
+        (("TWILIO_AUTH_TOKEN", "wrong"), (ConfigError, "TWILIO_AUTH_TOKEN is refused")),
+        (("TWILIO_API_URL", ""), (ConfigError, "TWILIO_API_URL is not set")),
+        (("TWILIO_API_URL", "http://127.0.0.1.elsewhere"), (ConfigError, "not an https")),
+        (("TWILIO_API_URL", "http://127.0.0.1:9"), (BusyError, "no answer")),
+    ],
+)
+def test_a_wrong_setting_is_named_and_nothing_lands(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, setting: Any, error: Any
+) -> None:
+    monkeypatch.setenv(*setting)
+    with pytest.raises(error[0], match=error[1]):
+        desk.count()
+    assert not (desk.env.lake / "raw_texts").exists()
