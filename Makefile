@@ -13,7 +13,7 @@ run: setup  ## the whole job on the simulated retailer; again = its next day
 	@KHACH_ENV=sandbox $(BIN)/khach sandbox advance --unless-pending $(if $(SIZE),--size $(SIZE))
 	@KHACH_ENV=sandbox $(BIN)/khach run
 
-test: setup  ## every test that fits 10 minutes
+test: setup  ## the tests of every change
 	@$(BIN)/pytest -m "not nightly" -n 2 --dist loadgroup --no-loadscope-reorder
 
 nightly: setup  ## sizes S and M, every sample data set, long histories, many kills
