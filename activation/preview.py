@@ -14,6 +14,7 @@ from activation.audience_file import Audience, Sync
 from activation.audiences import Book, load_audiences
 from activation.desired import REASONS, membership_sql
 from activation.evaluation import evaluate
+from activation.matches import MatchRate, newest_matches
 from activation.rules import set_as_of
 from activation.snapshot import current_snapshot, open_marts
 from khach.environment import Environment
@@ -80,6 +81,7 @@ class Preview:
     overlap: list[Overlap]
     contacts: Contacts
     costs: dict[str, Cost]
+    matches: dict[str, MatchRate]
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`."""
@@ -96,6 +98,8 @@ class Preview:
             if cost.amount is not None:
                 told = f"{cost.amount:,.0f} ({cost.unit_cost_amount:,f} each, {cost.unit})"
             lines.append(f"    at most {most:.1f} contacts per person and week; once each: {told}")
+            if sync in self.matches:
+                lines.append(f"    {self.matches[sync].text()}")
         lines.append(
             f"  received in the last {_DAYS} days: {self.contacts.received_per_person:.2f} per "
             f"person, at most {self.contacts.most_received:,}"
@@ -125,6 +129,7 @@ def preview(env: Environment, name: str) -> Preview:
             reach[sync.id] = evaluation.member_count()
     with open_state(env) as state:
         snapshot = current_snapshot(env, state)
+        matches = newest_matches(state, reach)
     with open_marts(snapshot) as connection:
         set_as_of(connection, snapshot.as_of)
         overlap = _overlap(connection, book, audience)
@@ -132,7 +137,7 @@ def preview(env: Environment, name: str) -> Preview:
         contacts = _contacts(connection, audience, size)
     unit_costs = load_settings(env).unit_costs
     costs = {sync.id: _cost(sync, reach[sync.id], unit_costs) for sync in audience.syncs}
-    return Preview(name, size, reach, reasons, overlap, contacts, costs)
+    return Preview(name, size, reach, reasons, overlap, contacts, costs, matches)
 
 
 def _overlap(

@@ -13,6 +13,7 @@ from list_rows import sha256
 
 from activation.apply import apply_plan
 from activation.plan import make_plan
+from activation.preview import preview
 from activation.reconcile import reconcile
 from activation.recovery import settle_sync
 from khach.state import open_state
@@ -125,6 +126,10 @@ def test_how_many_the_platform_found_stands_beside_what_was_sent_and_who_was_mea
             "select matched_at_least, matched_at_most, sent_count, audience_size from sync_matches"
         ).fetchall()
     assert found == [(*told, 36, 37)]
+    shown = preview(bare_shop.env, yaml.safe_load(AUDIENCE)["name"]).matches["to_platform"]
+    assert (shown.matched_at_least, shown.matched_at_most) == told
+    assert "of 36 sent" in shown.text()
+    assert "of 37 in the audience" in shown.text()
 
 
 def test_contacts_come_into_the_list_and_leave_it(bare_shop: Shop, servers: Platforms) -> None:
