@@ -23,6 +23,8 @@ SMALL_SIDE = {
     "customer_reach_days",
     "market_potential",
     "open_lead_values",
+    # The few purposes that somebody can refuse.
+    "int_consent_events",
     # Days of the calendar, by the channels there are or the levels of consent.
     "daily_sales",
     "kpi_reach",

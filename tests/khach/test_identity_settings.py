@@ -8,7 +8,7 @@ from khach.environment import Environment
 from khach.errors import ConfigError
 from khach.identity_settings import ATTRIBUTES, load_identity_settings, trusted_sources
 
-CONFIGURED = ["web_events", "web_shop", "tills", "crm", "email"]
+CONFIGURED = ["web_events", "web_shop", "tills", "crm", "email", "texts"]
 
 
 @pytest.fixture
@@ -29,8 +29,8 @@ def test_without_the_file_sources_are_believed_in_their_order(sandbox: Environme
 def test_what_is_named_comes_first_and_every_source_stays(sandbox: Environment) -> None:
     write(sandbox, "survivorship:\n  order: [email]\n  attributes: {gender: [tills, email]}\n")
     found = write_dbt_vars(sandbox)["trusted_sources"]
-    assert found["gender"] == ["tills", "email", "web_events", "web_shop", "crm"]
-    assert found["email"] == ["email", "web_events", "web_shop", "tills", "crm"]
+    assert found["gender"] == ["tills", "email", "web_events", "web_shop", "crm", "texts"]
+    assert found["email"] == ["email", "web_events", "web_shop", "tills", "crm", "texts"]
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ left join {{ ref('int_record_customers') }} as record_customers
     and told.record_kind = record_customers.record_kind
     and told.record_id = record_customers.record_id
 -- Who refuses at a number that several share is whom we wrote to.
-left join {{ ref('message_replies') }} as replies
+left join {{ ref('int_message_replies') }} as replies
     on told.record_kind = 'messages'
     and told.source = replies.source
     and told.record_id = replies.message_id

@@ -42,31 +42,38 @@ redeemed as (
     where redemptions.redeemed_by is not null
 ),
 
+-- Each counts for its audience as a whole and for its sync.
+told as (
+    select redeemed.*, '' as level from redeemed
+    union all
+    select redeemed.*, redeemed.sync_id as level from redeemed
+),
+
 summed as (
     select
         sent.audience,
         sent.sync_id,
         count(distinct sent.offer_code) as code_count,
-        count(distinct redeemed.offer_code) as redeemed_code_count,
+        count(distinct told.offer_code) as redeemed_code_count,
         count(distinct case
-            when redeemed.offer_code is null and sent.valid_until > {{ as_of_at() }}
+            when told.offer_code is null and sent.valid_until > {{ as_of_at() }}
                 then sent.offer_code
         end) as open_code_count,
-        count(redeemed.redemption_id) as redemption_count,
+        count(told.redemption_id) as redemption_count,
         {%- for whose in ['holder', 'other', 'unknown'] %}
-        count(case when redeemed.redeemed_by = '{{ whose }}' then 1 end)
+        count(case when told.redeemed_by = '{{ whose }}' then 1 end)
             as {{ whose }}_redemption_count,
         {%- endfor %}
-        count(case when redeemed.is_late then 1 end) as late_redemption_count,
-        count(distinct redeemed.order_id) as order_count,
-        sum(case when redeemed.order_rank = 1 then redeemed.revenue_amount else 0 end)
+        count(case when told.is_late then 1 end) as late_redemption_count,
+        count(distinct told.order_id) as order_count,
+        sum(case when told.order_rank = 1 then told.revenue_amount else 0 end)
             as revenue_amount,
-        sum(case when redeemed.order_rank = 1 then redeemed.discount_amount else 0 end)
+        sum(case when told.order_rank = 1 then told.discount_amount else 0 end)
             as discount_amount
     from sent
-    left join redeemed
-        on sent.offer_code = redeemed.offer_code
-        and (sent.sync_id is null or sent.sync_id = redeemed.sync_id)
+    left join told
+        on sent.offer_code = told.offer_code
+        and coalesce(sent.sync_id, '') = told.level
     group by sent.audience, sent.sync_id
 )
 

@@ -34,7 +34,7 @@ declared as (
     select
         campaign_id, source, min(channel), campaign_id as campaign_name, min(audience),
         min(occurred_at), null, 1
-    from {{ ref('sync_messages') }}
+    from {{ ref('int_sync_messages') }}
     group by campaign_id, source
 ),
 

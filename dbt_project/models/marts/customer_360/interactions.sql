@@ -56,12 +56,12 @@ with touches as (
         coalesce(told.content_class, replies.content_class),
         told.duration_seconds, told.conversation_id, told.is_answered, told.outcome, told.purpose
     from {{ ref('int_crm_touches') }} as told
-    left join {{ ref('message_replies') }} as replies on told.touch_id = replies.touch_id
+    left join {{ ref('int_message_replies') }} as replies on told.touch_id = replies.touch_id
     union all
     select
         touch_id, source, customer_id, channel, 'outbound', 'message', 'business', occurred_at,
         campaign_id, null, content_class, null, null, null, null, null
-    from {{ ref('sync_messages') }}
+    from {{ ref('int_sync_messages') }}
 )
 
 select

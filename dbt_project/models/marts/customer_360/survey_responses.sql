@@ -49,7 +49,7 @@ select
     null,
     null,
     replies.sent_at
-from {{ ref('message_replies') }} as replies
+from {{ ref('int_message_replies') }} as replies
 left join {{ ref('known_customers') }} as known_customers
     on replies.customer_id = known_customers.customer_id
 where replies.content_class = 'feedback' and replies.body in ('1', '2', '3', '4', '5')

@@ -21,14 +21,14 @@ with told as (
     where direction = 'outbound' and is_answered
     union all
     select campaign_id, customer_id as recipient, customer_id, 'sent', occurred_at
-    from {{ ref('sync_messages') }}
+    from {{ ref('int_sync_messages') }}
     union all
     select campaign_id, customer_id as recipient, customer_id, 'delivered', occurred_at
-    from {{ ref('sync_messages') }}
+    from {{ ref('int_sync_messages') }}
     where is_delivered
     union all
     select campaign_id, customer_id as recipient, customer_id, 'reply', sent_at
-    from {{ ref('message_replies') }}
+    from {{ ref('int_message_replies') }}
 ),
 
 summed as (

@@ -1,4 +1,4 @@
-{{ config(materialized='view', schema='intermediate') }}
+{{ config(materialized='view') }}
 
 -- Texts that people wrote back: an inbound message outside any conversation, within seven days
 -- after a message of ours on the same channel, the last of which it answers. Who answers is whom
@@ -33,7 +33,7 @@ paired as (
         sent.touch_id as answered_touch_id,
         {{ loop.index }} as preference
     from told
-    inner join {{ ref('sync_messages') }} as sent
+    inner join {{ ref('int_sync_messages') }} as sent
         on told.{{ key }} = sent.{{ key }}
         and told.channel = sent.channel
         and told.sent_at >= sent.occurred_at

@@ -1,4 +1,4 @@
-{{ config(materialized='view', schema='intermediate') }}
+{{ config(materialized='view') }}
 
 -- Messages that our own syncs sent, as touches; a sync is its own campaign. What was only meant to
 -- go out, or went to own staff, is none. Grain is touch_id.
@@ -18,7 +18,7 @@ select
     end as content_class,
     messages.status = 'delivered' as is_delivered
 from state.main.messages as messages
-left join {{ ref('customer_survivors') }} as survivors
+left join {{ ref('identity_survivors') }} as survivors
     on messages.customer_id = survivors.customer_id
 where messages.status in ('submitted', 'accepted', 'delivered', 'failed')
     and messages.customer_id not like 'seed:%'
