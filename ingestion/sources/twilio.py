@@ -6,7 +6,7 @@
 
 The filter counts days, so reads overlap. Texts that went out are not read: ours are in the state of
 activation. Answers to our texts, withdrawals among them, are told apart by the models
-(`int_message_replies`). Settings: `url`, `account`, `token`, `number` (NAMES of environment variables).
+(`int_message_replies`). Settings: `url`, `account`, `token`, `number` (NAMES of variables).
 """
 
 from __future__ import annotations
