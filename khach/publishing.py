@@ -194,9 +194,18 @@ def _point_current_at(env: Environment, snapshot_id: str) -> None:
     _sync_to_disk(env.published)
 
 
+def kept_of(snapshot_ids: Sequence[str]) -> set[str]:
+    """The newest few of these ids, oldest first, and the last of each of as many days.
+
+    So that a day's hourly snapshots do not push out those of the days before.
+    """
+    last_of_day = {name[: len("s20260630")]: name for name in snapshot_ids}
+    return {*snapshot_ids[-KEPT:], *list(last_of_day.values())[-KEPT:]}
+
+
 def _remove_old(env: Environment) -> None:
-    """Keep the newest snapshots and the current one. Open readers keep their files."""
-    keep = {*snapshots_on_disk(env)[-KEPT:], current_snapshot(env)}
+    """Keep what `kept_of` names and the current one. Open readers keep their files."""
+    keep = {*kept_of(snapshots_on_disk(env)), current_snapshot(env)}
     for name in snapshots_on_disk(env):
         if name not in keep:
             doomed = env.published / f"{name}.partial"  # a killed removal is a leftover, too

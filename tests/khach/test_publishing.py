@@ -16,7 +16,14 @@ import pytest
 from khach.checks import CheckResult, record_checks
 from khach.environment import PROJECT, Environment
 from khach.errors import GateError, KhachError
-from khach.publishing import KEPT, current_snapshot, publish, rollback, snapshots_on_disk
+from khach.publishing import (
+    KEPT,
+    current_snapshot,
+    kept_of,
+    publish,
+    rollback,
+    snapshots_on_disk,
+)
 from khach.state import open_state
 from tests.khach.warehouse import build_warehouse, read, write_manifest
 
@@ -107,6 +114,13 @@ def test_the_last_three_stay_and_rollback_walks_back_through_them(env: Environme
         rollback(env)
     newest = publish(env, "r9", AS_OF)
     assert current_snapshot(env) == newest
+
+
+def test_the_hours_of_a_day_do_not_push_out_the_days_before() -> None:
+    nights = [f"s202606{day}T0300" for day in (26, 27, 28, 29)]
+    hours = [f"s20260630T{hour:02}00" for hour in range(3, 9)]
+    assert sorted(kept_of(nights + hours)) == [*nights[-2:], *hours[-3:]]
+    assert sorted(kept_of(nights)) == nights[-3:]
 
 
 def test_a_reader_of_the_old_snapshot_keeps_reading_after_it_is_removed(env: Environment) -> None:
