@@ -54,7 +54,7 @@ def newest_matches(
 
 
 def record_match(env: Environment, sync_id: str, channel: Channel) -> None:
-    """Keep what the channel tells of its list now; nothing while it does not tell.
+    """Keep what the channel tells of its list now; nothing while it tells nothing, or nothing new.
 
     Sent are the rows that the answer speaks of, else the members that the channel has acknowledged;
     the audience is that of the sync's newest plan.
@@ -69,14 +69,27 @@ def record_match(env: Environment, sync_id: str, channel: Channel) -> None:
         state.execute(
             """
             insert into sync_matches
-            select
-                plan.sync_id, plan.audience, plan.channel, plan.plan_id, $at, $least, $most,
-                coalesce($sent, (select count(*) from sync_acknowledged where sync_id = $sync)),
-                plan.add_count + plan.update_count + plan.unchanged_count + plan.excluded_count
-            from sync_plans as plan
-            where plan.sync_id = $sync and plan.started_at is not null
-            order by plan.created_at desc, plan.plan_id desc
-            limit 1
+            with answer as (
+                select
+                    plan.sync_id, plan.audience, plan.channel, plan.plan_id, $at as measured_at,
+                    $least as matched_at_least, $most as matched_at_most,
+                    coalesce(
+                        $sent, (select count(*) from sync_acknowledged where sync_id = $sync)
+                    ) as sent_count,
+                    plan.add_count + plan.update_count + plan.unchanged_count
+                        + plan.excluded_count as audience_size
+                from sync_plans as plan
+                where plan.sync_id = $sync and plan.started_at is not null
+                order by plan.created_at desc, plan.plan_id desc
+                limit 1
+            ),
+            last as (
+                from sync_matches where sync_id = $sync order by measured_at desc limit 1
+            )
+            select answer.* from answer
+            anti join last using (
+                plan_id, matched_at_least, matched_at_most, sent_count, audience_size
+            )
             """,
             {"sync": sync_id, "at": utc_now(), "least": match.at_least, "most": match.at_most,
              "sent": match.sent},

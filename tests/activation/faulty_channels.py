@@ -70,6 +70,7 @@ class Platform:
     members: dict[str, Member] = field(default_factory=dict)
     handles: dict[str, str] = field(default_factory=dict)
     deliveries: list[Delivery] = field(default_factory=list)
+    undelivered: list[Delivery] = field(default_factory=list)
     unsubscribed: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
     batches: dict[str, tuple[Any, ...]] = field(default_factory=dict)
@@ -86,6 +87,7 @@ class Platform:
             self.finished[handle] = self.do(action, row)
             if action == "message" and fate == "failed":
                 self.finished[handle] = Outcome("failed", "undeliverable")
+                self.undelivered += [d for d in self.deliveries if d.row_id == row[1].row_id]
                 self.deliveries = [d for d in self.deliveries if d.row_id != row[1].row_id]
             del self.jobs[handle]
 

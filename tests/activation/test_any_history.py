@@ -302,13 +302,12 @@ def check_members(here: World, wanted: dict[str, set[str]]) -> None:
 
 
 def check_messages(here: World, wanted: dict[str, set[str]]) -> None:
-    """Who should have heard has, or nobody can tell."""
+    """Who should have heard has, or the platform told that it could not, or nobody can tell."""
     if here.on_enter["valid_for_hours"] < 1000:
         return
-    told = {d.identifier for d in here.platform.deliveries}
-    told_customers = {
-        here.merged.get(d.customer_id, d.customer_id) for d in here.platform.deliveries
-    }
+    ended = here.platform.deliveries + here.platform.undelivered
+    told = {d.identifier for d in ended}
+    told_customers = {here.merged.get(d.customer_id, d.customer_id) for d in ended}
     unknown = here.state(
         "select customer_id, identifier_hash from messages where status = 'unknown'"
     )

@@ -12,6 +12,8 @@ from fake_platforms import Platforms
 from list_rows import sha256
 
 from activation.apply import apply_plan
+from activation.channels import make_channel
+from activation.matches import record_match
 from activation.plan import make_plan
 from activation.preview import preview
 from activation.reconcile import reconcile
@@ -121,6 +123,11 @@ def test_how_many_the_platform_found_stands_beside_what_was_sent_and_who_was_mea
     write(bare_shop, case)
     publish(bare_shop, addresses[:6], withdrawn=(addresses[6],), crowd=30)
     carry(bare_shop)
+    record_match(
+        bare_shop.env,
+        "to_platform",
+        make_channel(bare_shop.env, case.channel, case.remote, "to_platform"),
+    )
     with open_state(bare_shop.env) as state:
         found = state.execute(
             "select matched_at_least, matched_at_most, sent_count, audience_size from sync_matches"
