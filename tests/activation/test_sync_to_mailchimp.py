@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from activation_shop import Person, Shop, people
+from activation_shop import AUDIENCE, Person, Shop, people
 
 from activation import apply, consent, evaluation
 from activation.apply import apply_plan
@@ -50,6 +50,20 @@ def test_a_changed_field_is_an_update_that_names_it(shop: Shop) -> None:
     apply_plan(shop.env, plan.plan_id)
     assert sum("Dép 2" in fields for _, _, fields in shop.members()) == 1
     assert len(shop.effects("tag_added")) == 3
+
+
+def test_another_tag_is_another_place_for_everybody(shop: Shop) -> None:
+    shop.publish(people(3))
+    run(shop)
+    shop.audience(AUDIENCE.replace("tag: cart-abandoner", "tag: left-a-cart"))
+    plan = make_plan(shop.env, "cart_email")
+    assert (plan.add_count, plan.update_count, plan.remove_count) == (0, 3, 0)
+    changed = shop.state(
+        "select distinct changed_fields from sync_plan_rows where plan_id = ?", plan.plan_id
+    )
+    assert changed == [(["_remote"],)]
+    apply_plan(shop.env, plan.plan_id)
+    assert make_plan(shop.env, "cart_email").change_count == 0
 
 
 def test_leaving_removes_the_tag_of_members_we_added_only(shop: Shop) -> None:
