@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from activation.audiences import load_audiences
+from activation.call_lists import record_call_list
 from activation.channels import make_channel
 from activation.channels.base import resolve_remote
 from activation.delivery import Delivery
@@ -30,6 +31,7 @@ from activation.policy import PolicyFile, load_policy
 from activation.recovery import settle_sync
 from activation.sending import Sender
 from activation.suppression import push_suppressions
+from khach.clock import now
 from khach.config_files import suggest
 from khach.environment import Environment
 from khach.errors import ConfigError, GateError, KhachError
@@ -99,6 +101,8 @@ def apply_plan(
             sender = Sender(env, plan, evaluation, channel, lease, numbers)
             delivery = Delivery(env, evaluation, channel, sender)
             _deliver(delivery, planned, policy.rules, only_seeds=only_seeds)
+        if not only_seeds:  # before the plan is over: what dies here is settled by the next run
+            record_call_list(env, audience, sync, now(env))
         with open_state(env) as state:
             status = plan.status if only_seeds else end_plan(state, plan_id)
             counts = count_receipts(state, plan_id)

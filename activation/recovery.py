@@ -7,13 +7,15 @@ repeat take effect once; elsewhere they become `unknown` and are never sent agai
 """
 
 from dataclasses import asdict, dataclass
+from datetime import UTC
 from typing import Any
 
 import duckdb
 
 from activation.answers import poll_submitted
-from activation.audience_file import Sync
+from activation.audience_file import Audience, Sync
 from activation.audiences import load_audiences
+from activation.call_lists import record_call_list
 from activation.channels import make_channel
 from activation.channels.base import Channel, Outcome, RemoteMember
 from activation.consent import withdraw
@@ -88,15 +90,25 @@ def settle_sync(
     if not is_leased:
         with hold_lease(env, sync_id):
             return settle_sync(env, sync_id, is_leased=True, is_applying=is_applying)
-    _, sync = load_audiences(env).find_sync(sync_id)
+    audience, sync = load_audiences(env).find_sync(sync_id)
     channel = make_channel(env, sync.channel, sync.remote, sync_id)
     if has_submitted and not is_applying:
         poll_submitted(env, sync, channel)
         record_match(env, sync_id, channel)
     outcomes = [o for plan_id in plan_ids for o in _settle_plan(env, sync, channel, plan_id)]
+    for plan_id in plan_ids:
+        _record_calls_of(env, audience, sync, plan_id)
     statuses: list[str] = [outcome.status for outcome in outcomes]
     counts = [statuses.count(status) for status in ("acknowledged", "dropped", "unknown")]
     return Settled(sync_id, tuple(plan_ids), *counts) if plan_ids else None
+
+
+def _record_calls_of(env: Environment, audience: Audience, sync: Sync, plan_id: str) -> None:
+    """Whoever the interrupted plan put on a call list stands there since it was made."""
+    with open_state(env) as state:
+        row = state.execute("select as_of from sync_plans where plan_id = ?", [plan_id]).fetchone()
+    if row:
+        record_call_list(env, audience, sync, row[0].replace(tzinfo=UTC))
 
 
 def _open_plans(state: duckdb.DuckDBPyConnection, sync_id: str) -> list[str]:

@@ -30,6 +30,8 @@ _TABLES: Mapping[str, str] = {
     "is_green boolean",
     "audience_membership": "audience varchar, sync_id varchar, customer_id varchar, "
     "valid_from timestamp, valid_to timestamp, reason_code varchar",
+    "call_list_entries": "sync_id varchar, audience varchar, customer_id varchar, "
+    "receipt_id varchar, listed_at timestamp, unlisted_at timestamp",
     "holdouts": 'audience varchar, customer_id varchar, "group" varchar, assigned_at timestamp, '
     "salt_version integer",
     "messages": "sync_id varchar, customer_id varchar, entry_id varchar, status varchar, "

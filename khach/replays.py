@@ -129,6 +129,7 @@ _KNOWN = {
     "configuration_versions": """
         select * from past.configuration_versions where first_seen_at <= $known
     """,
+    "call_list_entries": "select * from past.call_list_entries where listed_at <= $as_of",
     "holdouts": "select * from past.holdouts where assigned_at <= $as_of",
     "messages": "select * from past.messages where sent_at <= $as_of",
     "offer_codes": "select * from past.offer_codes where valid_from <= $as_of",

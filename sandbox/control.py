@@ -193,10 +193,11 @@ def _run_days(root: Path, state: Any, days: int) -> None:
 
     saved_at = time.monotonic()
     texts = read(channels.texts(root))
+    call_list = [int(number[-9:]) for number in channels.call_list(root)]
     with duckdb.connect() as con:
         con.execute("set TimeZone = 'UTC'; set memory_limit = '2GB'; set threads = 2")
         for left in reversed(range(days)):
-            exports.write_day(root, simulate_day(state, con, texts))
+            exports.write_day(root, simulate_day(state, con, texts, call_list))
             if left == 0 or time.monotonic() - saved_at > _SAVE_EVERY_SECONDS:
                 world.save(state, root)
                 saved_at = time.monotonic()

@@ -1,10 +1,13 @@
-"""Telephone calls: sales calls to members who have been silent and to leads, and inbound care.
+"""Telephone calls: sales calls to members who have been silent, to leads and to the people on the
+business's call list, and inbound care.
 
 A sales call that is answered makes some people buy within a week who would not have
 (`truth/journal/causes`), and annoys a few.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -26,18 +29,24 @@ OUTCOMES = ["interested", "not_interested", "call_back", "do_not_call", "no_answ
 DO_NOT_CALL = 3
 _SAID, _UNANSWERED = [25, 42, 25, 8], [0, 0, 0, 0, 70, 24, 6]
 _CARE_PER_ORDER = 0.05
+_LISTED_PER_DAY = 0.25  # of the call list; the agents may call then: Decree 91/2020 as policy.yml
+_FROM, _UNTIL = 8 * 3_600, 17 * 3_600
 PHONE_MARKETING = CONSENTS.index(("phone", "marketing"))
 _PURPOSES = ["sales", "care"]
 _CLASSES = ["promotion", "question", "complaint", "care"]
 AGENTS = 6
+LISTED = "GL"  # how the numbers of calls from the list begin
 
 
-def run(d: Delivery, contacted: Frame, settled: Frame) -> None:
-    """Today's calls; `contacted` are the leads that were spoken to today."""
+def run(d: Delivery, contacted: Frame, settled: Frame, call_list: Sequence[int] = ()) -> None:
+    """Today's calls; `contacted` are the leads that were spoken to today, `call_list` the numbers
+    that the business wants called.
+    """
     rng = d.rng("sales-calls")
     _to_leads(d, contacted, rng)
     _to_the_silent(d, rng)
     _inbound(d, settled, rng)
+    _to_the_listed(d, call_list)
 
 
 def _to_leads(d: Delivery, leads: Frame, rng: np.random.Generator) -> None:
@@ -55,12 +64,36 @@ def _to_the_silent(d: Delivery, rng: np.random.Generator) -> None:
     silent = np.flatnonzero((last > 0) & (last < d.start - silence))
     n = min(len(silent), int(size.people * _CALLS_PER_DAY * size.pace) + 1)
     persons = np.sort(rng.choice(silent, n, replace=False))
-    at = d.start + rng.integers(9 * 3_600, 20 * 3_600, n)
+    _sell(d, rng, persons, d.start + rng.integers(9 * 3_600, 20 * 3_600, n))
+
+
+def _to_the_listed(d: Delivery, numbers: Sequence[int]) -> None:
+    """The agents get through a part of the list each day, from a stream of its own: without a list
+    nothing else of a history differs.
+    """
+    p, rng = d.world.p, d.rng("call-list")
+    wanted = np.sort(np.array(numbers, np.int64))
+    wanted = wanted[chance(rng, _LISTED_PER_DAY, len(wanted))]
+    here = np.flatnonzero(p["starts_on"] <= d.day)
+    owners, owned = np.tile(here, 2), np.concatenate([p["phone"][here], p["phone2"][here]])
+    is_wanted = np.isin(owned, wanted)
+    phones, first = np.unique(owned[is_wanted], return_index=True)  # of several the first answers
+    if len(phones):
+        at = d.start + rng.integers(_FROM, _UNTIL, len(phones))
+        _sell(d, rng, owners[is_wanted][first], at, listed=phones)
+
+
+def _sell(
+    d: Delivery, rng: np.random.Generator, persons: Ints, at: Ints, *, listed: Ints | None = None
+) -> None:
+    """Call these people, at the numbers of the list where there is one; see what comes of it."""
+    p, n = d.world.p, len(persons)
     answered = chance(rng, _ANSWERED, n)
     works = answered & chance(rng, _WORKS, n)
     said = np.where(works, 0, pick(rng, _SAID, n))
     outcome = np.where(answered, said, pick(rng, _UNANSWERED, n))
-    _deliver(d, rng, persons, at, outcome, phone_style=d.styles(rng, persons), answered=answered)
+    _deliver(d, rng, persons, at, outcome, phone_style=d.styles(rng, persons), answered=answered,
+             listed=listed)  # fmt: skip
     _withdraw(d, persons[outcome == DO_NOT_CALL], at[outcome == DO_NOT_CALL] + 600)
     bought = np.flatnonzero(works)
     later = at[bought] + rng.integers(1, 6, len(bought)) * DAY_SECONDS
@@ -101,11 +134,15 @@ def _inbound(d: Delivery, settled: Frame, rng: np.random.Generator) -> None:
 def _deliver(
     d: Delivery, rng: np.random.Generator, persons: Ints, at: Ints, outcome: Ints, *,
     phone_style: Ints, answered: np.ndarray, inbound: Ints | None = None,
-    order: Ints | None = None,
+    order: Ints | None = None, listed: Ints | None = None,
 ) -> None:  # fmt: skip
-    """Rows of calls; `inbound`: the content class of calls that customers made."""
+    """Rows of calls; `inbound`: the content class of calls that customers made; `listed`: the
+    numbers called where they are those of the call list.
+    """
     n, p = len(persons), d.world.p
-    call = label("G", d.world.issue("call", n), 8)
+    series = ("G", "call") if listed is None else (LISTED, "listed-call")
+    call = label(series[0], d.world.issue(series[1], n), 8)
+    phones = p["phone"][persons] if listed is None else listed
     d.truth(CRM, "calls", call, persons)
     # The exchange logs the number; who has a card open on the screen is logged with it.
     card = p["card"][persons]
@@ -114,7 +151,7 @@ def _deliver(
     orders = np.full(n, NEVER) if order is None else order
     agents = pc.cast(pa.array(rng.integers(1, AGENTS + 1, n)), pa.string())
     d.add(CRM, "calls", pa.table({
-        "call_id": call, "phone": d.typed_phone(p["phone"][persons], phone_style),
+        "call_id": call, "phone": d.typed_phone(phones, phone_style),
         "member_number": label_where("KH", card, (card >= 0) & chance(rng, 0.5, n)),
         "direction": take(["outbound", "inbound"], is_care), "purpose": take(_PURPOSES, is_care),
         "answered": pa.array(answered), "seconds": np.where(answered, seconds, 0),

@@ -35,11 +35,15 @@ NEWCOMERS_PER_DAY = 0.38  # of the people, spread over the days of a history
 
 
 def simulate_day(
-    world: World, con: duckdb.DuckDBPyConnection, texts: Sequence[responses.Text] = ()
+    world: World,
+    con: duckdb.DuckDBPyConnection,
+    texts: Sequence[responses.Text] = (),
+    call_list: Sequence[int] = (),
 ) -> Delivery:
     """Move `world` one day on and return what that day delivers.
 
-    `texts` are all that people were ever sent by the business's own platforms.
+    `texts` are all that people were ever sent by the business's own platforms, `call_list` the
+    numbers (without country code) that its call centre has to call.
     """
     world.day += 1
     d = Delivery(world, world.day, con)
@@ -58,7 +62,7 @@ def simulate_day(
     events.deliver(d, today)
     settled = web_orders.settle(d)
     contacted = leads.run(d, today)
-    sales_calls.run(d, contacted, settled)
+    sales_calls.run(d, contacted, settled, call_list)
     conversations.run(d, today, settled)
     advice.run(d)
     store_sales.sell(d)

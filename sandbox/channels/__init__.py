@@ -5,6 +5,6 @@ APIs and is started only when an audience file names one of `CHANNELS`.
 """
 
 from sandbox.channels.process import CHANNELS, new_keys, start, stop, variables
-from sandbox.channels.reading import load_inbox, texts
+from sandbox.channels.reading import call_list, load_inbox, texts
 
-__all__ = ["CHANNELS", "load_inbox", "new_keys", "start", "stop", "texts", "variables"]
+__all__ = ["CHANNELS", "call_list", "load_inbox", "new_keys", "start", "stop", "texts", "variables"]

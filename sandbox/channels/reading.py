@@ -1,5 +1,5 @@
-"""What people find on their telephones, the messages of all platforms that reached somebody, and
-what they write back.
+"""What the platforms hold for people to act on: the messages on customers' telephones and what they
+write back, and the list that the call centre works through.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from hashlib import md5
 from pathlib import Path
 
 from sandbox import platform_state
-from sandbox.channels import store, twilio, zalo
+from sandbox.channels import lists, store, twilio, zalo
 from sandbox.channels.vendor import fate_of
 
 # Platforms that write to telephone numbers, and what may become of their messages.
@@ -52,6 +52,24 @@ def texts(root: Path) -> list[Text]:
             and fate_of(connection, row["vendor"], row["recipient"], _TEXTS[row["vendor"]])
             != _MISSED
         ]  # fmt: skip
+
+
+def call_list(root: Path) -> list[str]:
+    """Numbers of the contacts in the portal's lists, sorted; none before any platform was started.
+
+    The agents' screen shows the property `phone`; a contact without one is not called.
+    """
+    if not store.database(root).exists():
+        return []
+    store.prepare(root)
+    with closing(store.connect(root)) as connection:
+        lists.prepare(connection)
+        found = connection.execute(
+            "select distinct json_extract(body, '$.phone') as phone from documents"
+            " where vendor = 'hubspot' and kind = 'contact' and key in"
+            " (select person from list_members where vendor = 'hubspot') order by 1"
+        ).fetchall()
+        return [row["phone"] for row in found if row["phone"]]
 
 
 def load_inbox(root: Path, up_to: str) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from shop_story import Story
 
 DESK = {"name": "desk", "kind": "files", "namespace": "desk", "area": "crm", "currency": "VND"}
+CALLED = "0912 000 777"
 P3, P6, P9 = ({"email": f"p{person}@hoa.example"} for person in (3, 6, 9))
 
 
@@ -53,8 +54,9 @@ TABLES: dict[str, list[dict[str, Any]]] = {
     ],
     "calls": [
         {"call_id": "C1", **P3, "direction": "outbound", "is_answered": True,
-         "duration_seconds": 95, "campaign_id": "ring-1", "started_at": at("06 03:00")},
-        {"call_id": "C2", **P6, "direction": "outbound", "is_answered": False,
+         "duration_seconds": 95, "campaign_id": "ring-1", "outcome": "Do_Not_Call",
+         "started_at": at("06 03:00")},
+        {"call_id": "C2", **P6, "phone": CALLED, "direction": "outbound", "is_answered": False,
          "started_at": at("06 04:00"), "order_id": "O1"},
     ],
     "leads": [

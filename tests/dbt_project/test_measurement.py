@@ -396,6 +396,62 @@ def test_what_people_write_back_meets_the_text_that_it_answers(marts: TinyLake) 
     ]
 
 
+def test_a_call_meets_the_list_that_it_came_from(marts: TinyLake) -> None:
+    """The desk's calls: one of another campaign, one that tells of none to somebody who had left
+    the newer of two lists hours before; and whom a list named at the number that was called.
+    """
+    ids = dict(marts.rows("select email, customer_id from customers where email is not null"))
+    p3, p6, p9 = (ids[f"p{person}@hoa.example"] for person in (3, 6, 9))
+    stays = [
+        ("old_list", p6, "h", "2026-03-01 00:00:00", None),
+        ("new_list", p6, "h", "2026-03-04 00:00:00", "2026-03-05 12:00:00"),
+        ("left_list", p6, "h", "2026-03-05 00:00:00", "2026-03-05 01:00:00"),
+        ("late_list", p6, "h", "2026-03-07 00:00:00", None),
+        ("other_list", p3, "h", "2026-03-01 00:00:00", None),
+    ]
+    again = ["interactions", "campaigns", "campaign_recipients", "campaign_outcomes",
+             "campaign_performance", "sync_calls", "customer_contact_facts"]  # fmt: skip
+
+    def recorded(*rows: tuple[str | None, ...]) -> list[tuple[Any, ...]]:
+        with open_state(marts.env) as state:
+            state.executemany(
+                "insert into call_list_entries by name select ? as sync_id, ? as customer_id, "
+                "? as identifier_hash, ?::timestamp as listed_at, ?::timestamp as unlisted_at, "
+                "'asked' as audience, 'p-' || sync_id as receipt_id",
+                rows,
+            )
+        assert not marts.failures("run", "-s", *again)
+        return marts.rows(
+            "select interaction_id, sync_id, receipt_id, customer_id, is_answered from sync_calls"
+        )
+
+    assert recorded(*stays) == [("call:desk:C2", "new_list", "p-new_list", p6, False)]
+    assert marts.rows(
+        "select campaign_id, channel, audience, sent_count, delivered_count "
+        "from campaign_performance join campaigns using (campaign_id) "
+        "where segment_kind = 'all' and campaign_id like '%_list'"
+    ) == [("new_list", "phone", "asked", 1, 0)]
+    assert marts.rows(
+        "select interaction_id, campaign_id, customer_id from interactions "
+        "where kind = 'call' order by 1"
+    ) == [("call:desk:C1", "ring-1", p3), ("call:desk:C2", "new_list", p6)]
+    assert marts.rows(
+        "select last_called_at::text from intermediate.customer_contact_facts "
+        f"where customer_id = '{p6}'"
+    ) == [("2026-03-06 04:00:00",)]
+    assert marts.rows(
+        "select purpose, is_granted, withdrawn_at::text from consents "
+        f"where channel = 'phone' and customer_id = '{p3}' and evidence_id like 'call:%' order by 1"
+    ) == [
+        (purpose, False, "2026-03-06 03:00:00")
+        for purpose in ("advertising", "marketing", "survey")
+    ], "who does not want to be called is not called again, but for service"
+    named = hashlib.sha256(b"+84912000777").hexdigest()
+    assert recorded(("number_list", p9, named, "2026-03-02 00:00:00", None)) == [
+        ("call:desk:C2", "number_list", "p-number_list", p9, False)
+    ], "whom the list named at the number that was called"
+
+
 def test_an_audience_is_measured_by_the_draws_of_its_syncs(marts: TinyLake) -> None:
     drawn_at = datetime.fromisoformat("2026-03-10 00:00:00")
     customers = {

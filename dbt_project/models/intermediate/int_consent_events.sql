@@ -1,7 +1,7 @@
 -- Every word on consent. The e-mail platform is heard only when somebody leaves: a subscription
 -- there may be one that we pushed, and our own push is no evidence of a wish. Who answers a text
 -- with a word that stops them (Twilio's, and TC of Viet Nam's Decree 91/2020) wants none of any
--- purpose on that channel.
+-- purpose on that channel; whose call ended in `do_not_call` wants no more calls but for service.
 with told as (
     select
         source,
@@ -47,12 +47,26 @@ with told as (
         and upper(trim(messages.body)) in (
             'STOP', 'STOPALL', 'UNSUBSCRIBE', 'CANCEL', 'END', 'QUIT', 'TC'
         )
+    union all
+    select
+        calls.source,
+        'calls',
+        calls.call_id,
+        'call:' || calls.call_id || ':' || purposes.purpose,
+        'phone',
+        purposes.purpose,
+        false,
+        calls.started_at,
+        null
+    from {{ entity_rows('calls') }} as calls
+    cross join {{ ref('consent_purposes') }} as purposes
+    where lower(calls.outcome) = 'do_not_call' and purposes.purpose not in ('unknown', 'service')
 )
 
 select
     told.source,
     told.evidence_id,
-    coalesce(replies.customer_id, record_customers.customer_id) as customer_id,
+    coalesce(replies.customer_id, listed.customer_id, record_customers.customer_id) as customer_id,
     told.channel,
     told.purpose,
     told.is_granted,
@@ -63,11 +77,14 @@ left join {{ ref('int_record_customers') }} as record_customers
     on told.source = record_customers.source
     and told.record_kind = record_customers.record_kind
     and told.record_id = record_customers.record_id
--- Who refuses at a number that several share is whom we wrote to.
+-- Who refuses at a number that several share is whom we wrote to, or whom our list had called.
 left join {{ ref('int_message_replies') }} as replies
     on told.record_kind = 'messages'
     and told.source = replies.source
     and told.record_id = replies.message_id
+left join {{ ref('int_sync_calls') }} as listed
+    on told.record_kind = 'calls'
+    and 'call:' || told.source || ':' || told.record_id = listed.touch_id
 union all
 select
     email_events.source,

@@ -1,7 +1,8 @@
 {{ config(materialized='view') }}
 
 -- Touches that CRM exports tell of: messages, or a conversation that came without; calls,
--- appointments, referrals. Grain is touch_id.
+-- appointments, referrals. A call from one of our call lists is to whom the list named, and of the
+-- campaign that the list is. Grain is touch_id.
 with message_counts as (
     select
         source,
@@ -41,6 +42,8 @@ told as (
             'channel': 'coalesce(told.channel, conversations.channel)',
             'content_class': 'coalesce(told.content_class, conversations.content_class)',
             'order': 'conversations.order_id',
+            'customer': 'coalesce(record_customers.customer_id, conversations.customer_id)',
+            'campaign': 'coalesce(told.campaign_id, conversations.campaign_id)',
         },
         'calls': {
             'prefix': 'call', 'key': 'call_id', 'kind': 'call', 'at': 'told.started_at',
@@ -48,6 +51,10 @@ told as (
             'order': 'coalesce(told.order_id, conversations.order_id)',
             'duration': 'told.duration_seconds', 'answered': 'told.is_answered',
             'outcome': 'lower(told.outcome)', 'purpose': 'lower(told.purpose)',
+            'list': 'int_sync_calls',
+            'customer': 'coalesce(listed.customer_id, record_customers.customer_id, '
+                ~ 'conversations.customer_id)',
+            'campaign': 'coalesce(told.campaign_id, conversations.campaign_id, listed.sync_id)',
         },
         'appointments': {
             'prefix': 'appointment', 'key': 'appointment_id', 'kind': 'appointment',
@@ -65,8 +72,7 @@ told as (
     select
         '{{ word.prefix }}:' || told.source || ':' || told.{{ word.key }},
         told.source,
-        coalesce(record_customers.customer_id, {{ 'conversations.customer_id' if is_talk
-            else 'null' }}),
+        {{ word.get('customer', 'record_customers.customer_id') }},
         {{ word.channel }},
         {{ "case when lower(told.direction) = 'outbound' then 'outbound' else 'inbound' end"
             if is_talk else "'inbound'" }},
@@ -74,7 +80,7 @@ told as (
         {{ word.at }},
         cast({{ word.get('duration', 'null') }} as integer),
         {{ 'conversations.conversation_id' if is_talk else 'null' }},
-        {{ 'coalesce(told.campaign_id, conversations.campaign_id)' if is_talk else 'null' }},
+        {{ word.get('campaign', 'null') }},
         {{ word.get('order', 'null') }},
         {{ word.get('content_class', 'null') }},
         cast({{ word.get('answered', 'null') }} as boolean),
@@ -85,6 +91,10 @@ told as (
 left join {{ ref('int_conversations') }} as conversations
     on told.source = conversations.source
     and told.conversation_id = conversations.source_conversation_id
+    {%- endif %}
+    {%- if word.list %}
+    left join {{ ref(word.list) }} as listed
+        on '{{ word.prefix }}:' || told.source || ':' || told.{{ word.key }} = listed.touch_id
     {%- endif %}
     left join {{ ref('int_record_customers') }} as record_customers
         on told.source = record_customers.source

@@ -36,6 +36,11 @@ declared as (
         min(occurred_at), null, 1
     from {{ ref('int_sync_messages') }}
     group by campaign_id, source
+    union all
+    select
+        sync_id, 'khach', 'phone', sync_id as campaign_name, min(audience), min(listed_at), null, 1
+    from {{ ref('int_sync_calls') }}
+    group by sync_id
 ),
 
 ranked as (

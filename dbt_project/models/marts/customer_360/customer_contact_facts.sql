@@ -25,6 +25,16 @@ touches as (
     group by customer_id
 ),
 
+called as (
+    select
+        customer_id, occurred_at, outcome,
+        row_number() over (
+            partition by customer_id order by occurred_at desc nulls last, interaction_id asc
+        ) as recency_rank
+    from {{ ref('interactions') }}
+    where customer_id is not null and kind = 'call' and direction = 'outbound'
+),
+
 answers as (
     select
         customer_id, kind, score,
@@ -91,6 +101,8 @@ select
     emails.last_delivered_at,
     coalesce(touches.web_session_count, 0) as web_session_count,
     touches.last_interaction_at,
+    called.occurred_at as last_called_at,
+    called.outcome as last_call_outcome,
     scores.nps_score,
     scores.csat_score,
     coalesce(talks.open_conversation_count, 0) as open_conversation_count,
@@ -99,6 +111,7 @@ select
 from {{ ref('known_customers') }} as known_customers
 left join emails on known_customers.customer_id = emails.customer_id
 left join touches on known_customers.customer_id = touches.customer_id
+left join called on known_customers.customer_id = called.customer_id and called.recency_rank = 1
 left join scores on known_customers.customer_id = scores.customer_id
 left join talks on known_customers.customer_id = talks.customer_id and talks.topic_rank = 1
 left join referrers

@@ -93,6 +93,8 @@ select
     contact_facts.last_delivered_at,
     cast(contact_facts.open_conversation_count as integer) as open_conversation_count,
     contact_facts.last_topic,
+    contact_facts.last_called_at,
+    contact_facts.last_call_outcome,
     {{ is_test_customer('joined.email', 'joined.full_name') }} as is_test
 from joined
 left join {{ ref('customer_contact_facts') }} as contact_facts
