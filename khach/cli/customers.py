@@ -56,9 +56,11 @@ def _draw_profiles(target: Console, profiles: list[Record]) -> None:
         lines = [_SAY[kind](row) for kind, rows in facts["open"].items() for row in rows]
         target.print("\n".join(f"  {line}" for line in lines) or "  nothing")
         target.print("\n[bold]profile[/bold]")
+        width = max(map(len, head)) + 2
         for key, value in head.items():
             if value is not None:
-                target.print(f"{key:<24}{text(value)}")
+                shown = str(value) if key == "birth_year" else text(value)
+                target.print(f"{key:<{width}}{shown}")
         for part, rows in facts.items():
             if part not in ("profile", "open", "as_of") and rows:
                 target.print(f"\n[bold]{part}[/bold]")

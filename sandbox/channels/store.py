@@ -34,8 +34,6 @@ create table if not exists replies (
     vendor text, reference text, status integer, body text, primary key (vendor, reference));
 create table if not exists fates (
     vendor text, recipient text, fate text, primary key (vendor, recipient));
-create table if not exists templates (
-    vendor text, template_id text, parameters text, primary key (vendor, template_id));
 create table if not exists inbound (
     vendor text, sid text, happened_at text not null, sender text not null, body text not null,
     primary key (vendor, sid));
@@ -115,15 +113,6 @@ def set_fate(root: Path, vendor: str, recipient: str, fate: str) -> None:
     with closing(connect(root)) as connection:
         connection.execute(
             "insert or replace into fates values (?, ?, ?)", (vendor, recipient, fate)
-        )
-
-
-def approve_template(root: Path, vendor: str, template_id: str, parameters: list[str]) -> None:
-    """Have the platform know a message template with exactly these parameters."""
-    with closing(connect(root)) as connection:
-        connection.execute(
-            "insert or replace into templates values (?, ?, ?)",
-            (vendor, template_id, json.dumps(parameters)),
         )
 
 

@@ -9,7 +9,6 @@ that part of the page was not at hand).
 from __future__ import annotations
 
 import hmac
-import json
 import secrets
 from collections.abc import Mapping
 from typing import Any
@@ -49,7 +48,7 @@ def send(exchange: Exchange) -> Answer:
     phone = str(given.get("phone", ""))
     if not is_mobile(phone):
         raise _refusal(-108)
-    parameters = _parameters(exchange, str(given.get("template_id", "")))
+    parameters = _parameters(str(given.get("template_id", "")))
     data = given.get("template_data")
     if not isinstance(data, dict) or (parameters and not data):
         raise _refusal(-111)
@@ -93,7 +92,7 @@ def template(exchange: Exchange) -> Answer:
     """`GET /template/info/v2`: a template's state and parameters."""
     _check_token(exchange)
     template_id = exchange.query.get("template_id", "")
-    parameters = _parameters(exchange, template_id)
+    parameters = _parameters(template_id)
     return _success({
         "templateId": template_id, "templateName": f"Template {template_id}", "status": "ENABLE",
         "listParams": [
@@ -109,15 +108,11 @@ def _check_token(exchange: Exchange) -> None:
         raise _refusal(-124)
 
 
-def _parameters(exchange: Exchange, template_id: str) -> tuple[str, ...]:
-    row = exchange.connection.execute(
-        "select parameters from templates where vendor = ? and template_id = ?",
-        (exchange.vendor, template_id),
-    ).fetchone()
-    found = json.loads(row["parameters"]) if row else TEMPLATES.get(template_id)
+def _parameters(template_id: str) -> tuple[str, ...]:
+    found = TEMPLATES.get(template_id)
     if found is None:
         raise _refusal(-109)
-    return tuple(found)
+    return found
 
 
 def _success(data: dict[str, Any]) -> Answer:
