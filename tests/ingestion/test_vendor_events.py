@@ -14,6 +14,7 @@ from vendor_events import GA4, SNOWPLOW, sdk, tsv
 from ingestion.run import ingest
 from khach.environment import Environment
 from khach.errors import ConfigError
+from khach.state import open_state
 
 CONFIG = """sources:
   web:
@@ -114,3 +115,38 @@ def test_ga4_lands_from_parquet_too_and_one_source_is_one_format(
     (folder / "c.parquet").write_bytes((folder / "events.parquet").read_bytes())
     with pytest.raises(ConfigError, match=r"formats \['ndjson', 'parquet'\]"):
         ingest(env, "web")
+
+
+def write_events(path: Path, events: list[dict[str, Any]], scratch: Path) -> None:
+    """As NDJSON, or by way of it as Parquet."""
+    scratch.write_text("\n".join(json.dumps(event) for event in events))
+    if path.suffix == ".parquet":
+        duckdb.sql(
+            "copy (select * replace (cast(event_timestamp as bigint) as event_timestamp) from "
+            f"read_json('{scratch}')) to '{path}'"
+        )
+    else:
+        path.write_bytes(scratch.read_bytes())
+
+
+@pytest.mark.parametrize("kind", ["ga4 ndjson", "ga4 parquet", "snowplow json"])
+def test_a_field_that_no_release_had_lands_and_is_told(
+    env: Environment, configure: Configure, folder: Path, tmp_path: Path, kind: str
+) -> None:
+    source, form = kind.split()
+    plain = [event | {} for event in GA4] if source == "ga4" else [
+        json.loads(sdk(event)) for event in SNOWPLOW
+    ]  # fmt: skip
+    configure(CONFIG.replace("KIND", source))
+    for number, more in enumerate(({}, {"trust": {"score": 7}}), 1):
+        events = [one | more for one in plain]
+        write_events(folder / f"events_{number}.{form}", events, tmp_path / "scratch.ndjson")
+        load = ingest(env, "web")
+        assert load is not None
+        assert load.tables["events"].rows_quarantined == 0
+    with open_state(env) as state:
+        told = state.execute("select column_name, old_type, new_type from schema_changes")
+        typed = "STRUCT(score BIGINT)" if form == "parquet" else "OBJECT"  # Parquet says more
+        assert told.fetchall() == [("trust", None, typed)]
+    counted = "count(*), count(_extra -> '$.trust'), max(_extra ->> '$.trust.score')"
+    assert rows_of(env, "web", "events", counted) == [(2 * len(plain), len(plain), "7")]
