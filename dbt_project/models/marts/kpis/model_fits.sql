@@ -36,6 +36,10 @@ with fits as (
     select 'lead_win_rate', stage, win_rate, cast(null as double), win_rate is null, reason
     from {{ ref('lead_win_rates') }}
     where decided_count > 0
+    union all
+    select 'lead_score', 'holdout_auc', holdout_auc, holdout_auc, reason is not null, reason
+    from {{ ref('lead_score_fit') }}
+    where decided_count > 0
 )
 
 select
