@@ -315,7 +315,8 @@ def _bare(database: duckdb.DuckDBPyConnection) -> float:
 def _arrow(database: duckdb.DuckDBPyConnection, sql: str, **tables: pa.Table) -> pa.Table:
     for name, table in tables.items():
         database.register(name, table)
-    return database.execute(sql).to_arrow_table()
+    # A relation, as dbt hands one to a model: its threads make the Arrow table.
+    return database.sql(sql).to_arrow_table()
 
 
 def _value(database: duckdb.DuckDBPyConnection, sql: str) -> int:

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from identity.components import Indices
 from identity.event_table import PART, SCHEMA, event_table
-from identity.graph import Finder, Flags, as_array
+from identity.graph import Finder, Flags, as_array, rows_of
 from identity.ids import NONE, ids_of
 
 EXACT = "exact_identifier"
@@ -77,7 +77,7 @@ def _triggers(ties: Ties, now: Indices, before: Indices, survivors: Indices) -> 
     rows = rows[wanted[now[ties.left[rows]]]]
     rows = rows[before[ties.left[rows]] != before[ties.right[rows]]]
     names = ["first_seen_at", "source", "record_id", "rule"]
-    found = ties.edges.select(names).take(pa.array(rows))
+    found = rows_of(ties.edges.select(names), rows)
     found = found.append_column("number", pa.array(now[ties.left[rows]]))
     newest = [("number", "ascending"), ("first_seen_at", "descending")]
     found = found.sort_by([*newest, ("source", "ascending"), ("record_id", "ascending")])

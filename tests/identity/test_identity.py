@@ -14,7 +14,7 @@ from identity.components import components
 from identity.contact_values import parse_contact_values
 from identity.evaluate import evaluate
 from identity.events import events_of
-from identity.ids import ids_at, numbers_of
+from identity.ids import ids_of, numbers_of
 from identity.propose import propose
 
 # Time says nothing on a busy machine.
@@ -216,7 +216,7 @@ def test_components_do_not_depend_on_direction_or_order(ends: list[tuple[int, in
 @given(st.lists(st.sampled_from([0, 1, 9_999_999, 10_000_000, 123_456_789]), min_size=1), st.data())
 def test_ids_are_read_as_they_are_written(numbers: list[int], data: st.DataObject) -> None:
     places = np.array(data.draw(st.lists(st.integers(0, len(numbers) - 1))), dtype=np.int64)
-    ids = ids_at(np.array(numbers), places)
+    ids = ids_of(np.array(numbers)[places])
     assert ids.to_pylist() == [f"C{numbers[p]:07d}" if numbers[p] else None for p in places]
     assert numbers_of(ids).tolist() == [numbers[p] for p in places]
 
