@@ -96,13 +96,13 @@ def _chosen(table: pa.Table, which: Flags) -> pa.Table:
 def _rules(size: int, ties: Ties) -> pa.Array | pa.ChunkedArray:
     """What holds each identifier in its cluster: an exact tie, or else the first rule by name."""
     is_exact = as_array(pc.equal(ties.edges["rule"], EXACT))
-    others = np.flatnonzero(ties.is_inside & ~is_exact)
+    others = ties.inside(np.flatnonzero(~is_exact))
     if not len(others):
         return pa.repeat(EXACT, size)
     # Few are at the end of another rule's edge; only these are asked for an exact one.
     asked, held = np.zeros((2, size), dtype=bool)
     asked[ties.left[others]] = asked[ties.right[others]] = True
-    exact = np.flatnonzero(is_exact & ties.is_inside & (asked[ties.left] | asked[ties.right]))
+    exact = ties.inside(np.flatnonzero(is_exact & (asked[ties.left] | asked[ties.right])))
     held[ties.left[exact]] = held[ties.right[exact]] = True
     other = rows_of(ties.edges.select(["rule"]), others)["rule"]
     names = sorted(pc.unique(other).to_pylist())

@@ -128,6 +128,19 @@ def times(nodes: pa.Table) -> Indices:
     return as_array(pc.fill_null(pc.cast(nodes["first_seen_at"], pa.int64()), LATEST))
 
 
+def is_among(values: Indices, chosen: Indices) -> Flags:
+    """Which of these whole numbers are among the chosen; one look-up each where they lie close."""
+    if not len(values) or not len(chosen):
+        return np.zeros(len(values), dtype=bool)
+    lowest, span = int(values.min()), int(np.ptp(values)) + 1
+    if span > 64 * (len(values) + len(chosen)):  # a flag is a byte
+        return np.isin(values, chosen)
+    offsets = chosen - lowest
+    is_chosen = np.zeros(span, dtype=bool)
+    is_chosen[offsets[(offsets >= 0) & (offsets < span)]] = True
+    return is_chosen[values - lowest]
+
+
 class Finder:
     """Finds whole numbers in an array of different ones: their places, -1 where there is none."""
 
@@ -156,7 +169,8 @@ class Finder:
             return np.full(len(wanted), -1, dtype=np.int64)
         if self.is_row:
             offsets = wanted - self.lowest
-            offsets[(offsets < 0) | (offsets >= len(self.values))] = -1
+            if offsets.min(initial=0) < 0 or offsets.max(initial=0) >= len(self.values):
+                offsets[(offsets < 0) | (offsets >= len(self.values))] = -1
             return offsets
         if self.is_dense:
             offsets = wanted - self.lowest
