@@ -15,7 +15,7 @@ EXACT = "exact_identifier"
 
 
 class Ties(NamedTuple):
-    """The edges, their ends as rows of the proposal (-1: not in it), and the cluster of each row."""
+    """The edges, their ends as rows of the proposal (-1: not in it), and each row's cluster."""
 
     edges: pa.Table
     left: Indices
