@@ -215,6 +215,7 @@ def _resolve_day(database: duckdb.DuckDBPyConnection, limits: pa.Table, clock: "
     ]
     moved = proposal.filter(pc.invert(pc.and_(*stays)))
     gone = moved.filter(pc.is_valid(moved["previous_cluster_id"]))["node_id"]
+    database.begin()
     if len(gone):
         database.register("gone", pa.table({"node_id": gone}))
         database.execute("delete from proposal where node_id in (from gone)")
@@ -222,6 +223,7 @@ def _resolve_day(database: duckdb.DuckDBPyConnection, limits: pa.Table, clock: "
         "delete from quarantine where left_node in (from part) or right_node in (from part)"
     )
     _append(database, Resolution(moved, found.quarantine), events)
+    database.commit()
     clock.lap("append")
 
 
@@ -264,7 +266,7 @@ def _touched(database: duckdb.DuckDBPyConnection, limits: pa.Table) -> tuple[Tou
         held=_ends(quarantine),
     )
     part = touched(Resolution(proposal, quarantine), changed, nodes, beside, limits)
-    near = pc.unique(pa.concat_arrays([pa.array(part.nodes), *part.shared["node_id"].chunks]))
+    near = np.concatenate([part.nodes, as_array(part.shared["node_id"])])
     database.register("part", pa.table({"node_id": part.nodes}))
     database.register("near", pa.table({"node_id": near}))
     return part, proposal
