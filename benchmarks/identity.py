@@ -22,7 +22,8 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from identity.events import events_of
-from identity.ids import ids_of, numbers_of
+from identity.graph import Finder, as_array
+from identity.ids import NONE, ids_of, numbers_of
 from identity.increment import Resolution, Touched, changed_shared, resolve, touched
 from identity.quarantine import LIMITS, SCHEMA
 
@@ -180,18 +181,13 @@ def _resolve_all(database: duckdb.DuckDBPyConnection, limits: pa.Table, clock: "
 
 
 def _resolve_day(database: duckdb.DuckDBPyConnection, limits: pa.Table, clock: "_Clock") -> None:
-    part = _touched(database, limits)
+    part, previous = _touched(database, limits)
     clock.lap("touched")
     # What ends at a touched node begins at a touched one, or at a shared one of the boundary.
     edges = _arrow(database, "select edges.* from edges semi join near on left_node = node_id")
-    nodes = _arrow(
-        database,
-        "select nodes.*, coalesce(customer_number, 0) as number, cluster_id as previous_cluster_id "
-        "from nodes semi join near using (node_id) "
-        "left join proposal using (node_id)",
-    )
-    nodes = nodes.append_column("previous_customer_id", ids_of(nodes["number"].to_numpy()))
+    nodes = _arrow(database, "select nodes.* from nodes semi join near using (node_id)")
     nodes, edges = part.select(nodes, edges)
+    nodes = _with_previous(nodes, previous)
     known = nodes.filter(pc.is_valid(nodes["previous_customer_id"]))
     known = known.rename_columns({"previous_customer_id": "customer_id"})
     last, last_event = database.sql(
@@ -219,6 +215,7 @@ def _resolve_day(database: duckdb.DuckDBPyConnection, limits: pa.Table, clock: "
     ]
     moved = proposal.filter(pc.invert(pc.and_(*stays)))
     gone = moved.filter(pc.is_valid(moved["previous_cluster_id"]))["node_id"]
+    database.begin()
     if len(gone):
         database.register("gone", pa.table({"node_id": gone}))
         database.execute("delete from proposal where node_id in (from gone)")
@@ -226,36 +223,58 @@ def _resolve_day(database: duckdb.DuckDBPyConnection, limits: pa.Table, clock: "
         "delete from quarantine where left_node in (from part) or right_node in (from part)"
     )
     _append(database, Resolution(moved, found.quarantine), events)
+    database.commit()
     clock.lap("append")
 
 
-def _touched(database: duckdb.DuckDBPyConnection, limits: pa.Table) -> Touched:
-    """What the new edges touch, also as the table `part`; with the shared ones as `near`."""
-    previous = Resolution(
-        _arrow(database, "select node_id, cluster_id from proposal"),
-        _arrow(database, "select * from quarantine"),
+def _with_previous(nodes: pa.Table, proposal: pa.Table) -> pa.Table:
+    """The nodes with what the proposal says of them; null where it does not know them."""
+    places = Finder(as_array(proposal["node_id"]))(as_array(nodes["node_id"]))
+    is_new = places < 0
+    cluster, number = (
+        as_array(proposal[name])[places] for name in ("cluster_id", "customer_number")
     )
+    return nodes.append_column("previous_cluster_id", pa.array(cluster, mask=is_new)).append_column(
+        "previous_customer_id", ids_of(np.where(is_new, NONE, number))
+    )
+
+
+def _touched(database: duckdb.DuckDBPyConnection, limits: pa.Table) -> tuple[Touched, pa.Table]:
+    """What the new edges touch, also as the table `part`; with the shared ones as `near`.
+
+    Beside it what the proposal says of the clusters that it may touch.
+    """
+    quarantine = _arrow(database, "select * from quarantine")
     changed = _arrow(database, "select node_id from changed")
-    shared = pa.table({"node_id": changed_shared(previous.quarantine, changed)})
+    shared = pa.table({"node_id": changed_shared(quarantine, changed)})
     beside = _arrow(
         database,
         "select edges.* from edges semi join shared on left_node = node_id union select edges.* "
         "from edges semi join shared on right_node = node_id",
         shared=shared,
     )
-    ends = pc.unique(
-        pa.chunked_array([*beside["left_node"].chunks, *beside["right_node"].chunks], pa.int64())
-    )
-    ends = _arrow(
+    nodes = _arrow(
         database,
-        f"select node_id, {KEYS} from nodes semi join ends using (node_id)",
-        ends=pa.table({"node_id": ends}),
+        "select node_id, identifier_type, namespace from nodes semi join ends using (node_id)",
+        ends=_ends(beside),
     )
-    part = touched(previous, changed, ends, beside, limits)
-    near = pc.unique(pa.concat_arrays([pa.array(part.nodes), *part.shared["node_id"].chunks]))
+    proposal = _arrow(
+        database,
+        "with near as (from changed union from ends union from held), met as "
+        "(select distinct cluster_id from proposal semi join near using (node_id)) "
+        "select proposal.* from proposal semi join met using (cluster_id)",
+        held=_ends(quarantine),
+    )
+    part = touched(Resolution(proposal, quarantine), changed, nodes, beside, limits)
+    near = np.concatenate([part.nodes, as_array(part.shared["node_id"])])
     database.register("part", pa.table({"node_id": part.nodes}))
     database.register("near", pa.table({"node_id": near}))
-    return part
+    return part, proposal
+
+
+def _ends(edges: pa.Table) -> pa.Table:
+    ends = [*edges["left_node"].chunks, *edges["right_node"].chunks]
+    return pa.table({"node_id": pc.unique(pa.chunked_array(ends, pa.int64()))})
 
 
 def _links(database: duckdb.DuckDBPyConnection, asked: pa.Array) -> pa.Table:
@@ -315,7 +334,8 @@ def _bare(database: duckdb.DuckDBPyConnection) -> float:
 def _arrow(database: duckdb.DuckDBPyConnection, sql: str, **tables: pa.Table) -> pa.Table:
     for name, table in tables.items():
         database.register(name, table)
-    return database.execute(sql).to_arrow_table()
+    # A relation, as dbt hands one to a model: its threads make the Arrow table.
+    return database.sql(sql).to_arrow_table()
 
 
 def _value(database: duckdb.DuckDBPyConnection, sql: str) -> int:

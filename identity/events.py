@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 
 from identity.components import Indices
 from identity.event_table import PART, SCHEMA, event_table
-from identity.graph import KEY, Flags, as_array
-from identity.ids import NONE, numbers_of
+from identity.graph import KEY, Flags, as_array, rows_of
+from identity.ids import NONE, ids_of, numbers_of
 from identity.moves import EXACT, Ties, moved, ties_of
 
 
@@ -58,12 +58,11 @@ def _issued(proposal: pa.Table, now: Indices, last: int) -> pa.Table:
     by_number = np.full(int(now.max(initial=last)) - last, -1, dtype=np.int64)
     by_number[now[rows] - last - 1] = rows
     rows = by_number[by_number >= 0]
-    people = proposal.select(["customer_id", "first_source", "first_record_id"])
-    people = people.take(pa.array(rows))
+    people = proposal.select(["first_source", "first_record_id"]).take(pa.array(rows))
     return event_table(
         len(rows),
         event="issued",
-        customer_id=people["customer_id"],
+        customer_id=ids_of(now[rows]),
         rule="first_seen",
         triggering_source=people["first_source"],
         triggering_record_id=people["first_record_id"],
@@ -94,25 +93,30 @@ def _chosen(table: pa.Table, which: Flags) -> pa.Table:
     return pa.concat_tables(parts)
 
 
-def _rules(size: int, ties: Ties) -> pa.Array:
+def _rules(size: int, ties: Ties) -> pa.Array | pa.ChunkedArray:
     """What holds each identifier in its cluster: an exact tie, or else the first rule by name."""
     is_exact = as_array(pc.equal(ties.edges["rule"], EXACT))
-    others = np.flatnonzero(ties.is_inside & ~is_exact)
+    others = ties.inside(np.flatnonzero(~is_exact))
     if not len(others):
         return pa.repeat(EXACT, size)
     # Few are at the end of another rule's edge; only these are asked for an exact one.
     asked, held = np.zeros((2, size), dtype=bool)
     asked[ties.left[others]] = asked[ties.right[others]] = True
-    exact = np.flatnonzero(is_exact & ties.is_inside & (asked[ties.left] | asked[ties.right]))
+    exact = ties.inside(np.flatnonzero(is_exact & (asked[ties.left] | asked[ties.right])))
     held[ties.left[exact]] = held[ties.right[exact]] = True
-    other = ties.edges["rule"].take(pa.array(others))
+    other = rows_of(ties.edges.select(["rule"]), others)["rule"]
     names = sorted(pc.unique(other).to_pylist())
     codes = as_array(pc.index_in(other, value_set=pa.array(names)))
     code = np.full(size, len(names), dtype=np.int64)
     for ends in (ties.left, ties.right):
         np.minimum.at(code, ends[others], codes)
     code[held] = len(names)
-    return pa.array([*names, EXACT]).take(pa.array(code))
+    texts, all_exact = pa.array([*names, EXACT]), pa.repeat(EXACT, PART)
+    parts = (code[start : start + PART] for start in range(0, size, PART))
+    return pa.chunked_array(
+        all_exact if len(part) == PART and part.min() == len(names) else texts.take(pa.array(part))
+        for part in parts
+    )
 
 
 def _unlinked(proposal: pa.Table, known: pa.Table) -> pa.Table:

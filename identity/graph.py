@@ -37,7 +37,7 @@ class Graph(NamedTuple):
 
     def is_of(self, types: tuple[str, ...]) -> Flags:
         """Which nodes are of one of these types."""
-        kinds = self.nodes["identifier_type"].take(pa.array(self.starts))
+        kinds = rows_of(self.nodes.select(["identifier_type"]), self.starts)["identifier_type"]
         return self.of_runs(as_array(pc.is_in(kinds, value_set=pa.array(types))))
 
     def of_runs(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -45,10 +45,11 @@ class Graph(NamedTuple):
         return np.repeat(values, np.diff(self.starts, append=len(self.nodes)))
 
     def strength(self, rows: Indices) -> npt.NDArray[np.float64]:
-        """The strength of these edges; 1 where the table has none."""
+        """The strength of these edges (rows ascending); 1 where the table has none."""
         if "strength" not in self.edges.column_names:
             return np.ones(len(rows))
-        return as_array(pc.cast(self.edges["strength"].take(pa.array(rows)), pa.float64()))
+        strength = rows_of(self.edges.select(["strength"]), rows)["strength"]
+        return as_array(pc.cast(strength, pa.float64()))
 
 
 class Settled(NamedTuple):
@@ -88,7 +89,7 @@ def sorted_by_key(table: pa.Table) -> tuple[pa.Table, Indices]:
 def _is_sorted(table: pa.Table, starts: Indices) -> bool:
     ascends = as_array(pc.less(table[KEY[2]][:-1], table[KEY[2]][1:]))
     # Between two kinds of identifiers it is the kinds that must ascend; there are few.
-    before, after = (table.select(KEY).take(pa.array(rows)) for rows in (starts - 1, starts))
+    before, after = (rows_of(table.select(KEY), rows) for rows in (starts - 1, starts))
     below = np.zeros(len(starts), dtype=bool)
     equal = ~below
     for key in KEY:
@@ -111,9 +112,33 @@ def run_starts(table: pa.Table, names: tuple[str, ...]) -> Indices:
     return rows[rows < len(table)]
 
 
+def rows_of(table: pa.Table, rows: Indices) -> pa.Table:
+    """These rows, ascending; `take` puts all chunks of the table together first, for a few rows."""
+    parts, end = [], 0
+    for batch in table.to_batches():
+        start, end = end, end + len(batch)
+        low, high = np.searchsorted(rows, [start, end])
+        if low < high:
+            parts.append(batch.take(pa.array(rows[low:high] - start)))
+    return pa.Table.from_batches(parts, table.schema)
+
+
 def times(nodes: pa.Table) -> Indices:
     """When each node was seen first, as a number; the greatest where nobody knows."""
     return as_array(pc.fill_null(pc.cast(nodes["first_seen_at"], pa.int64()), LATEST))
+
+
+def is_among(values: Indices, chosen: Indices) -> Flags:
+    """Which of these whole numbers are among the chosen; one look-up each where they lie close."""
+    if not len(values) or not len(chosen):
+        return np.zeros(len(values), dtype=bool)
+    lowest, span = int(values.min()), int(np.ptp(values)) + 1
+    if span > 64 * (len(values) + len(chosen)):  # a flag is a byte
+        return np.isin(values, chosen)
+    offsets = chosen - lowest
+    is_chosen = np.zeros(span, dtype=bool)
+    is_chosen[offsets[(offsets >= 0) & (offsets < span)]] = True
+    return is_chosen[values - lowest]
 
 
 class Finder:
@@ -144,7 +169,8 @@ class Finder:
             return np.full(len(wanted), -1, dtype=np.int64)
         if self.is_row:
             offsets = wanted - self.lowest
-            offsets[(offsets < 0) | (offsets >= len(self.values))] = -1
+            if offsets.min(initial=0) < 0 or offsets.max(initial=0) >= len(self.values):
+                offsets[(offsets < 0) | (offsets >= len(self.values))] = -1
             return offsets
         if self.is_dense:
             offsets = wanted - self.lowest

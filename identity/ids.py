@@ -19,6 +19,7 @@ from identity.graph import LATEST, Finder, Flags, as_array
 
 NONE = 0  # customer numbers start at 1
 DIGITS = 7  # of an id, at the least
+_HALVES = [f"C{n:03}" for n in range(1000)], [f"{n:04}" for n in range(10_000)]
 
 
 class Clusters(NamedTuple):
@@ -55,19 +56,19 @@ def numbers_of(ids: pa.ChunkedArray | pa.Array) -> Indices:
 
 def ids_of(numbers: Indices) -> pa.Array:
     """Readable ids of customer numbers; null for 0."""
-    text = pc.utf8_lpad(pc.cast(pa.array(numbers), pa.string()), width=DIGITS, padding="0")
-    named = pc.binary_join_element_wise("C", text, "")
-    return pc.if_else(pa.array(numbers != NONE), named, pa.scalar(None, pa.string()))
-
-
-def ids_at(numbers: Indices, places: Indices) -> pa.Array:
-    """The ids of the numbers at these places."""
-    ids, at = ids_of(numbers), pa.array(places)
+    has_id = numbers != NONE
     if numbers.max(initial=NONE) >= 10**DIGITS:
-        return ids.take(at)
-    # Text of one length is copied several times faster than text of any.
-    fixed = ids.cast(pa.binary()).cast(pa.binary(1 + DIGITS))
-    return fixed.take(at).cast(pa.string())
+        text = pc.utf8_lpad(pc.cast(pa.array(numbers), pa.string()), width=DIGITS, padding="0")
+        named = pc.binary_join_element_wise("C", text, "")
+        return pc.if_else(pa.array(has_id), named, pa.scalar(None, pa.string()))
+    # Of one length, an id is two words of four letters: several times faster than making text.
+    heads, tails = (np.array(words, "S4").view(np.uint32) for words in _HALVES)
+    text = np.empty((len(numbers), 2), np.uint32)
+    text[:, 0], text[:, 1] = heads[numbers // 10_000], tails[numbers % 10_000]
+    offsets = np.arange(0, text.nbytes + 1, 1 + DIGITS, dtype=np.int32)
+    valid = np.packbits(has_id, bitorder="little")
+    buffers = [pa.py_buffer(part) for part in (valid, offsets, text)]
+    return pa.Array.from_buffers(pa.string(), len(numbers), buffers)
 
 
 def past_of(node_ids: Indices, links: pa.Table) -> Past:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from identity.components import Indices, numbered_components
-from identity.graph import Finder, as_array, load
+from identity.graph import KEY, Finder, as_array, is_among, load
 from identity.limits import limited_kinds, shared_nodes
 from identity.propose import Links, propose_for
 from identity.quarantine import held_back_in
@@ -34,15 +34,11 @@ class Touched(NamedTuple):
 
     def select(self, nodes: pa.Table, edges: pa.Table) -> tuple[pa.Table, pa.Table]:
         """The touched part of the graph: edges with a touched end, and all of their ends."""
-        chosen = pa.array(self.nodes)
-        near = pc.or_(
-            pc.is_in(edges["left_node"], value_set=chosen),
-            pc.is_in(edges["right_node"], value_set=chosen),
-        )
-        edges = edges.filter(near)
-        ends = [*edges["left_node"].chunks, *edges["right_node"].chunks, chosen]
-        wanted = pa.chunked_array(ends, pa.int64())
-        return nodes.filter(pc.is_in(nodes["node_id"], value_set=wanted)), edges
+        left, right = as_array(edges["left_node"]), as_array(edges["right_node"])
+        near = is_among(left, self.nodes) | is_among(right, self.nodes)
+        wanted = np.concatenate([self.nodes, left[near], right[near]])
+        is_wanted = is_among(as_array(nodes["node_id"]), wanted)
+        return nodes.filter(pa.array(is_wanted)), edges.filter(pa.array(near))
 
 
 def resolve(
@@ -65,11 +61,11 @@ def resolve(
     quarantine, settled = held_back_in(graph, limits, shared)
     proposal = propose_for(graph, settled, last_customer_number, links)
     if touched is not None:
-        inside = pc.is_in(proposal["node_id"], value_set=pa.array(touched.nodes))
-        outside = proposal["node_id"].filter(pc.invert(inside))
-        if not pc.all(pc.is_in(outside, value_set=touched.shared["node_id"])).as_py() and outside:
+        node_ids = as_array(proposal["node_id"])
+        inside = is_among(node_ids, touched.nodes)
+        if not np.isin(node_ids[~inside], as_array(touched.shared["node_id"])).all():
             raise ValueError("an edge leaves the touched part: not all changes were given")
-        proposal = proposal.filter(inside)
+        proposal = proposal.filter(pa.array(inside))
     return Resolution(proposal, quarantine)
 
 
@@ -85,9 +81,10 @@ def touched(
     """What changes touch.
 
     `previous`: what was resolved last, of the proposal node_id and cluster_id; node ids must mean
-    the same identifiers since. `changed`: node_id of each node that is new, gone, or at the end of
-    an edge that is new, changed or gone. `nodes`, `edges`: the present graph, of which only the
-    edges of `changed_shared` and their ends are looked at.
+    the same identifiers since. Clusters without an end of `changed`, `edges` or the quarantine may
+    be left out. `changed`: node_id of each node that is new, gone, or at the end of an edge that is
+    new, changed or gone. `nodes` (node_id, identifier_type, namespace), `edges`: the present graph,
+    of which only the edges of `changed_shared` and their ends are looked at.
     """
     node_ids = as_array(previous.proposal["node_id"])
     find = Finder(node_ids)
@@ -98,15 +95,15 @@ def touched(
     if len(was := changed_shared(previous.quarantine, changed)):
         still = _still_shared(shared, was, nodes, edges, limits)
         moved = np.setdiff1d(as_array(was), still)
-        seeds = np.setdiff1d(seeds, still)
+        seeds = seeds[~np.isin(seeds, still)]
         shared = shared.filter(pc.invert(pc.is_in(shared["node_id"], value_set=pa.array(moved))))
     seeds = np.concatenate([seeds, _beside(moved, edges), _beside(moved, previous.quarantine)])
     # Of what lies beside, the shared ones stay what they are.
-    seeds = np.setdiff1d(seeds, as_array(shared["node_id"]))
+    seeds = np.unique(seeds[~np.isin(seeds, as_array(shared["node_id"]))])
     spots = find(seeds)
     met = np.unique(cluster[spots[spots >= 0]])
     met = np.union1d(met, _tied(met, previous.quarantine, find, cluster))
-    nodes = np.concatenate([node_ids[np.isin(cluster, met)], seeds[spots < 0]])
+    nodes = np.concatenate([node_ids[is_among(cluster, met)], seeds[spots < 0]])
     return Touched(nodes, shared)
 
 
@@ -127,6 +124,9 @@ def _still_shared(
 ) -> Indices:
     """Which of these are shared still, for the reason for which they were."""
     around_nodes, around = Touched(as_array(was), shared).select(nodes, edges)
+    # Kinds are counted here, whatever the values are.
+    around_nodes = around_nodes.select(["node_id", *KEY[:2]])
+    around_nodes = around_nodes.append_column(KEY[2], around_nodes["node_id"].cast(pa.string()))
     graph = load(around_nodes, around)
     kinds = limited_kinds(graph, limits)
     kind = shared_nodes(graph, kinds)

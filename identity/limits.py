@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from identity.components import Indices
-from identity.graph import LATEST, Flags, Graph, as_array
+from identity.graph import LATEST, Flags, Graph, as_array, rows_of
 
 # Small numbers for millions of rows: what fits in the processor's cache is many times faster.
 Codes = npt.NDArray[np.int16]
@@ -42,7 +42,7 @@ def limited_kinds(graph: Graph, limits: pa.Table) -> Limited:
     """
     rules = {(r["identifier_type"], r["namespace"]): r for r in limits.to_pylist()}
     kinds = Limited(np.empty(0, dtype=np.int16), [], [], [])
-    runs = graph.nodes.select(["identifier_type", "namespace"]).take(pa.array(graph.starts))
+    runs = rows_of(graph.nodes.select(["identifier_type", "namespace"]), graph.starts)
     limited = np.flatnonzero(
         as_array(pc.is_in(runs["identifier_type"], value_set=limits["identifier_type"]))
     )
@@ -98,8 +98,8 @@ def over_limit(labels: Indices, count: int, kinds: Limited, is_in: Flags) -> Fla
 
 
 def strongest_first(graph: Graph, rows: Indices) -> Indices:
-    """These edges by strength, then first sight, then keys."""
-    edges = graph.edges.select(["first_seen_at"]).take(pa.array(rows))
+    """These edges (rows ascending) by strength, then first sight, then keys."""
+    edges = rows_of(graph.edges.select(["first_seen_at"]), rows)
     seen = as_array(pc.fill_null(pc.cast(edges["first_seen_at"], pa.int64()), LATEST))
     left, right = graph.left[rows], graph.right[rows]
     low, high = np.minimum(left, right), np.maximum(left, right)

@@ -7,20 +7,27 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from identity.components import Indices
-from identity.event_table import PART, SCHEMA, event_table
-from identity.graph import Finder, Flags, as_array
+from identity.event_table import SCHEMA, event_table
+from identity.graph import Finder, as_array, rows_of
 from identity.ids import NONE, ids_of
 
 EXACT = "exact_identifier"
 
 
 class Ties(NamedTuple):
-    """The edges, with their ends as rows of the proposal, and which lie within one cluster."""
+    """The edges, their ends as rows of the proposal (-1: not in it), and each row's cluster."""
 
     edges: pa.Table
     left: Indices
     right: Indices
-    is_inside: Flags
+    cluster: Indices
+
+    def inside(self, rows: Indices) -> Indices:
+        """Those of these edges that lie within one cluster."""
+        left, right = self.left[rows], self.right[rows]
+        known = (left >= 0) & (right >= 0)
+        rows, left, right = rows[known], left[known], right[known]
+        return rows[self.cluster[left] == self.cluster[right]]
 
 
 def ties_of(proposal: pa.Table, edges: pa.Table) -> Ties:
@@ -29,12 +36,7 @@ def ties_of(proposal: pa.Table, edges: pa.Table) -> Ties:
         edges = edges.append_column("rule", pa.repeat(EXACT, len(edges)))
     find = Finder(as_array(proposal["node_id"]))
     left, right = (find(as_array(edges[side])) for side in ("left_node", "right_node"))
-    cluster = as_array(proposal["cluster_id"])
-    inside = (left >= 0) & (right >= 0)
-    for start in range(0, len(inside) if len(cluster) else 0, PART):
-        part = slice(start, start + PART)
-        inside[part] &= cluster[left[part]] == cluster[right[part]]
-    return Ties(edges, left, right, inside)
+    return Ties(edges, left, right, as_array(proposal["cluster_id"]))
 
 
 def moved(ties: Ties, now: Indices, before: Indices) -> pa.Table:
@@ -73,11 +75,11 @@ def _triggers(ties: Ties, now: Indices, before: Indices, survivors: Indices) -> 
     """For each survivor the newest record that ties identifiers of different pasts together."""
     wanted = np.zeros(int(now.max(initial=0)) + 1, dtype=bool)
     wanted[survivors] = True
-    rows = np.flatnonzero(ties.is_inside) if len(survivors) else survivors
-    rows = rows[wanted[now[ties.left[rows]]]]
-    rows = rows[before[ties.left[rows]] != before[ties.right[rows]]]
+    # A node that the proposal does not know (-1) is last in both: `inside` sees it.
+    rows = np.flatnonzero(wanted[now[ties.left]]) if len(survivors) else survivors
+    rows = ties.inside(rows[before[ties.left[rows]] != before[ties.right[rows]]])
     names = ["first_seen_at", "source", "record_id", "rule"]
-    found = ties.edges.select(names).take(pa.array(rows))
+    found = rows_of(ties.edges.select(names), rows)
     found = found.append_column("number", pa.array(now[ties.left[rows]]))
     newest = [("number", "ascending"), ("first_seen_at", "descending")]
     found = found.sort_by([*newest, ("source", "ascending"), ("record_id", "ascending")])

@@ -22,7 +22,7 @@ from identity.graph import (
     load,
     times,
 )
-from identity.ids import Clusters, asked, assign, ids_at, numbers_of, past_of
+from identity.ids import Clusters, asked, assign, ids_of, numbers_of, past_of
 
 # The ledger's past (identity.ids.past_of), or what reads it for these node ids.
 Links: TypeAlias = pa.Table | Callable[[pa.Array], pa.Table]
@@ -69,7 +69,7 @@ def propose_for(
     past = None if links is None else past_of(node_ids, links)
     number = assign(clusters, previous, past, last_customer_number)
     answer = graph.nodes.append_column("cluster_id", pa.array(node_ids[first][cluster]))
-    return answer.append_column("customer_id", ids_at(number, cluster))
+    return answer.append_column("customer_id", ids_of(number[cluster]))
 
 
 def _seen(nodes: pa.Table, cluster: Indices, is_customer: Flags) -> tuple[Clusters, Indices]:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from identity.components import Indices, numbered_components
 from identity.devices import owners
-from identity.graph import DEVICES, KEY, Finder, Graph, Settled, as_array, load
+from identity.graph import DEVICES, KEY, Finder, Graph, Settled, as_array, load, rows_of
 from identity.limits import (
     Codes,
     Limited,
@@ -159,9 +159,9 @@ class _Reasons:
 def _table(graph: Graph, reasons: _Reasons, reason: Codes, shared_of: Codes) -> pa.Table:
     rows = np.flatnonzero(reason >= 0)
     left, right = graph.left[rows], graph.right[rows]
-    edges = graph.edges.take(pa.array(rows))
+    edges = rows_of(graph.edges, rows)
     ends, place = np.unique(np.concatenate([left, right]), return_inverse=True)
-    ends = graph.nodes.select(KEY).take(pa.array(ends))
+    ends = rows_of(graph.nodes.select(KEY), ends)
     sides = zip(("left", "right"), np.split(place, 2), strict=True)
     keys = {f"{s}_{key}": ends[key].take(pa.array(at)) for s, at in sides for key in KEY}
     columns = {

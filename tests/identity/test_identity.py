@@ -14,7 +14,8 @@ from identity.components import components
 from identity.contact_values import parse_contact_values
 from identity.evaluate import evaluate
 from identity.events import events_of
-from identity.ids import ids_at, numbers_of
+from identity.graph import is_among, rows_of
+from identity.ids import ids_of, numbers_of
 from identity.propose import propose
 
 # Time says nothing on a busy machine.
@@ -216,9 +217,28 @@ def test_components_do_not_depend_on_direction_or_order(ends: list[tuple[int, in
 @given(st.lists(st.sampled_from([0, 1, 9_999_999, 10_000_000, 123_456_789]), min_size=1), st.data())
 def test_ids_are_read_as_they_are_written(numbers: list[int], data: st.DataObject) -> None:
     places = np.array(data.draw(st.lists(st.integers(0, len(numbers) - 1))), dtype=np.int64)
-    ids = ids_at(np.array(numbers), places)
+    ids = ids_of(np.array(numbers)[places])
     assert ids.to_pylist() == [f"C{numbers[p]:07d}" if numbers[p] else None for p in places]
     assert numbers_of(ids).tolist() == [numbers[p] for p in places]
+
+
+NUMBERS = st.lists(st.integers(-3, 12) | st.sampled_from([-(2**40), 2**40]), max_size=12)
+
+
+@given(NUMBERS, NUMBERS)
+def test_numbers_are_found_among_others_however_far_apart(one: list[int], other: list[int]) -> None:
+    found = is_among(np.array(one, dtype=np.int64), np.array(other, dtype=np.int64))
+    assert found.tolist() == [number in other for number in one]
+
+
+@given(st.lists(st.lists(st.text(max_size=2), max_size=4)), st.data())
+def test_rows_are_the_same_in_whatever_chunks_they_lie(
+    chunks: list[list[str]], data: st.DataObject
+) -> None:
+    table = pa.table({"text": pa.chunked_array(chunks, pa.string())})
+    rows = sorted(data.draw(st.sets(st.sampled_from(range(len(table))))) if len(table) else [])
+    texts = table["text"].to_pylist()
+    assert rows_of(table, np.array(rows, int))["text"].to_pylist() == [texts[r] for r in rows]
 
 
 def test_an_edge_to_nowhere_is_refused() -> None:

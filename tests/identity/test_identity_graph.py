@@ -12,11 +12,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from identity import decisions, event_table, events, moves, quarantine
+from identity import decisions, event_table, events, quarantine
 from identity.events import events_of
 from identity.graph import KEY
 from identity.health import figures
-from identity.increment import Resolution, replace, resolve, touched
+from identity.increment import (
+    Resolution,
+    Touched,
+    changed_shared,
+    replace,
+    resolve,
+    touched,
+)
 from identity.survivors import survivors
 
 settings.register_profile("identity", deadline=None, max_examples=60)
@@ -32,6 +39,7 @@ LIMITS = pa.Table.from_pylist(
     ],
     quarantine.LIMITS,
 )
+SIDES = ("left", "right")
 NO_LIMITS = quarantine.LIMITS.empty_table()
 NODES = pa.schema(
     [
@@ -128,6 +136,20 @@ class World:
         links = self.links()
         return links.filter(pc.is_in(links["node_id"], value_set=nodes))
 
+    def touched(self, changed: pa.Table, nodes: pa.Table, edges: pa.Table) -> Touched:
+        """What changes touch, by the least that must be known of the graph."""
+        assert self.last
+        proposal, held = self.last
+        shared = changed_shared(held, changed)
+        beside = [pc.is_in(edges[f"{side}_node"], value_set=shared) for side in SIDES]
+        edges = edges.filter(pc.or_(*beside))
+        kinds = nodes.select(["node_id", *KEY[:2]])
+        ends = [t[f"{side}_node"].combine_chunks() for t in (edges, held) for side in SIDES]
+        ends = pa.concat_arrays([changed["node_id"].combine_chunks(), *ends])
+        met = proposal.filter(pc.is_in(proposal["node_id"], value_set=ends))["cluster_id"]
+        proposal = proposal.filter(pc.is_in(proposal["cluster_id"], value_set=met))
+        return touched(Resolution(proposal, held), changed, kinds, edges, self.limits)
+
     def run(
         self, edges: list[Edge], extra: list[int] = (), shuffle: int = 0, by_part: bool = False
     ) -> list[dict[str, Any]]:
@@ -140,7 +162,7 @@ class World:
         known = [{**dict(zip(KEY, k, strict=True)), "customer_id": c} for k, c in self.map.items()]
         part, whole = None, (nodes, table)
         if by_part and self.last:
-            part = touched(self.last, self.changed(edges, nodes), nodes, table, self.limits)
+            part = self.touched(self.changed(edges, nodes), nodes, table)
             nodes, table = part.select(nodes, table)
             kept = {key(self.ids.index(i)) for i in set(self.ids) - set(part.nodes.tolist())}
             known = [row for row in known if tuple(row[k] for k in KEY) not in kept]
@@ -342,7 +364,7 @@ def test_the_parts_in_which_events_come_change_none(
     whole, parts = World(), World()
     for edges in (one, other):
         with pytest.MonkeyPatch.context() as patch:
-            for module in (event_table, events, moves):
+            for module in (event_table, events):
                 patch.setattr(module, "PART", size)
             in_parts = parts.run(edges)
         assert whole.run(edges) == in_parts
