@@ -37,7 +37,8 @@ with fits as (
     from {{ ref('lead_win_rates') }}
     where decided_count > 0
     union all
-    select 'lead_score', 'holdout_auc', holdout_auc, holdout_auc, reason is not null, reason
+    select
+        'lead_score', 'holdout_auc', holdout_auc as value, holdout_auc, reason is not null, reason
     from {{ ref('lead_score_fit') }}
     where decided_count > 0
 )

@@ -19,6 +19,11 @@ over_all as (
     group by fit
 ),
 
+candidates as (
+    select distinct traffic_source, has_ordered, has_visited
+    from {{ ref('lead_groups') }}
+),
+
 grouped as (
     select
         fit,
@@ -41,10 +46,7 @@ select
     (coalesce(grouped.won_count, 0) + {{ weight }} * over_all.win_rate)
     / (coalesce(grouped.decided_count, 0) + {{ weight }}) as win_rate
 from over_all
-cross join (
-    select distinct traffic_source, has_ordered, has_visited
-    from {{ ref('lead_groups') }}
-) as candidates
+cross join candidates
 left join grouped
     on over_all.fit = grouped.fit
     and candidates.traffic_source = grouped.traffic_source
