@@ -34,13 +34,17 @@ def say_only_what_is_heard() -> None:
 
     @wraps(fire)
     def fire_event(
-        self: Any, e: Any, level: Any = None, node: Any = None, force_warn_or_error_handling: bool = False
+        self: Any,
+        e: Any,
+        level: Any = None,
+        node: Any = None,
+        force_warn_or_error_handling: bool = False,
     ) -> None:
         is_heard = self.callbacks or any(log.level in quiet for log in self.loggers)
         if is_heard or force_warn_or_error_handling or (level or e.level_tag()) not in quiet:
             fire(self, e, level, node, force_warn_or_error_handling)
 
-    EventManager.fire_event = fire_event
+    EventManager.fire_event = fire_event  # type: ignore[method-assign]
 
 
 def _end_with(parent: int) -> None:

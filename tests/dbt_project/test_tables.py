@@ -67,7 +67,9 @@ def test_a_table_is_replaced_and_nothing_is_left_beside_it(env: Environment, pro
 
 def test_a_failed_build_leaves_the_old_table(env: Environment, project: Path) -> None:
     assert not _build(env, project, "select 1 as n")
-    failed = _build(env, project, "select cast(w as integer) as n from (values ('a')) as t (w)", "z")
+    failed = _build(
+        env, project, "select cast(w as integer) as n from (values ('a')) as t (w)", "z"
+    )
     assert failed == {"plain", "code"}
     assert _tables(env) == {"plain": [(1,)], "code": [(1,)]}
 
