@@ -2,9 +2,11 @@
 
 import getpass
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -90,11 +92,12 @@ def apply_plan(
             )
         if not only_seeds:
             _require_released(plan, accept)
-        with evaluate(env, sync.id) as evaluation:
-            require_same_inputs(plan, evaluation)
-            if not only_seeds:
-                _start(env, plan, evaluation, accept)
-            with open_state(env) as state:
+        with ExitStack() as looking:
+            with open_state(env) as state:  # let go again before the channel is asked
+                evaluation = looking.enter_context(evaluate(env, sync.id))
+                require_same_inputs(plan, evaluation)
+                if not only_seeds:
+                    _start(state, plan, evaluation, accept)
                 planned = read_plan_rows(state, plan_id, only_seeds=only_seeds)
             updates = planned.filter(pc.equal(planned.column("action"), "update"))
             numbers = frozenset(updates.column("row_number").to_pylist())
@@ -164,16 +167,18 @@ def _require_released(plan: PlanRecord, accept: Sequence[str]) -> None:
 
 
 def _start(
-    env: Environment, plan: PlanRecord, evaluation: Evaluation, accept: Sequence[str]
+    state: duckdb.DuckDBPyConnection,
+    plan: PlanRecord,
+    evaluation: Evaluation,
+    accept: Sequence[str],
 ) -> None:
     released = [guard for guard in plan.blocked_by if guard in accept]
     accepted_by = f"{getpass.getuser()}: {', '.join(released)}" if released else None
-    with open_state(env) as state:
-        start_plan(
-            state,
-            plan,
-            accepted_by,
-            evaluation.changed_reasons(),
-            evaluation.new_holdouts(),
-            codes_until=offer_end(evaluation.audience, plan.as_of),
-        )
+    start_plan(
+        state,
+        plan,
+        accepted_by,
+        evaluation.changed_reasons(),
+        evaluation.new_holdouts(),
+        codes_until=offer_end(evaluation.audience, plan.as_of),
+    )

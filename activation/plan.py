@@ -102,24 +102,24 @@ def plan_with_rows(env: Environment, sync_id: str) -> tuple[PlanSummary, pa.Tabl
 
 def _plan(env: Environment, sync_id: str, *, with_rows: bool) -> tuple[PlanRecord, pa.Table]:
     settle_sync(env, sync_id)
+    # State is held from the first look to the last: opening the file each time costs the most.
     with open_state(env) as state:
         notice_older_state(env, state)
-    with evaluate(env, sync_id) as evaluation:
-        counts, reasons = evaluation.counts(), _in_order(evaluation.reasons())
-        tripped = tripped_guards(
-            evaluation.audience.guards,
-            counts=counts,
-            inputs=evaluation.inputs,
-            snapshot=evaluation.snapshot,
-            now=now(env).astimezone(UTC).replace(tzinfo=None),
-            is_sandbox=env.is_sandbox,
-            least_rows=evaluation.sync.capabilities.least_rows,
-        )
-        unit_costs = load_settings(env).unit_costs
-        record = _record(evaluation, counts, reasons, tripped, unit_costs)
-        rows = evaluation.plan_rows()
-        payloads = _rows_to_send(record.plan_id, evaluation) if with_rows else pa.table({})
-    with open_state(env) as state:
+        with evaluate(env, sync_id) as evaluation:
+            counts, reasons = evaluation.counts(), _in_order(evaluation.reasons())
+            tripped = tripped_guards(
+                evaluation.audience.guards,
+                counts=counts,
+                inputs=evaluation.inputs,
+                snapshot=evaluation.snapshot,
+                now=now(env).astimezone(UTC).replace(tzinfo=None),
+                is_sandbox=env.is_sandbox,
+                least_rows=evaluation.sync.capabilities.least_rows,
+            )
+            unit_costs = load_settings(env).unit_costs
+            record = _record(evaluation, counts, reasons, tripped, unit_costs)
+            rows = evaluation.plan_rows()
+            payloads = _rows_to_send(record.plan_id, evaluation) if with_rows else pa.table({})
         store_plan(state, record, rows)
     return record, payloads
 

@@ -155,9 +155,8 @@ def _attached(env: Environment, target: Path) -> Iterator[duckdb.DuckDBPyConnect
 def _copy_table(connection: duckdb.DuckDBPyConnection, table: PublicTable, folder: Path) -> int:
     name = _quote(table.name)
     copied = f"marts.main.{name}"
+    connection.begin()  # else each of its comments waits for the disk
     connection.execute(f"create table {copied} as from warehouse.main.{name}")
-    parquet = _text(folder / f"{table.name}.parquet")
-    connection.execute(f"copy {copied} to {parquet} (format parquet, compression zstd)")
     present = [str(row[0]) for row in connection.execute(f"describe {copied}").fetchall()]
     _comment(connection, "table", copied, table, present)
     # A column nobody described is not known to be impersonal: analysts do not see it.
@@ -166,6 +165,9 @@ def _copy_table(connection: duckdb.DuckDBPyConnection, table: PublicTable, folde
         columns = ", ".join(map(_quote, shown))
         connection.execute(f"create view marts.analyst.{name} as select {columns} from main.{name}")
         _comment(connection, "view", f"marts.analyst.{name}", table, shown)
+    connection.commit()
+    parquet = _text(folder / f"{table.name}.parquet")
+    connection.execute(f"copy {copied} to {parquet} (format parquet, compression zstd)")
     row = connection.execute(f"select count(*) from {copied}").fetchone()
     return int(row[0]) if row else 0
 

@@ -17,8 +17,11 @@ DAGSTER_YAML = """\
 telemetry:
   enabled: false
 storage:
-  sqlite:
-    base_dir: {home}/storage
+  custom:
+    module: orchestration.event_log
+    class: OpenStorage
+    config:
+      base_dir: {home}/storage
 compute_logs:
   module: dagster._core.storage.noop_compute_log_manager
   class: NoOpComputeLogManager

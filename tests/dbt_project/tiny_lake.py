@@ -12,6 +12,7 @@ import yaml
 
 from khach.environment import Environment
 from khach.state import open_state
+from orchestration.dbt_child import say_only_what_is_heard
 
 SHOP = {"name": "shop", "kind": "files", "namespace": "shop", "area": "web", "currency": "VND"}
 TILLS = {"name": "tills", "kind": "sql", "namespace": "tills", "area": "pos", "currency": "VND"}
@@ -20,6 +21,8 @@ MAIL = {"name": "mail", "kind": "mailchimp", "namespace": "mail", "area": "email
 
 
 PARSED: dict[str, Any] = {}  # project and variables -> dbt's manifest
+QUIETLY = ("--quiet", "--log-level-file", "none")  # as the product runs it
+say_only_what_is_heard()
 
 
 @dataclass
@@ -92,8 +95,8 @@ class TinyLake:
         key = f"{self.project} {json.dumps(parsed)}"
         try:
             if key not in PARSED:  # parsing is the slow part, and where the lake is says nothing
-                PARSED[key] = dbtRunner().invoke(["--quiet", "parse", *options]).result
-            done = dbtRunner(manifest=PARSED[key]).invoke(["--quiet", *arguments, *options])
+                PARSED[key] = dbtRunner().invoke([*QUIETLY, "parse", *options]).result
+            done = dbtRunner(manifest=PARSED[key]).invoke([*QUIETLY, *arguments, *options])
         finally:
             DuckDBConnectionManager.close_all_connections()
         if done.exception:
