@@ -1,17 +1,17 @@
 """The plan of a sync: what would change in the channel, why, and what holds it. Sends nothing."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from datetime import UTC
 from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 
-from activation.desired import REASON_WORDS, REASONS, SALT_VERSION
+from activation.desired import SALT_VERSION
 from activation.evaluation import Evaluation, evaluate
 from activation.guards import Tripped, tripped_guards
 from activation.ledger import PlanRecord, read_plan, store_plan
+from activation.plan_summary import PlanSummary, summarise
 from activation.recovery import settle_sync
 from khach.clock import now
 from khach.environment import Environment
@@ -20,68 +20,6 @@ from khach.operations import notice_older_state
 from khach.runs import utc_now
 from khach.settings import load_settings
 from khach.state import open_state
-
-
-@dataclass(frozen=True)
-class PlanSummary:
-    """A stored plan as a person reads it."""
-
-    plan_id: str
-    sync_id: str
-    audience: str
-    channel: str
-    snapshot_id: str
-    status: str
-    blocked_by: str | None
-    add_count: int
-    update_count: int
-    remove_count: int
-    unchanged_count: int
-    excluded_count: int
-    reasons: dict[str, int]
-    tripped: tuple[Tripped, ...]
-    kind: str = "membership"
-    estimated_cost_amount: Decimal | None = None
-    examples: dict[str, list[str]] = field(default_factory=dict)
-
-    @property
-    def is_blocked(self) -> bool:
-        """Whether a person must release it by naming its guards."""
-        return self.status == "blocked"
-
-    @property
-    def change_count(self) -> int:
-        """Rows that apply would send."""
-        return self.add_count + self.update_count + self.remove_count
-
-    def as_dict(self) -> dict[str, Any]:
-        """For `--json`."""
-        return asdict(self)
-
-    def text(self) -> str:
-        """A few lines for people."""
-        counts = (
-            f"send {self.add_count:,} messages, {self.unchanged_count:,} have had theirs or wait"
-            if self.kind == "message"
-            else f"add {self.add_count:,}, update {self.update_count:,}, "
-            f"remove {self.remove_count:,}, unchanged {self.unchanged_count:,}"
-        )
-        lines = [
-            f"{self.plan_id} {self.status}: {self.sync_id} to {self.channel}",
-            f"  {counts}; left out {self.excluded_count:,}",
-        ]
-        if self.estimated_cost_amount is not None:
-            lines.append(f"  estimated cost {self.estimated_cost_amount:,.0f}")
-        lines += [f"  {act}: {', '.join(ids)}, ..." for act, ids in self.examples.items() if ids]
-        lines += [
-            f"    {count:,} {reason}: {REASON_WORDS[reason][0]} ({REASON_WORDS[reason][1]})"
-            for reason, count in self.reasons.items()
-        ]
-        lines += [f"  held by {guard.text()}" for guard in self.tripped]
-        if self.tripped:
-            names = " ".join(f"--accept {guard.guard}" for guard in self.tripped)
-            lines.append(f"  to release it: khach apply {self.plan_id} {names}")
-        return "\n".join(lines)
 
 
 def make_plan(env: Environment, sync_id: str) -> PlanSummary:
@@ -106,7 +44,7 @@ def _plan(env: Environment, sync_id: str, *, with_rows: bool) -> tuple[PlanRecor
     with open_state(env) as state:
         notice_older_state(env, state)
         with evaluate(env, sync_id) as evaluation:
-            counts, reasons = evaluation.counts(), _in_order(evaluation.reasons())
+            counts, reasons = evaluation.counts(), evaluation.reasons()
             tripped = tripped_guards(
                 evaluation.audience.guards,
                 counts=counts,
@@ -122,29 +60,6 @@ def _plan(env: Environment, sync_id: str, *, with_rows: bool) -> tuple[PlanRecor
             payloads = _rows_to_send(record.plan_id, evaluation) if with_rows else pa.table({})
         store_plan(state, record, rows)
     return record, payloads
-
-
-def summarise(record: PlanRecord) -> PlanSummary:
-    """A stored plan for people."""
-    return PlanSummary(
-        plan_id=record.plan_id,
-        sync_id=record.sync_id,
-        audience=record.audience,
-        channel=record.channel,
-        snapshot_id=record.snapshot_id,
-        status=record.status,
-        blocked_by=",".join(record.blocked_by) or None,
-        add_count=record.add_count,
-        update_count=record.update_count,
-        remove_count=record.remove_count,
-        unchanged_count=record.unchanged_count,
-        excluded_count=record.excluded_count,
-        reasons=_in_order(record.figures["reasons"]),
-        tripped=tuple(Tripped(**guard) for guard in record.figures["tripped"]),
-        kind=record.figures.get("kind", "membership"),
-        estimated_cost_amount=record.estimated_cost_amount,
-        examples=record.figures.get("examples", {}),
-    )
 
 
 def plan_rows(env: Environment, plan_id: str) -> pa.Table:
@@ -253,7 +168,3 @@ def _record(
             "salt_version": SALT_VERSION,
         },
     )
-
-
-def _in_order(reasons: dict[str, int]) -> dict[str, int]:
-    return {reason: reasons[reason] for reason in REASONS if reason in reasons}

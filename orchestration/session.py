@@ -26,7 +26,7 @@ from khach.state import open_state
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from activation.plan import PlanSummary
+    from activation.plan_summary import PlanSummary
     from ingestion.contract import ContractError
 
 STAGES = ("ingest", "build", "check", "publish", "sync")

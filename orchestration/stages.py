@@ -12,7 +12,7 @@ from orchestration.session import Session
 
 if TYPE_CHECKING:
     from activation.apply import ApplySummary
-    from activation.plan import PlanSummary
+    from activation.plan_summary import PlanSummary
     from ingestion.contract import ContractError
     from ingestion.run import LandedLoad
 

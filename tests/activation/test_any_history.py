@@ -24,7 +24,8 @@ from one_life import Killed
 from world import ADULT, MINOR, World, sha256
 
 from activation.apply import ApplySummary, apply_plan
-from activation.plan import PlanSummary, make_plan
+from activation.plan import make_plan
+from activation.plan_summary import PlanSummary
 from activation.recovery import settle
 from khach.errors import KhachError
 
