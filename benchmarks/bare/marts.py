@@ -106,9 +106,10 @@ create table customers as
     from people
     left join owners on owners.person = people.source || ':' || people.person
     left join rfm on rfm.customer = owners.customer
-    left join (select user_id, count(*) as visits, max(started_at) as last_visit_at
+    left join (select 'web_shop' as source, user_id, count(*) as visits,
+            max(started_at) as last_visit_at
         from sessions where user_id <> '' group by all) as web
-        on people.source = 'web_shop' and web.user_id = people.person
+        on web.source = people.source and web.user_id = people.person
     group by all;
 create table revenue as
     select ordered_at::date as day, source, store, count(*) as orders, sum(amount) as amount,

@@ -24,7 +24,7 @@
     {#- All at once, few keys have several versions: only they are ranked, and before all else. -#}
     {%- set is_narrow = not is_incremental()
         and (keys + order_by) | reject('in', columns.keys() | list + ['_load_id']) | list == [] -%}
-with landed as (
+with landed as {{ 'not materialized ' if is_narrow }}(
     {{ raw_files(table) }}
 ),
 
@@ -111,7 +111,8 @@ where version_rank = 1
 {# The CTE `newest`: of every key in `landed` its newest kept version. #}
 {% macro newest_landed(columns, keys, order_by, ties) -%}
 {%- set names = columns.keys() | list + ['source', 'namespace', '_load_id'] -%}
-{#- Read anew each time: most of what a row says is wanted once. #}
+{#- Read anew each time, like `landed`: most of what a row says is wanted once, and all of it together
+    would not fit into memory. #}
 offered as not materialized (
     select * from landed
     {%- if '_is_kept' in columns %}

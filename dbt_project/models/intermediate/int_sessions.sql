@@ -1,42 +1,10 @@
 -- One web session: a visitor's events with no pause of `session_minutes`, or a session as told.
-with ranked as (
-    select
-        *,
-        row_number() over (
-            partition by session_id
-            order by occurred_at asc nulls last, message_id asc
-        ) as event_rank
-    from {{ ref('int_web_events') }}
-),
-
-arrivals as (
-    select
-        session_id,
-        case
-            when utm_source is not null then utm_source
-            when referrer is null then 'direct'
-            else {{ rx_extract('referrer', '^[a-z]+://([^/:?#]+)', 1) }}
-        end as traffic_source,
-        case
-            when utm_medium is not null then utm_medium
-            when utm_source is not null then 'unknown'
-            when referrer is null then 'none'
-            else 'referral'
-        end as medium,
-        utm_campaign as campaign,
-        page_path as landing_path,
-        device_type
-    from ranked
-    where event_rank = 1
-),
-
-totals as (
+with totals as (
     select
         session_id,
         min(source) as source,
         -- Two people in one session on a shared device: the session is nobody's.
         case when min(customer_id) = max(customer_id) then min(customer_id) end as customer_id,
-        min(anonymous_id) as anonymous_id,
         min(occurred_at) as started_at,
         max(occurred_at) as ended_at,
         count(*) as event_count,
@@ -48,8 +16,16 @@ totals as (
         max(case when kind = 'sign_up' then 1 else 0 end) = 1 as has_sign_up,
         sum(case when event = 'Checkout Started' then 1 else 0 end) as checkout_count,
         min(case when kind = 'order' then occurred_at end) as first_order_at
-    from ranked
+    from {{ ref('int_web_events') }}
     group by session_id
+),
+
+-- A session bears the key of its first event, which tells where the visitor came from.
+arrivals as (
+    select
+        source || ':' || message_id as session_id,
+        anonymous_id, utm_source, utm_medium, utm_campaign, referrer, page_path, device_type
+    from {{ ref('int_web_events_parsed') }}
 ),
 
 ordered as (
@@ -58,16 +34,25 @@ ordered as (
 )
 
 select
-    totals.session_id, totals.source, totals.customer_id, totals.anonymous_id,
+    totals.session_id, totals.source, totals.customer_id, arrivals.anonymous_id,
     totals.started_at, totals.ended_at, totals.event_count, totals.page_view_count,
     totals.product_view_count, totals.search_count, totals.cart_add_count,
     totals.tells_of_order or ordered.session_id is not null as has_order,
     totals.has_sign_up, totals.checkout_count, totals.first_order_at,
     {{ business_date('totals.started_at') }} as started_on,
-    coalesce(arrivals.traffic_source, 'unknown') as traffic_source,
-    arrivals.medium,
-    arrivals.campaign,
-    arrivals.landing_path,
+    case
+        when arrivals.utm_source is not null then arrivals.utm_source
+        when arrivals.referrer is null then 'direct'
+        else coalesce({{ rx_extract('arrivals.referrer', '^[a-z]+://([^/:?#]+)', 1) }}, 'unknown')
+    end as traffic_source,
+    case
+        when arrivals.utm_medium is not null then arrivals.utm_medium
+        when arrivals.utm_source is not null then 'unknown'
+        when arrivals.referrer is null then 'none'
+        else 'referral'
+    end as medium,
+    arrivals.utm_campaign as campaign,
+    arrivals.page_path as landing_path,
     arrivals.device_type,
     cast(null as varchar) as visitor_type,
     cast(null as varchar) as features

@@ -83,29 +83,15 @@ collapsed as (
 ranked as (
     select
         *,
-        row_number() over (
-            partition by customer_id, attribute
-            order by set_aside asc nulls first, {{ belief }}, source asc
-        ) as value_rank,
-        row_number() over (
-            partition by customer_id, attribute, value
-            order by set_aside asc nulls first, {{ belief }}, source asc
-        ) as source_rank
+        row_number() over by_belief as value_rank,
+        first_value(value) over by_belief as best_value,
+        first_value(set_aside) over by_belief as best_set_aside
     from collapsed
     where record_rank = 1
-),
-
--- What the golden value was held against: the best one that says something else.
-rivals as (
-    select
-        *,
-        lead(value) over rivalry as rival_value,
-        lead(trust_rank) over rivalry as rival_trust_rank,
-        lead(record_count) over rivalry as rival_record_count,
-        lead(observed_at) over rivalry as rival_observed_at
-    from ranked
-    window rivalry as (
-        partition by customer_id, attribute, set_aside, source_rank order by value_rank asc
+    window by_belief as (
+        partition by customer_id, attribute
+        order by set_aside asc nulls first, {{ belief }}, source asc
+        rows between unbounded preceding and current row
     )
 ),
 
@@ -113,31 +99,45 @@ named as (
     select
         *,
         value_rank = 1 and set_aside is null as is_golden,
-        max(case when value_rank = 1 and set_aside is null then value end)
-            over (partition by customer_id, attribute) as golden_value
-    from rivals
+        case when best_set_aside is null then best_value end as golden_value
+    from ranked
+),
+
+-- What the golden value was held against: the best one that says something else.
+rivals as (
+    select
+        customer_id, attribute, value, trust_rank, record_count, observed_at,
+        row_number() over (
+            partition by customer_id, attribute order by value_rank asc
+        ) as rival_rank
+    from named
+    where set_aside is null and value <> golden_value
 )
 
 select
-    customer_id,
-    attribute,
-    value,
-    source,
-    observed_at,
-    is_golden,
+    named.customer_id,
+    named.attribute,
+    named.value,
+    named.source,
+    named.observed_at,
+    named.is_golden,
     case
-        when set_aside is not null then set_aside
-        when not is_golden and value = golden_value then 'same_value'
-        when not is_golden then 'superseded'
-        when rival_value is null then 'only_value'
-        when trust_rank < rival_trust_rank then 'most_trusted'
-        when record_count > rival_record_count then 'most_frequent'
-        when coalesce(observed_at <> rival_observed_at, rival_observed_at is null)
-            and observed_at is not null then 'most_recent'
+        when named.set_aside is not null then named.set_aside
+        when not named.is_golden and named.value = named.golden_value then 'same_value'
+        when not named.is_golden then 'superseded'
+        when rivals.value is null then 'only_value'
+        when named.trust_rank < rivals.trust_rank then 'most_trusted'
+        when named.record_count > rivals.record_count then 'most_frequent'
+        when coalesce(named.observed_at <> rivals.observed_at, rivals.observed_at is null)
+            and named.observed_at is not null then 'most_recent'
         else 'smallest_text'
     end as rule,
-    record_kind,
-    record_id,
-    cast(record_count as integer) as record_count,
-    original_value
+    named.record_kind,
+    named.record_id,
+    cast(named.record_count as integer) as record_count,
+    named.original_value
 from named
+left join rivals
+    on named.customer_id = rivals.customer_id
+    and named.attribute = rivals.attribute
+    and rivals.rival_rank = 1

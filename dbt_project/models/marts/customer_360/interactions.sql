@@ -1,7 +1,7 @@
 -- Every touch between a person and the business, on any channel, one row each.
 with touches as (
     select
-        'web:' || web_event_id as interaction_id, source, customer_id,
+        'web:' || source || ':' || message_id as interaction_id, source, customer_id,
         'web' as channel, 'inbound' as direction, kind, 'customer' as initiated_by, occurred_at,
         cast(null as varchar) as campaign_id, cast(null as varchar) as order_id,
         cast(null as varchar) as content_class, cast(null as integer) as duration_seconds,
