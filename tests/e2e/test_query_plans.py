@@ -21,6 +21,8 @@ SMALL_SIDE = {
     # One row: the bounds of the history, the rate of all leads, the best province.
     "customer_purchases",
     "customer_reach_days",
+    "lead_score_fit",
+    "lead_score_rates",
     "market_potential",
     "open_lead_values",
     # The few purposes that somebody can refuse.
