@@ -118,3 +118,13 @@ def test_other_lists_are_no_call_lists(bare_shop: Shop) -> None:
     apply_plan(bare_shop.env, make_plan(bare_shop.env, "cart_file").plan_id)
     assert bare_shop.state("select count(*) from sync_acknowledged") == [(2,)]
     assert bare_shop.state(ENTRIES) == []
+
+
+def test_own_staff_are_in_the_file_and_on_no_call_list(listing: Shop) -> None:
+    minh = "{name: minh, agreed_on: 2026-01-05, phone: 0912 345 678}"
+    policy = f"suppression_list: null\nseeds: [{minh}]\n"
+    (listing.env.config / "policy.yml").write_text(policy, encoding="utf-8")
+    publish(listing, people(2))
+    run(listing)
+    assert listing.state("select count(*) from sync_acknowledged") == [(3,)]
+    assert listing.state(ENTRIES) == [("c0000", True), ("c0001", True)]
