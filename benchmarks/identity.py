@@ -23,7 +23,7 @@ from scipy.sparse.csgraph import connected_components
 
 from identity.events import events_of
 from identity.graph import Finder, as_array
-from identity.ids import NONE, ids_of, numbers_of
+from identity.ids import NONE, as_column, numbers_in
 from identity.increment import Resolution, Touched, changed_shared, resolve, touched
 from identity.quarantine import LIMITS, SCHEMA
 
@@ -76,7 +76,7 @@ create table edges as
         timestamp '2025-01-01' + interval (person % 500000) minute as first_seen_at
     from pairs where left_node <> right_node;
 create table ledger (
-    event_number bigint, event varchar, customer_id varchar, other_customer_id varchar,
+    event_number bigint, event varchar, customer_number bigint, other_customer_number bigint,
     identifier_type varchar, namespace varchar, identifier_value varchar, rule varchar,
     triggering_source varchar, triggering_record_id varchar
 );
@@ -165,15 +165,13 @@ def _build(file: Path) -> None:
 
 
 def _resolve_all(database: duckdb.DuckDBPyConnection, limits: pa.Table, clock: "_Clock") -> None:
-    nodes = _arrow(database, "select *, null::varchar as previous_customer_id from nodes")
+    nodes = _arrow(database, "select *, null::bigint as previous_customer_number from nodes")
     edges = _arrow(database, "select * from edges")
     clock.lap("read")
     found = resolve(nodes, edges, limits, last_customer_number=0)
     clock.lap("resolve")
+    known = nodes.slice(0, 0).rename_columns({"previous_customer_number": "customer_number"})
     del nodes
-    known = pa.table(
-        {name: pa.array([], pa.string()) for name in (*KEYS.split(", "), "customer_id")}
-    )
     events = events_of(found.proposal, edges, known, last_customer_number=0, last_event_number=0)
     clock.lap("events")
     _append(database, found, events)
@@ -188,11 +186,11 @@ def _resolve_day(database: duckdb.DuckDBPyConnection, limits: pa.Table, clock: "
     nodes = _arrow(database, "select nodes.* from nodes semi join near using (node_id)")
     nodes, edges = part.select(nodes, edges)
     nodes = _with_previous(nodes, previous)
-    known = nodes.filter(pc.is_valid(nodes["previous_customer_id"]))
-    known = known.rename_columns({"previous_customer_id": "customer_id"})
+    known = nodes.filter(pc.is_valid(nodes["previous_customer_number"]))
+    known = known.rename_columns({"previous_customer_number": "customer_number"})
     last, last_event = database.sql(
         # Numbers are issued in the order of events: the last one issued is the highest.
-        "select (select substr(customer_id, 2)::bigint from ledger where event = 'issued' "
+        "select (select customer_number from ledger where event = 'issued' "
         "order by event_number desc limit 1), (select max(event_number) from ledger)"
     ).fetchone() or (0, 0)
     clock.lap("read")
@@ -211,7 +209,7 @@ def _resolve_day(database: duckdb.DuckDBPyConnection, limits: pa.Table, clock: "
     proposal = found.proposal
     stays = [
         pc.fill_null(pc.equal(proposal[name], proposal[f"previous_{name}"]), False)
-        for name in ("cluster_id", "customer_id")
+        for name in ("cluster_id", "customer_number")
     ]
     moved = proposal.filter(pc.invert(pc.and_(*stays)))
     gone = moved.filter(pc.is_valid(moved["previous_cluster_id"]))["node_id"]
@@ -231,11 +229,10 @@ def _with_previous(nodes: pa.Table, proposal: pa.Table) -> pa.Table:
     """The nodes with what the proposal says of them; null where it does not know them."""
     places = Finder(as_array(proposal["node_id"]))(as_array(nodes["node_id"]))
     is_new = places < 0
-    cluster, number = (
-        as_array(proposal[name])[places] for name in ("cluster_id", "customer_number")
-    )
+    cluster = as_array(proposal["cluster_id"])[places]
+    number = numbers_in(proposal["customer_number"])[places]
     return nodes.append_column("previous_cluster_id", pa.array(cluster, mask=is_new)).append_column(
-        "previous_customer_id", ids_of(np.where(is_new, NONE, number))
+        "previous_customer_number", as_column(np.where(is_new, NONE, number))
     )
 
 
@@ -283,7 +280,7 @@ def _links(database: duckdb.DuckDBPyConnection, asked: pa.Array) -> pa.Table:
         database,
         f"with asked_nodes as (select node_id, {KEYS} from nodes semi join asked using (node_id) "
         "anti join new_nodes using (node_id)) "
-        "select node_id, event_number, ledger.customer_id, true as is_held "
+        "select node_id, event_number, ledger.customer_number, true as is_held "
         f"from ledger join asked_nodes using ({KEYS}) "
         "where event in ('linked', 'unlinked')",
         asked=pa.table({"node_id": asked}),
@@ -291,9 +288,7 @@ def _links(database: duckdb.DuckDBPyConnection, asked: pa.Array) -> pa.Table:
 
 
 def _append(database: duckdb.DuckDBPyConnection, found: Resolution, events: pa.Table) -> None:
-    proposal = found.proposal.select(["node_id", "cluster_id"]).append_column(
-        "customer_number", pa.array(numbers_of(found.proposal["customer_id"]))
-    )
+    proposal = found.proposal.select(["node_id", "cluster_id", "customer_number"])
     tables = {"ledger": events, "proposal": proposal, "quarantine": found.quarantine}
     for name, table in tables.items():
         database.register("arrived", table)

@@ -11,8 +11,8 @@ SCHEMA = pa.schema(
     [
         ("event_number", pa.int64()),
         ("event", pa.string()),
-        ("customer_id", pa.string()),
-        ("other_customer_id", pa.string()),
+        ("customer_number", pa.int64()),
+        ("other_customer_number", pa.int64()),
         *((key, pa.string()) for key in KEY),
         ("rule", pa.string()),
         ("triggering_source", pa.string()),

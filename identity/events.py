@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from identity.components import Indices
 from identity.event_table import PART, SCHEMA, event_table
 from identity.graph import KEY, Flags, as_array, rows_of
-from identity.ids import NONE, ids_of, numbers_of
+from identity.ids import NONE, numbers_in
 from identity.moves import EXACT, Ties, moved, ties_of
 
 
@@ -28,14 +28,14 @@ def events_of(
     """The events that take the ledger from `known` to `proposal`; none when nothing changed.
 
     `proposal` as made by `identity.propose.propose`, with first_source and first_record_id;
-    `edges` with source, record_id and first_seen_at; `known`: the key columns and customer_id as
+    `edges` with source, record_id and first_seen_at; `known`: the key columns and customer_number as
     the ledger says now, identifiers that stand for nobody included as null.
     """
-    now = numbers_of(proposal["customer_id"])
-    before = numbers_of(proposal["previous_customer_id"])
+    now = numbers_in(proposal["customer_number"])
+    before = numbers_in(proposal["previous_customer_number"])
     ties = ties_of(proposal, edges)
     rule = _rules(len(proposal), ties)
-    linked = proposal.select([*KEY, "customer_id", "first_source", "first_record_id"])
+    linked = proposal.select([*KEY, "customer_number", "first_source", "first_record_id"])
     linked = linked.append_column("rule", rule)
     parts = [
         _issued(proposal, now, last_customer_number),
@@ -62,7 +62,7 @@ def _issued(proposal: pa.Table, now: Indices, last: int) -> pa.Table:
     return event_table(
         len(rows),
         event="issued",
-        customer_id=ids_of(now[rows]),
+        customer_number=pa.array(now[rows]),
         rule="first_seen",
         triggering_source=people["first_source"],
         triggering_record_id=people["first_record_id"],
@@ -75,7 +75,7 @@ def _linked(identifiers: pa.Table, which: Flags) -> pa.Table:
     return event_table(
         len(changed),
         event="linked",
-        customer_id=changed["customer_id"],
+        customer_number=changed["customer_number"],
         **{key: changed[key] for key in KEY},
         rule=changed["rule"],
         triggering_source=changed["first_source"],
@@ -121,9 +121,9 @@ def _rules(size: int, ties: Ties) -> pa.Array | pa.ChunkedArray:
 
 def _unlinked(proposal: pa.Table, known: pa.Table) -> pa.Table:
     """One event per identifier that the proposal no longer gives to anybody."""
-    held = known.filter(pc.is_valid(known["customer_id"])).select([*KEY, "customer_id"])
-    is_kept = pc.is_valid(proposal["customer_id"])
-    met = pc.and_(is_kept, pc.is_valid(proposal["previous_customer_id"]))
+    held = known.filter(pc.is_valid(known["customer_number"])).select([*KEY, "customer_number"])
+    is_kept = pc.is_valid(proposal["customer_number"])
+    met = pc.and_(is_kept, pc.is_valid(proposal["previous_customer_number"]))
     # As many are kept as were held: nobody is missing, and the join is spared.
     gone = held.slice(0, 0)
     if len(held) > pc.sum(met, min_count=0).as_py():
@@ -133,7 +133,7 @@ def _unlinked(proposal: pa.Table, known: pa.Table) -> pa.Table:
     return event_table(
         len(gone),
         event="unlinked",
-        other_customer_id=gone["customer_id"],
+        other_customer_number=gone["customer_number"],
         **{key: gone[key] for key in KEY},
         rule="no_longer_links",
     )

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from identity.graph import as_array
-from identity.ids import NONE, numbers_of
+from identity.ids import NONE, numbers_in
 
 # Upper ends of the size classes; what is larger is in the last.
 SIZES = (1, 2, 5, 10, 30)
@@ -19,8 +19,8 @@ def figures(proposal: pa.Table, quarantine: pa.Table, events: pa.Table) -> pa.Ta
     Sizes count the identifiers of customers in the proposal, devices too. Shares of merges and
     splits are of the customers known before, that of new ones of all customers now.
     """
-    number = numbers_of(proposal["customer_id"])
-    before = numbers_of(proposal["previous_customer_id"])
+    number = numbers_in(proposal["customer_number"])
+    before = numbers_in(proposal["previous_customer_number"])
     customers, sizes = np.unique(number[number != NONE], return_counts=True)
     known = len(np.unique(before[before != NONE]))
     rows: dict[str, float] = {

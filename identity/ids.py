@@ -1,4 +1,6 @@
-"""Which customer id each cluster bears: ids are issued once and never wander.
+"""Which customer number each cluster bears: numbers are issued once and never wander.
+
+A number is the id to come (`customer_id_of` in dbt writes C0000001 for 1).
 
 The oldest id a cluster inherits survives. Where the identifiers of one customer fall apart, the
 larger part keeps the id - unless the parts were customers of their own before: then each gets its
@@ -18,8 +20,6 @@ from identity.components import Indices
 from identity.graph import LATEST, Finder, Flags, as_array
 
 NONE = 0  # customer numbers start at 1
-DIGITS = 7  # of an id, at the least
-_HALVES = [f"C{n:03}" for n in range(1000)], [f"{n:04}" for n in range(10_000)]
 
 
 class Clusters(NamedTuple):
@@ -48,37 +48,24 @@ class Past(NamedTuple):
         return Past._make(column[rows] for column in self)
 
 
-def numbers_of(ids: pa.ChunkedArray | pa.Array) -> Indices:
-    """The numbers of customer ids; 0 for null."""
-    digits = pc.ascii_ltrim(pc.cast(ids, pa.string()), characters="C")
-    return as_array(pc.fill_null(pc.cast(digits, pa.int64()), NONE))
+def numbers_in(column: pa.ChunkedArray) -> Indices:
+    """A column of customer numbers; NONE for null."""
+    return as_array(pc.fill_null(column, NONE))
 
 
-def ids_of(numbers: Indices) -> pa.Array:
-    """Readable ids of customer numbers; null for 0."""
-    has_id = numbers != NONE
-    if numbers.max(initial=NONE) >= 10**DIGITS:
-        text = pc.utf8_lpad(pc.cast(pa.array(numbers), pa.string()), width=DIGITS, padding="0")
-        named = pc.binary_join_element_wise("C", text, "")
-        return pc.if_else(pa.array(has_id), named, pa.scalar(None, pa.string()))
-    # Of one length, an id is two words of four letters: several times faster than making text.
-    heads, tails = (np.array(words, "S4").view(np.uint32) for words in _HALVES)
-    text = np.empty((len(numbers), 2), np.uint32)
-    text[:, 0], text[:, 1] = heads[numbers // 10_000], tails[numbers % 10_000]
-    offsets = np.arange(0, text.nbytes + 1, 1 + DIGITS, dtype=np.int32)
-    valid = np.packbits(has_id, bitorder="little")
-    buffers = [pa.py_buffer(part) for part in (valid, offsets, text)]
-    return pa.Array.from_buffers(pa.string(), len(numbers), buffers)
+def as_column(numbers: Indices) -> pa.Array:
+    """Customer numbers for a table; null for NONE."""
+    return pa.array(numbers, mask=numbers == NONE)
 
 
 def past_of(node_ids: Indices, links: pa.Table) -> Past:
-    """The history in `links` (node_id, event_number, customer_id, is_held) of these nodes."""
+    """The history in `links` (node_id, event_number, customer_number, is_held) of these nodes."""
     node = Finder(node_ids)(as_array(links["node_id"]))
     known = np.flatnonzero(node >= 0)
     number = as_array(links["event_number"])
     order = known[np.lexsort((number[known], node[known]))]
     node, number = node[order], number[order]
-    customer = numbers_of(links["customer_id"])[order]
+    customer = numbers_in(links["customer_number"])[order]
     until = np.full(len(order), LATEST, dtype=np.int64)
     goes_on = node[1:] == node[:-1]
     until[:-1][goes_on] = number[1:][goes_on]

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from identity.components import Indices
 from identity.event_table import SCHEMA, event_table
 from identity.graph import Finder, as_array, rows_of
-from identity.ids import NONE, ids_of
+from identity.ids import NONE
 
 EXACT = "exact_identifier"
 
@@ -57,15 +57,15 @@ def moved(ties: Ties, now: Indices, before: Indices) -> pa.Table:
     merged = event_table(
         int(is_merge.sum()),
         event="merged",
-        customer_id=ids_of(heir[is_merge]),
-        other_customer_id=ids_of(gone[is_merge]),
+        customer_number=pa.array(heir[is_merge]),
+        other_customer_number=pa.array(gone[is_merge]),
         **_triggers(ties, now, before, heir[is_merge]),
     )
     split = event_table(
         int((~is_merge).sum()),
         event="split",
-        customer_id=ids_of(gone[~is_merge]),
-        other_customer_id=ids_of(heir[~is_merge]),
+        customer_number=pa.array(gone[~is_merge]),
+        other_customer_number=pa.array(heir[~is_merge]),
         rule="no_longer_connected",
     )
     return pa.concat_tables([merged, split])

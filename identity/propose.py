@@ -22,7 +22,7 @@ from identity.graph import (
     load,
     times,
 )
-from identity.ids import Clusters, asked, assign, ids_of, numbers_of, past_of
+from identity.ids import Clusters, as_column, asked, assign, numbers_in, past_of
 
 # The ledger's past (identity.ids.past_of), or what reads it for these node ids.
 Links: TypeAlias = pa.Table | Callable[[pa.Array], pa.Table]
@@ -36,16 +36,16 @@ def propose(
     quarantine: pa.Table | None = None,
     links: Links | None = None,
 ) -> pa.Table:
-    """Give every identifier the customer id it should stand for.
+    """Give every identifier the number of the customer it should stand for.
 
-    `nodes`: node_id, the three key columns, first_seen_at, previous_customer_id (what the ledger
-    says, may be null); one row per identifier that may link. `edges`: left_node, right_node as
+    `nodes`: node_id, the three key columns, first_seen_at, previous_customer_number (what the
+    ledger says, may be null); one row per identifier that may link. `edges`: left_node, right_node as
     node ids; those in `quarantine` (identity.quarantine) do not link, and what is shared there
     stands for nobody. `links`: the ledger's past, for ids to come back; a function is called only
     when somebody's past decides something.
 
     The answer is `nodes` in the order of their keys, with cluster_id (the node of the cluster that
-    was seen first) and customer_id, null where a cluster holds no identifier of a person.
+    was seen first) and customer_number, null where a cluster holds no identifier of a person.
     """
     graph = load(nodes, edges)
     kept, is_shared = _kept(graph, quarantine)
@@ -62,14 +62,14 @@ def propose_for(
     is_customer = np.zeros(settled.clusters, dtype=bool)
     is_customer[cluster[graph.is_of(PERSONAL) & ~settled.is_shared]] = True
     clusters, first = _seen(graph.nodes, cluster, is_customer)
-    previous = numbers_of(graph.nodes["previous_customer_id"])
+    previous = numbers_in(graph.nodes["previous_customer_number"])
     if callable(links):
         wanted = node_ids[asked(clusters, previous)]
         links = links(pa.array(wanted)) if len(wanted) else None
     past = None if links is None else past_of(node_ids, links)
     number = assign(clusters, previous, past, last_customer_number)
     answer = graph.nodes.append_column("cluster_id", pa.array(node_ids[first][cluster]))
-    return answer.append_column("customer_id", ids_of(number[cluster]))
+    return answer.append_column("customer_number", as_column(number[cluster]))
 
 
 def _seen(nodes: pa.Table, cluster: Indices, is_customer: Flags) -> tuple[Clusters, Indices]:

@@ -5,20 +5,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from identity.graph import Finder, as_array
-from identity.ids import NONE, ids_of, numbers_of
+from identity.ids import NONE, numbers_in
 
 EVENTS = ("linked", "merged", "issued")
 
 
 def survivors(events: pa.Table) -> pa.Table:
-    """Each customer_id ever issued with its current_customer_id, in the order of the numbers.
+    """Each customer_number ever issued with its current_customer_number, in their order.
 
-    `events`: event_number, event, customer_id and other_customer_id of the ledger. A customer that
-    went up in another leads to it, and on to where that one went; one that came back to life after
+    `events`: event_number, event, customer_number and other_customer_number of the ledger. A
+    customer that went up in another leads to it, and on to where that one went; one that came back to life after
     a merge, which shows in identifiers linked to it later, leads to itself, as everybody else does.
     """
     events = events.filter(pc.is_in(events["event"], value_set=pa.array(EVENTS)))
-    owner, other = (numbers_of(events[name]) for name in ("customer_id", "other_customer_id"))
+    owner, other = (numbers_in(events[name]) for name in ("customer_number", "other_customer_number"))
     number = as_array(events["event_number"])
     is_merge = as_array(pc.equal(events["event"], "merged"))
     ids = np.unique(np.concatenate([owner, other[is_merge]]))
@@ -38,4 +38,4 @@ def survivors(events: pa.Table) -> pa.Table:
     # Whom one went up in died later than oneself, so following the road comes to an end.
     while (further := leads_to[leads_to] != leads_to).any():
         leads_to = np.where(further, leads_to[leads_to], leads_to)
-    return pa.table({"customer_id": ids_of(ids), "current_customer_id": ids_of(ids[leads_to])})
+    return pa.table({"customer_number": ids, "current_customer_number": ids[leads_to]})

@@ -28,9 +28,9 @@ _LISTS = {
         from identity.identity_matches group by all order by all
     """,
     "largest_customers": """
-        select customer_id, count(*) as identifiers
+        select format('C{:07d}', customer_number) as customer_id, count(*) as identifiers
         from identity.identity_proposal
-        where customer_id is not null and identifier_type not in ('anonymous_id', 'device_id')
+        where customer_number is not null and identifier_type not in ('anonymous_id', 'device_id')
         group by all order by identifiers desc, customer_id limit 5
     """,
 }

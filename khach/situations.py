@@ -221,11 +221,11 @@ shared as (
     having count(distinct numbered.person_id) > 1
     union all
     -- What agrees in name, or by likeness, was not joined by the shared thing alone.
-    select proposal.customer_id, edges.rule
+    select format('C{:07d}', proposal.customer_number), edges.rule
     from identity.identity_edges as edges
     inner join identity.identity_proposal as proposal on edges.left_node = proposal.node_id
     where edges.rule <> 'exact_identifier'
-        and proposal.customer_id in (select customer_id from several)
+        and format('C{:07d}', proposal.customer_number) in (select customer_id from several)
 ),
 kinds as (
     select customer_id, list(distinct identifier_type) as types

@@ -22,23 +22,32 @@
 {%- endmacro %}
 
 
+{# The id that the ledger keeps as a number: C0000001 for 1, null for null. #}
+{% macro customer_id_of(number) -%}
+    'C' || case
+        when {{ number }} < 10000000 then lpad(cast({{ number }} as varchar), 7, '0')
+        else cast({{ number }} as varchar)
+    end
+{%- endmacro %}
+
+
 {#
-    What the identity ledger says now: the last word on each identifier. Null customer_id: it was
-    unlinked and stands for nobody.
+    What the identity ledger says now: the last word on each identifier. Null customer_number: it
+    was unlinked and stands for nobody.
 #}
 {% macro last_links(ledger) -%}
     select
         identifier_type,
         namespace,
         identifier_value,
-        customer_id,
+        customer_number,
         happened_at
     from (
         select
             identifier_type,
             namespace,
             identifier_value,
-            customer_id,
+            customer_number,
             happened_at,
             row_number() over (
                 partition by identifier_type, namespace, identifier_value

@@ -33,9 +33,9 @@ select
     known_count
 from (
     select
-        count(distinct previous_customer_id) as known_count,
+        count(distinct previous_customer_number) as known_count,
         count(distinct case
-            when previous_customer_id <> customer_id then previous_customer_id
+            when previous_customer_number <> customer_number then previous_customer_number
         end) as merged_count
     from {{ model }}
 ) as counts

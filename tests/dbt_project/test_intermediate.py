@@ -223,7 +223,7 @@ def test_contact_values_are_parsed_and_leaving_the_newsletter_withdraws_consent(
 
 
 def test_a_second_build_appends_nothing_to_the_ledger(story: TinyLake) -> None:
-    ledger = "select count(*), max(event_number), max(customer_id) from state.identity_ledger"
+    ledger = "select count(*), max(event_number), max(customer_number) from state.identity_ledger"
     before = story.rows(ledger)
     story.build()
     assert story.rows(ledger) == before

@@ -14,8 +14,7 @@ from identity.components import components
 from identity.contact_values import parse_contact_values
 from identity.evaluate import evaluate
 from identity.events import events_of
-from identity.graph import is_among, rows_of
-from identity.ids import ids_of, numbers_of
+from identity.graph import KEY, is_among, rows_of
 from identity.propose import propose
 
 # Time says nothing on a busy machine.
@@ -31,7 +30,7 @@ RECORDS = st.lists(
 )
 
 
-def graph(records: list[Record], ledger: dict[int, str | None]) -> tuple[pa.Table, pa.Table]:
+def graph(records: list[Record], ledger: dict[int, int | None]) -> tuple[pa.Table, pa.Table]:
     """Nodes and edges of these records, as the models make them."""
     first: dict[int, int] = {}
     for position, record in enumerate(records):
@@ -44,7 +43,7 @@ def graph(records: list[Record], ledger: dict[int, str | None]) -> tuple[pa.Tabl
             "first_seen_at": DAY + timedelta(days=seen),
             "first_source": "s",
             "first_record_id": f"r{seen}",
-            "previous_customer_id": ledger.get(value),
+            "previous_customer_number": ledger.get(value),
         }
         for value, seen in first.items()
     ]
@@ -61,7 +60,8 @@ NODES = pa.schema(
         ("node_id", pa.int64()),
         *((name, pa.string()) for name in ("identifier_type", "namespace", "identifier_value")),
         ("first_seen_at", pa.timestamp("us")),
-        *((n, pa.string()) for n in ("first_source", "first_record_id", "previous_customer_id")),
+        *((n, pa.string()) for n in ("first_source", "first_record_id")),
+        ("previous_customer_number", pa.int64()),
     ]
 )
 EDGES = pa.schema(
@@ -73,9 +73,7 @@ EDGES = pa.schema(
         ("first_seen_at", pa.timestamp("us")),
     ]
 )
-KNOWN = pa.schema(
-    [(n, pa.string()) for n in ("identifier_type", "namespace", "identifier_value", "customer_id")]
-)
+KNOWN = pa.schema([*((n, pa.string()) for n in KEY), ("customer_number", pa.int64())])
 
 
 def key(value: int) -> dict[str, str]:
@@ -93,9 +91,9 @@ class Ledger:
         self.events: list[dict[str, Any]] = []
 
     @property
-    def map(self) -> dict[int, str | None]:
+    def map(self) -> dict[int, int | None]:
         links = [e for e in self.events if e["event"] in ("linked", "unlinked")]
-        return {int(e["identifier_value"][1:]): e["customer_id"] for e in links}
+        return {int(e["identifier_value"][1:]): e["customer_number"] for e in links}
 
     def run(self, records: list[Record], shuffle: int = 0) -> list[dict[str, Any]]:
         """One run over everything seen so far, with the rows in any order."""
@@ -103,8 +101,8 @@ class Ledger:
         order = np.random.default_rng(shuffle)
         nodes = nodes.take(pa.array(order.permutation(len(nodes))))
         edges = edges.take(pa.array(order.permutation(len(edges))))
-        last = max((int(e["customer_id"][1:]) for e in self.events if e["customer_id"]), default=0)
-        known = [{**key(v), "customer_id": c} for v, c in self.map.items()]
+        last = max((e["customer_number"] or 0 for e in self.events), default=0)
+        known = [{**key(v), "customer_number": c} for v, c in self.map.items()]
         proposal = propose(nodes, edges, last_customer_number=last)
         events = events_of(
             proposal,
@@ -117,9 +115,9 @@ class Ledger:
         return events
 
 
-def people(mapping: dict[int, str | None]) -> set[frozenset[int]]:
+def people(mapping: dict[int, int | None]) -> set[frozenset[int]]:
     """The partition a map means, without the ids."""
-    groups: dict[str, set[int]] = {}
+    groups: dict[int, set[int]] = {}
     for value, customer in mapping.items():
         if customer:
             groups.setdefault(customer, set()).add(value)
@@ -167,13 +165,13 @@ def test_people_not_met_keep_their_id_and_every_move_is_told(
     for group in people(old) & connected(after):
         assert {old[v] for v in group} == {new[v] for v in group}
     told = {
-        frozenset((e["customer_id"], e["other_customer_id"]))
+        frozenset((e["customer_number"], e["other_customer_number"]))
         for e in events
         if e["event"] in ("merged", "split")
     }
     moved = {frozenset((old[v], new[v])) for v in new if old.get(v) and old[v] != new[v]}
     assert moved == told
-    issued = [e["customer_id"] for e in ledger.events if e["event"] == "issued"]
+    issued = [e["customer_number"] for e in ledger.events if e["event"] == "issued"]
     assert len(issued) == len(set(issued))
     assert set(new.values()) <= set(issued)
     assert {v for v, c in old.items() if c and v not in new} == {
@@ -186,17 +184,17 @@ def test_in_a_merge_the_oldest_id_survives_and_the_record_is_named() -> None:
     ledger.run([(0,), (1,), (3,)])
     events = ledger.run([(0,), (1,), (3,), (1, 3)])
     assert [
-        (e["event"], e["customer_id"], e["other_customer_id"], e["triggering_record_id"])
+        (e["event"], e["customer_number"], e["other_customer_number"], e["triggering_record_id"])
         for e in events
         if e["event"] != "linked"
-    ] == [("merged", "C0000002", "C0000003", "r3")]
+    ] == [("merged", 2, 3, "r3")]
 
 
 def test_in_a_split_the_larger_part_keeps_the_id() -> None:
     ledger = Ledger()
     ledger.run([(0, 1), (1, 3), (3, 4)])
     events = ledger.run([(0,), (1, 3), (3, 4)])
-    assert ledger.map == {0: "C0000002", 1: "C0000001", 3: "C0000001", 4: "C0000001"}
+    assert ledger.map == {0: 2, 1: 1, 3: 1, 4: 1}
     assert [e["event"] for e in events] == ["issued", "split", "linked"]
 
 
@@ -212,14 +210,6 @@ def test_components_do_not_depend_on_direction_or_order(ends: list[tuple[int, in
         joined = {expected[one], expected[other]}
         expected = [min(joined) if label in joined else label for label in expected]
     assert labels.tolist() == expected
-
-
-@given(st.lists(st.sampled_from([0, 1, 9_999_999, 10_000_000, 123_456_789]), min_size=1), st.data())
-def test_ids_are_read_as_they_are_written(numbers: list[int], data: st.DataObject) -> None:
-    places = np.array(data.draw(st.lists(st.integers(0, len(numbers) - 1))), dtype=np.int64)
-    ids = ids_of(np.array(numbers)[places])
-    assert ids.to_pylist() == [f"C{numbers[p]:07d}" if numbers[p] else None for p in places]
-    assert numbers_of(ids).tolist() == [numbers[p] for p in places]
 
 
 NUMBERS = st.lists(st.integers(-3, 12) | st.sampled_from([-(2**40), 2**40]), max_size=12)

@@ -46,7 +46,8 @@ NODES = pa.schema(
         ("node_id", pa.int64()),
         *((key, pa.string()) for key in KEY),
         ("first_seen_at", pa.timestamp("us")),
-        *((n, pa.string()) for n in ("first_source", "first_record_id", "previous_customer_id")),
+        *((n, pa.string()) for n in ("first_source", "first_record_id")),
+        ("previous_customer_number", pa.int64()),
     ]
 )
 EDGES = pa.schema(
@@ -56,11 +57,12 @@ EDGES = pa.schema(
         ("first_seen_at", pa.timestamp("us")),
     ]
 )
+KNOWN = pa.schema([*((n, pa.string()) for n in KEY), ("customer_number", pa.int64())])
 LINKS = pa.schema(
     [
         ("node_id", pa.int64()),
         ("event_number", pa.int64()),
-        ("customer_id", pa.string()),
+        ("customer_number", pa.int64()),
         ("is_held", pa.bool_()),
     ]
 )
@@ -97,12 +99,12 @@ class World:
         self.graph: tuple[frozenset[int], frozenset[Edge]] = frozenset(), frozenset()
 
     @property
-    def map(self) -> dict[tuple, str | None]:
+    def map(self) -> dict[tuple, int | None]:
         links = [e for e in self.log if e["event"] in ("linked", "unlinked")]
-        return {tuple(e[k] for k in KEY): e["customer_id"] for e in links}
+        return {tuple(e[k] for k in KEY): e["customer_number"] for e in links}
 
     @property
-    def people(self) -> dict[int, str]:
+    def people(self) -> dict[int, int]:
         return {int(k[2][1:]): c for k, c in self.map.items() if c}
 
     def tables(self, edges: list[Edge], extra: list[int]) -> tuple[pa.Table, pa.Table]:
@@ -110,7 +112,7 @@ class World:
         nodes = [
             {"node_id": self.ids[n], **dict(zip(KEY, key(n), strict=True)),
              "first_seen_at": DAY + timedelta(days=n % 3), "first_source": "s",
-             "first_record_id": f"r{n}", "previous_customer_id": self.map.get(key(n))}
+             "first_record_id": f"r{n}", "previous_customer_number": self.map.get(key(n))}
             for n in present
         ]  # fmt: skip
         rows = [
@@ -127,7 +129,7 @@ class World:
         at = {key(n): node for n, node in enumerate(self.ids)}
         rows = [
             {"node_id": at[tuple(e[k] for k in KEY)], "event_number": e["event_number"],
-             "customer_id": e["customer_id"], "is_held": e["customer_id"] in held}
+             "customer_number": e["customer_number"], "is_held": e["customer_number"] in held}
             for e in self.log if e["event"] in ("linked", "unlinked")
         ]  # fmt: skip
         return pa.Table.from_pylist(rows, LINKS)
@@ -158,8 +160,8 @@ class World:
         order = np.random.default_rng(shuffle)
         nodes = nodes.take(pa.array(order.permutation(len(nodes))))
         table = table.take(pa.array(order.permutation(len(table))))
-        last = max((int(e["customer_id"][1:]) for e in self.log if e["customer_id"]), default=0)
-        known = [{**dict(zip(KEY, k, strict=True)), "customer_id": c} for k, c in self.map.items()]
+        last = max((e["customer_number"] or 0 for e in self.log), default=0)
+        known = [{**dict(zip(KEY, k, strict=True)), "customer_number": c} for k, c in self.map.items()]
         part, whole = None, (nodes, table)
         if by_part and self.last:
             part = self.touched(self.changed(edges, nodes), nodes, table)
@@ -177,9 +179,7 @@ class World:
         events = events_of(
             found.proposal,
             table,
-            pa.Table.from_pylist(
-                known, pa.schema([(n, pa.string()) for n in (*KEY, "customer_id")])
-            ),
+            pa.Table.from_pylist(known, KNOWN),
             last_customer_number=last,
             last_event_number=len(self.log),
         )
@@ -269,8 +269,8 @@ def test_a_device_never_joins_two_persons(edges: list[Edge]) -> None:
     assert partition(world.people, devices) == partition(without.people, devices)
 
 
-def partition(people: dict[int, str], without: set[int] = frozenset()) -> set[frozenset[int]]:
-    groups: dict[str, set[int]] = {}
+def partition(people: dict[int, int], without: set[int] = frozenset()) -> set[frozenset[int]]:
+    groups: dict[int, set[int]] = {}
     for node, customer in people.items():
         if node not in without:
             groups.setdefault(customer, set()).add(node)
@@ -421,7 +421,7 @@ def test_blocking_what_merged_people_gives_everybody_the_old_id_back(
     world.run([*own, *ties])
     assert world.people == merged
     leads = survivors(pa.Table.from_pylist(world.log)).to_pylist()
-    leads = {row["customer_id"]: row["current_customer_id"] for row in leads}
+    leads = {row["customer_number"]: row["current_customer_number"] for row in leads}
     assert set(leads.values()) == set(world.people.values())
     assert all(leads[customer] == world.people[node] for node, customer in old.items())
 

@@ -6,7 +6,7 @@ from identity.health import figures
 def model(dbt, session):  # noqa: ARG001  dbt calls it with both
     """Grain: one figure (metric, value)."""
     dbt.config(materialized="table")
-    columns = "identifier_type, customer_id, previous_customer_id"
+    columns = "identifier_type, customer_number, previous_customer_number"
     return figures(
         dbt.ref("identity_proposal").project(columns).to_arrow_table(),
         dbt.ref("identity_quarantine").project("reason").to_arrow_table(),

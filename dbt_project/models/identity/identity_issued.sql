@@ -4,8 +4,7 @@
 {% set ledger = adapter.get_relation('state', 'main', 'identity_ledger') if execute else none -%}
 {% if ledger -%}
 select
-    coalesce(max(cast({{ rx_extract('customer_id', '([0-9]+)', 1) }} as bigint)), 0)
-        as last_customer_number,
+    coalesce(max(customer_number), 0) as last_customer_number,
     coalesce(max(event_number), 0) as last_event_number
 from {{ ledger }}
 {%- else -%}

@@ -10,7 +10,7 @@ select
     cast(null as varchar) as identifier_type,
     cast(null as varchar) as namespace,
     cast(null as varchar) as identifier_value,
-    cast(null as varchar) as customer_id,
+    cast(null as bigint) as customer_number,
     cast(null as timestamp) as happened_at
 where false
 {%- endif %}

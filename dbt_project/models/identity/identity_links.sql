@@ -5,7 +5,7 @@
 {% set ledger = adapter.get_relation('state', 'main', 'identity_ledger') if execute else none -%}
 {% if ledger -%}
 with held as (
-    select distinct customer_id
+    select distinct customer_number
     from ({{ last_links(ledger) }}) as links
 )
 
@@ -14,10 +14,10 @@ select
     events.namespace,
     events.identifier_value,
     events.event_number,
-    events.customer_id,
-    held.customer_id is not null as is_held
+    events.customer_number,
+    held.customer_number is not null as is_held
 from {{ ledger }} as events
-left join held on events.customer_id = held.customer_id
+left join held on events.customer_number = held.customer_number
 where events.event in ('linked', 'unlinked')
 {%- else -%}
 select
@@ -25,7 +25,7 @@ select
     cast(null as varchar) as namespace,
     cast(null as varchar) as identifier_value,
     cast(null as bigint) as event_number,
-    cast(null as varchar) as customer_id,
+    cast(null as bigint) as customer_number,
     cast(null as boolean) as is_held
 where false
 {%- endif %}

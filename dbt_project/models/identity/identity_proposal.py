@@ -14,13 +14,13 @@ def model(dbt, session):  # noqa: ARG001  dbt calls it with both
     links = nodes.join(dbt.ref("identity_links").set_alias("other"), same, how="inner")
     issued = dbt.ref("identity_issued").fetchone()
     return propose(
-        known.project("nodes.*, other.customer_id as previous_customer_id").to_arrow_table(),
+        known.project("nodes.*, other.customer_number as previous_customer_number").to_arrow_table(),
         dbt.ref("identity_edges").project("left_node, right_node").to_arrow_table(),
         last_customer_number=issued[0],
         quarantine=dbt.ref("identity_quarantine")
         .project("left_node, right_node, left_shared, right_shared")
         .to_arrow_table(),
         links=links.project(
-            "nodes.node_id, other.event_number, other.customer_id, other.is_held"
+            "nodes.node_id, other.event_number, other.customer_number, other.is_held"
         ).to_arrow_table(),
     )

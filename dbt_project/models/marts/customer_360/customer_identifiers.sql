@@ -30,7 +30,7 @@ links as (
         identifier_type,
         namespace,
         identifier_value,
-        customer_id,
+        customer_number,
         happened_at as valid_from,
         lead(happened_at) over (
             partition by identifier_type, namespace, identifier_value
@@ -42,7 +42,7 @@ links as (
 )
 
 select
-    links.customer_id,
+    {{ customer_id_of("links.customer_number") }} as customer_id,
     links.identifier_type,
     links.namespace,
     links.identifier_value,
@@ -61,5 +61,5 @@ left join ranked_sources
     and links.namespace = ranked_sources.namespace
     and links.identifier_value = ranked_sources.identifier_value
     and ranked_sources.source_rank = 1
-where links.customer_id is not null
+where links.customer_number is not null
     and (links.valid_to is null or links.valid_to > links.valid_from)
