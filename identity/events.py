@@ -28,8 +28,8 @@ def events_of(
     """The events that take the ledger from `known` to `proposal`; none when nothing changed.
 
     `proposal` as made by `identity.propose.propose`, with first_source and first_record_id;
-    `edges` with source, record_id and first_seen_at; `known`: the key columns and customer_number as
-    the ledger says now, identifiers that stand for nobody included as null.
+    `edges` with source, record_id and first_seen_at; `known`: the key columns and customer_number
+    as the ledger says now, identifiers that stand for nobody included as null.
     """
     now = numbers_in(proposal["customer_number"])
     before = numbers_in(proposal["previous_customer_number"])

@@ -39,10 +39,10 @@ def propose(
     """Give every identifier the number of the customer it should stand for.
 
     `nodes`: node_id, the three key columns, first_seen_at, previous_customer_number (what the
-    ledger says, may be null); one row per identifier that may link. `edges`: left_node, right_node as
-    node ids; those in `quarantine` (identity.quarantine) do not link, and what is shared there
-    stands for nobody. `links`: the ledger's past, for ids to come back; a function is called only
-    when somebody's past decides something.
+    ledger says, may be null); one row per identifier that may link. `edges`: left_node, right_node
+    as node ids; those in `quarantine` (identity.quarantine) do not link, and what is shared there
+    stands for nobody. `links`: the ledger's past, for numbers to come back; a function is called
+    only when somebody's past decides something.
 
     The answer is `nodes` in the order of their keys, with cluster_id (the node of the cluster that
     was seen first) and customer_number, null where a cluster holds no identifier of a person.

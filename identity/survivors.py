@@ -14,11 +14,14 @@ def survivors(events: pa.Table) -> pa.Table:
     """Each customer_number ever issued with its current_customer_number, in their order.
 
     `events`: event_number, event, customer_number and other_customer_number of the ledger. A
-    customer that went up in another leads to it, and on to where that one went; one that came back to life after
-    a merge, which shows in identifiers linked to it later, leads to itself, as everybody else does.
+    customer that went up in another leads to it, and on to where that one went; one that came back
+    to life after a merge, which shows in identifiers linked to it later, leads to itself, as
+    everybody else does.
     """
     events = events.filter(pc.is_in(events["event"], value_set=pa.array(EVENTS)))
-    owner, other = (numbers_in(events[name]) for name in ("customer_number", "other_customer_number"))
+    owner, other = (
+        numbers_in(events[name]) for name in ("customer_number", "other_customer_number")
+    )
     number = as_array(events["event_number"])
     is_merge = as_array(pc.equal(events["event"], "merged"))
     ids = np.unique(np.concatenate([owner, other[is_merge]]))

@@ -101,7 +101,7 @@ lifecycle_stage = recovery_ends_at = _call
 share_of_first = share_of_amount = window_ends_at = is_window_over = _call
 people_counted = people_converted = document_text = document_number = _constant
 lift_bound = _call
-told_name = as_of_at = as_of_on = run_value = last_observed_on = _constant
+told_name = customer_id_of = as_of_at = as_of_on = run_value = last_observed_on = _constant
 threshold = most_names_compared = _number
 latest_rows = not_yet_filled = last_links = table_account = kpi_rows = _query
 moved_since_the_first_day = _query

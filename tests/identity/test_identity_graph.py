@@ -161,7 +161,9 @@ class World:
         nodes = nodes.take(pa.array(order.permutation(len(nodes))))
         table = table.take(pa.array(order.permutation(len(table))))
         last = max((e["customer_number"] or 0 for e in self.log), default=0)
-        known = [{**dict(zip(KEY, k, strict=True)), "customer_number": c} for k, c in self.map.items()]
+        known = [
+            {**dict(zip(KEY, k, strict=True)), "customer_number": c} for k, c in self.map.items()
+        ]
         part, whole = None, (nodes, table)
         if by_part and self.last:
             part = self.touched(self.changed(edges, nodes), nodes, table)

@@ -34,6 +34,24 @@ def test_every_version_is_upgraded_to_the_same_tables(env: Environment) -> None:
             assert migrate(old) == numbers[-1]
 
 
+def test_the_customers_of_an_older_ledger_become_numbers() -> None:
+    with duckdb.connect() as old:
+        _build_version(old, 7)
+        old.execute(
+            "create table identity_ledger (event varchar, customer_id varchar, "
+            "other_customer_id varchar); insert into identity_ledger values "
+            "('issued', 'C0000012', null), ('merged', 'C0000012', 'C12345678'), "
+            "('unlinked', null, 'C0000001'), ('blocked', null, null)"
+        )
+        migrate(old)
+        assert old.execute(
+            "select event, customer_number, other_customer_number from identity_ledger"
+        ).fetchall() == [
+            ("issued", 12, None), ("merged", 12, 12_345_678), ("unlinked", None, 1),
+            ("blocked", None, None),
+        ]  # fmt: skip
+
+
 def test_a_newer_file_is_refused_and_left_alone(env: Environment) -> None:
     with open_state(env) as state:
         state.execute("insert into schema_versions values (9999, now()::timestamp)")

@@ -14,7 +14,9 @@ def model(dbt, session):  # noqa: ARG001  dbt calls it with both
     links = nodes.join(dbt.ref("identity_links").set_alias("other"), same, how="inner")
     issued = dbt.ref("identity_issued").fetchone()
     return propose(
-        known.project("nodes.*, other.customer_number as previous_customer_number").to_arrow_table(),
+        known.project(
+            "nodes.*, other.customer_number as previous_customer_number"
+        ).to_arrow_table(),
         dbt.ref("identity_edges").project("left_node, right_node").to_arrow_table(),
         last_customer_number=issued[0],
         quarantine=dbt.ref("identity_quarantine")
