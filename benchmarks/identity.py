@@ -183,7 +183,7 @@ def _resolve_day(database: duckdb.DuckDBPyConnection, limits: pa.Table, clock: "
     clock.lap("touched")
     # What ends at a touched node begins at a touched one, or at a shared one of the boundary.
     edges = _arrow(database, "select edges.* from edges semi join near on left_node = node_id")
-    nodes = _arrow(database, "select nodes.* from nodes semi join near using (node_id)")
+    nodes = _arrow(database, f"select node_id, {KEYS}, first_seen_at from nodes semi join near using (node_id)")
     nodes, edges = part.select(nodes, edges)
     nodes = _with_previous(nodes, previous)
     known = nodes.filter(pc.is_valid(nodes["previous_customer_number"]))
@@ -202,16 +202,15 @@ def _resolve_day(database: duckdb.DuckDBPyConnection, limits: pa.Table, clock: "
         links=lambda asked: _links(database, asked),
         touched=part,
     )
+    moved = found.proposal.filter(_moves(found.proposal))
     events = events_of(
-        found.proposal, edges, known, last_customer_number=last, last_event_number=last_event
+        _with_first(database, found.proposal, moved["node_id"]),
+        edges,
+        known,
+        last_customer_number=last,
+        last_event_number=last_event,
     )
     clock.lap("resolve and events")
-    proposal = found.proposal
-    stays = [
-        pc.fill_null(pc.equal(proposal[name], proposal[f"previous_{name}"]), False)
-        for name in ("cluster_id", "customer_number")
-    ]
-    moved = proposal.filter(pc.invert(pc.and_(*stays)))
     gone = moved.filter(pc.is_valid(moved["previous_cluster_id"]))["node_id"]
     database.begin()
     if len(gone):
@@ -236,6 +235,32 @@ def _with_previous(nodes: pa.Table, proposal: pa.Table) -> pa.Table:
     )
 
 
+def _moves(proposal: pa.Table) -> pa.ChunkedArray:
+    """Which rows are not what they were."""
+    stays = [
+        pc.fill_null(pc.equal(proposal[name], proposal[f"previous_{name}"]), False)
+        for name in ("cluster_id", "customer_number")
+    ]
+    return pc.invert(pc.and_(*stays))
+
+
+def _with_first(
+    database: duckdb.DuckDBPyConnection, proposal: pa.Table, asked: pa.Array
+) -> pa.Table:
+    """The proposal with the record that showed a node first, for those of which events will speak."""
+    names = ["first_source", "first_record_id"]
+    first = _arrow(
+        database,
+        "select node_id, first_source, first_record_id from nodes semi join asked using (node_id)",
+        asked=pa.table({"node_id": asked}),
+    )
+    places = Finder(as_array(first["node_id"]))(as_array(proposal["node_id"]))
+    rows = pa.array(places, mask=places < 0)
+    for name in names:
+        proposal = proposal.append_column(name, first[name].take(rows))
+    return proposal
+
+
 def _touched(database: duckdb.DuckDBPyConnection, limits: pa.Table) -> tuple[Touched, pa.Table]:
     """What the new edges touch, also as the table `part`; with the shared ones as `near`.
 
@@ -255,17 +280,19 @@ def _touched(database: duckdb.DuckDBPyConnection, limits: pa.Table) -> tuple[Tou
         "select node_id, identifier_type, namespace from nodes semi join ends using (node_id)",
         ends=_ends(beside),
     )
-    proposal = _arrow(
-        database,
-        "with near as (from changed union from ends union from held), met as "
-        "(select distinct cluster_id from proposal semi join near using (node_id)) "
-        "select proposal.* from proposal semi join met using (cluster_id)",
-        held=_ends(quarantine),
+    database.register("held", _ends(quarantine))
+    database.execute(
+        "create or replace temp table met as "
+        "with near as (from changed union from ends union from held) "
+        "select distinct cluster_id from proposal semi join near using (node_id)"
     )
+    proposal = _arrow(database, "from proposal semi join met using (cluster_id)")
     part = touched(Resolution(proposal, quarantine), changed, nodes, beside, limits)
     near = np.concatenate([part.nodes, as_array(part.shared["node_id"])])
-    database.register("part", pa.table({"node_id": part.nodes}))
-    database.register("near", pa.table({"node_id": near}))
+    for name, ids in (("part", part.nodes), ("near", near)):
+        # A table, for of what is registered DuckDB does not know the size.
+        database.register("ids", pa.table({"node_id": ids}))
+        database.execute(f"create or replace temp table {name} as from ids")
     return part, proposal
 
 

@@ -19,6 +19,7 @@ KEY = ("identifier_type", "namespace", "identifier_value")
 PERSONAL = ("user_id", "member_number", "external_id", "record", "email", "phone")
 DEVICES = ("anonymous_id", "device_id")
 LATEST = np.iinfo(np.int64).max
+CLOSE = 64  # numbers of which one in so many occurs are looked up in a table
 
 Flags = npt.NDArray[np.bool_]
 
@@ -133,12 +134,24 @@ def is_among(values: Indices, chosen: Indices) -> Flags:
     if not len(values) or not len(chosen):
         return np.zeros(len(values), dtype=bool)
     lowest, span = int(values.min()), int(np.ptp(values)) + 1
-    if span > 64 * (len(values) + len(chosen)):  # a flag is a byte
+    if span > CLOSE * (len(values) + len(chosen)):  # a flag is a byte
         return np.isin(values, chosen)
     offsets = chosen - lowest
     is_chosen = np.zeros(span, dtype=bool)
     is_chosen[offsets[(offsets >= 0) & (offsets < span)]] = True
     return is_chosen[values - lowest]
+
+
+def different(values: Indices) -> Indices:
+    """These whole numbers, each once, ascending; several times faster than sorting if close."""
+    if not len(values):
+        return values
+    lowest, span = int(values.min()), int(np.ptp(values)) + 1
+    if span > CLOSE * len(values):
+        return np.unique(values)
+    is_there = np.zeros(span, dtype=bool)
+    is_there[values - lowest] = True
+    return np.flatnonzero(is_there) + lowest
 
 
 class Finder:
@@ -151,11 +164,12 @@ class Finder:
         # Numbers in a row need no look-up; those that lie close together are looked up in a table,
         # others by bisection.
         self.is_row = span == len(values) and bool((values[1:] > values[:-1]).all())
-        self.is_dense = span <= 4 * len(values) + 1024
+        self.is_dense = span <= CLOSE * len(values)
         if self.is_row:
             return
         if self.is_dense:
-            self.places = np.full(span, -1, dtype=np.int64)
+            # Nowhere stands 0 too: what is found is compared.
+            self.places = np.zeros(span, dtype=np.int32 if span < 2**31 else np.int64)
             self.places[values - self.lowest] = np.arange(len(values))
         else:
             self.places = np.argsort(values, kind="stable")
@@ -175,13 +189,15 @@ class Finder:
         if self.is_dense:
             offsets = wanted - self.lowest
             inside = (offsets >= 0) & (offsets < len(self.places))
-            return np.where(inside, self.places[np.where(inside, offsets, 0)], -1)
+            found = self.places[np.where(inside, offsets, 0)].astype(np.int64)
+            found[self.values[found] != wanted] = -1
+            return found
         spots = np.minimum(np.searchsorted(self.ordered, wanted), len(self.ordered) - 1)
         return np.where(self.ordered[spots] == wanted, self.places[spots], -1)
 
     def _has_twins(self) -> bool:
         if self.is_dense:
-            return int((self.places >= 0).sum()) != len(self.values)
+            return bool((self(self.values) != np.arange(len(self.values))).any())
         return bool((self.ordered[:-1] == self.ordered[1:]).any())
 
 

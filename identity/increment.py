@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from identity.components import Indices, numbered_components
-from identity.graph import KEY, Finder, as_array, is_among, load
+from identity.graph import KEY, Finder, as_array, different, is_among, load
 from identity.limits import limited_kinds, shared_nodes
 from identity.propose import Links, propose_for
 from identity.quarantine import held_back_in
@@ -63,7 +63,7 @@ def resolve(
     if touched is not None:
         node_ids = as_array(proposal["node_id"])
         inside = is_among(node_ids, touched.nodes)
-        if not np.isin(node_ids[~inside], as_array(touched.shared["node_id"])).all():
+        if not is_among(node_ids[~inside], as_array(touched.shared["node_id"])).all():
             raise ValueError("an edge leaves the touched part: not all changes were given")
         proposal = proposal.filter(pa.array(inside))
     return Resolution(proposal, quarantine)
@@ -95,13 +95,13 @@ def touched(
     if len(was := changed_shared(previous.quarantine, changed)):
         still = _still_shared(shared, was, nodes, edges, limits)
         moved = np.setdiff1d(as_array(was), still)
-        seeds = seeds[~np.isin(seeds, still)]
+        seeds = seeds[~is_among(seeds, still)]
         shared = shared.filter(pc.invert(pc.is_in(shared["node_id"], value_set=pa.array(moved))))
     seeds = np.concatenate([seeds, _beside(moved, edges), _beside(moved, previous.quarantine)])
     # Of what lies beside, the shared ones stay what they are.
-    seeds = np.unique(seeds[~np.isin(seeds, as_array(shared["node_id"]))])
+    seeds = different(seeds[~is_among(seeds, as_array(shared["node_id"]))])
     spots = find(seeds)
-    met = np.unique(cluster[spots[spots >= 0]])
+    met = different(cluster[spots[spots >= 0]])
     met = np.union1d(met, _tied(met, previous.quarantine, find, cluster))
     nodes = np.concatenate([node_ids[is_among(cluster, met)], seeds[spots < 0]])
     return Touched(nodes, shared)
@@ -147,13 +147,14 @@ def _shared_in(quarantine: pa.Table) -> pa.Table:
     ]
     both = pa.concat_tables(sides)
     both = both.filter(pc.is_valid(both["reason"]))
-    return both.group_by(["node_id", "reason"]).aggregate([])
+    # A node is shared for one reason.
+    return both.take(pa.array(np.unique(as_array(both["node_id"]), return_index=True)[1]))
 
 
 def _beside(ids: Indices, edges: pa.Table) -> Indices:
     """The other ends of the edges of these nodes."""
     left, right = as_array(edges["left_node"]), as_array(edges["right_node"])
-    return np.concatenate([right[np.isin(left, ids)], left[np.isin(right, ids)]])
+    return np.concatenate([right[is_among(left, ids)], left[is_among(right, ids)]])
 
 
 def _tied(met: Indices, quarantine: pa.Table, find: Finder, cluster: Indices) -> Indices:

@@ -14,7 +14,7 @@ from identity.components import components
 from identity.contact_values import parse_contact_values
 from identity.evaluate import evaluate
 from identity.events import events_of
-from identity.graph import KEY, is_among, rows_of
+from identity.graph import KEY, Finder, different, is_among, rows_of
 from identity.propose import propose
 
 # Time says nothing on a busy machine.
@@ -219,6 +219,10 @@ NUMBERS = st.lists(st.integers(-3, 12) | st.sampled_from([-(2**40), 2**40]), max
 def test_numbers_are_found_among_others_however_far_apart(one: list[int], other: list[int]) -> None:
     found = is_among(np.array(one, dtype=np.int64), np.array(other, dtype=np.int64))
     assert found.tolist() == [number in other for number in one]
+    assert different(np.array(one, dtype=np.int64)).tolist() == sorted(set(one))
+    places = Finder(np.array(sorted(set(one)), dtype=np.int64))(np.array(other, dtype=np.int64))
+    spot = {number: place for place, number in enumerate(sorted(set(one)))}
+    assert places.tolist() == [spot.get(number, -1) for number in other]
 
 
 @given(st.lists(st.lists(st.text(max_size=2), max_size=4)), st.data())
