@@ -130,6 +130,7 @@ def run() -> bool:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         events = _value(database, "select count(*) from ledger")
         database.execute(NEW_DAY.format(per_mille=SHARE_NEW * edge_count / PERSONS * 1000))
+        database.execute("checkpoint")  # as the end of the process before would
         added = _value(database, "select count(*) from edges") - edge_count
         day, day_parts = _timed(lambda clock: _resolve_day(database, limits, clock))
         new_events = _value(database, "select count(*) from ledger") - events
