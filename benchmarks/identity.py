@@ -184,7 +184,9 @@ def _resolve_day(database: duckdb.DuckDBPyConnection, limits: pa.Table, clock: "
     clock.lap("touched")
     # What ends at a touched node begins at a touched one, or at a shared one of the boundary.
     edges = _arrow(database, "select edges.* from edges semi join near on left_node = node_id")
-    nodes = _arrow(database, f"select node_id, {KEYS}, first_seen_at from nodes semi join near using (node_id)")
+    nodes = _arrow(
+        database, f"select node_id, {KEYS}, first_seen_at from nodes semi join near using (node_id)"
+    )
     nodes, edges = part.select(nodes, edges)
     nodes = _with_previous(nodes, previous)
     known = nodes.filter(pc.is_valid(nodes["previous_customer_number"]))
@@ -248,7 +250,7 @@ def _moves(proposal: pa.Table) -> pa.ChunkedArray:
 def _with_first(
     database: duckdb.DuckDBPyConnection, proposal: pa.Table, asked: pa.Array
 ) -> pa.Table:
-    """The proposal with the record that showed a node first, for those of which events will speak."""
+    """The proposal with the record that showed a node first, for those that events speak of."""
     names = ["first_source", "first_record_id"]
     first = _arrow(
         database,
