@@ -1,13 +1,11 @@
 {#
-  How often each key of a raw table was delivered, per accepted load and part of the entity:
-  source, load_id, table_name, k1.., the rows kept and the rows that the declared filter refused.
-  Reads the lake itself, not staging.
+  The rows of a raw table in accepted loads, as they were delivered: source, load_id, part of the
+  entity, key k1.., whether the declared filter kept it. Reads the lake itself, not staging.
 #}
-{% macro raw_key_counts(table, keys) -%}
+{% macro raw_rows(table, keys) -%}
 {%- set columns = raw_columns(table) -%}
 {%- set files = run_query('select source, load_id, file from (' ~ accepted_files_sql(table)
     ~ ') as accepted order by source, file, load_id').rows if execute else [] -%}
-{%- set is_kept = 'coalesce(_is_kept, true)' if '_is_kept' in columns else 'true' -%}
     select
         cast(null as varchar) as source,
         cast(null as varchar) as load_id,
@@ -15,8 +13,7 @@
         {%- for key in keys %}
         cast(null as varchar) as k{{ loop.index }},
         {%- endfor %}
-        cast(0 as bigint) as kept,
-        cast(0 as bigint) as filtered
+        cast(null as boolean) as is_kept
     where false
     {%- set parts = {} -%}
     {%- for file in files -%}
@@ -31,11 +28,22 @@
         {%- for key in keys %}
         cast({{ key }} as varchar),
         {%- endfor %}
-        count(case when {{ is_kept }} then 1 end),
-        count(case when not {{ is_kept }} then 1 end)
+        {{ 'coalesce(_is_kept, true)' if '_is_kept' in columns else 'true' }}
     from ({{ rows_of_files(own) }}) as delivered
-    group by 1, 2{% for key in keys %}, {{ loop.index + 3 }}{% endfor %}
     {%- endfor %}
+{%- endmacro %}
+
+
+{# How many rows each load and part delivered, and how many of them the filter refused. #}
+{% macro rows_of_loads(table, keys) -%}
+    select
+        source,
+        load_id,
+        table_name,
+        sum(case when is_kept then 1 else 0 end) as kept,
+        sum(case when is_kept then 0 else 1 end) as filtered
+    from ({{ raw_rows(table, keys) }}) as delivered
+    group by source, load_id, table_name
 {%- endmacro %}
 
 
@@ -48,45 +56,73 @@
 #}
 {% macro table_account(table, keys, staged, found, staged_keys=none) -%}
     select
-        counts.source,
-        counts.load_id,
-        counts.table_name,
-        sum(case
-            when counts.is_owner and not counts.is_tombstone and found.source is not null then 1
-            else 0
-        end) as rows_in_marts,
-        sum(counts.kept - case when counts.is_owner then 1 else 0 end) as rows_duplicate,
-        sum(counts.filtered + case when counts.is_owner and counts.is_tombstone then 1 else 0 end)
-        as rows_filtered
+        delivered.source,
+        delivered.load_id,
+        delivered.table_name,
+        coalesce(owned.in_marts, 0) as rows_in_marts,
+        delivered.kept - coalesce(owned.found_or_lost, 0) as rows_duplicate,
+        delivered.filtered + coalesce(owned.tombstones, 0) as rows_filtered
+    from ({{ rows_of_loads(table, keys) }}) as delivered
+    left join (
+        select
+            owners.source,
+            owners.delivery,
+            count(*) as found_or_lost,
+            sum(owners.is_tombstone) as tombstones,
+            sum(case when owners.is_tombstone = 0 and found.source is not null then 1 else 0 end)
+                as in_marts
+        from ({{ key_owners(table, keys, staged, staged_keys or keys) }}) as owners
+        left join ({{ found }}) as found
+            on {{ is_same_delivered_key(keys, 'owners', 'found') }}
+        group by owners.source, owners.delivery
+    ) as owned
+        on delivered.source = owned.source
+        and delivered.load_id || '/' || delivered.table_name = owned.delivery
+{%- endmacro %}
+
+
+{#
+  Each kept key once: source, k1.., the delivery credited with it and whether it is a tombstone.
+  Of the parts of an entity that bring a key in one load, the last by name is credited; with a key
+  that staging lost, the last load.
+#}
+{% macro key_owners(table, keys, staged, staged_keys) -%}
+    select
+        source,
+        {%- for key in keys %}
+        k{{ loop.index }},
+        {%- endfor %}
+        coalesce(max(case when is_staged then delivery end), max(delivery)) as delivery,
+        max(case when is_tombstone then 1 else 0 end) as is_tombstone
     from (
         select
-            delivered.*,
+            delivered.source,
+            {%- for key in keys %}
+            delivered.k{{ loop.index }},
+            {%- endfor %}
+            delivered.load_id || '/' || delivered.table_name as delivery,
+            delivered.load_id = staged._load_id as is_staged,
             {{ 'coalesce(staged._is_deleted, false)' if '_is_deleted' in raw_columns(table)
                 else 'false' }}
             {{- ' or ' ~ is_of_deleted_order('staged') if goes_with_its_order(table) }}
-            as is_tombstone,
-            -- Of the parts of an entity that bring a key in one load, the last by name is credited.
-            delivered.kept > 0 and row_number() over (
-                partition by delivered.source
-                {%- for key in keys %}, delivered.k{{ loop.index }}{% endfor %}
-                order by
-                    case when delivered.kept > 0 then 0 else 1 end,
-                    case when delivered.load_id = staged._load_id then 0 else 1 end,
-                    delivered.load_id desc, delivered.table_name desc
-            ) = 1 as is_owner
-        from ({{ raw_key_counts(table, keys) }}) as delivered
+            as is_tombstone
+        from ({{ raw_rows(table, keys) }}) as delivered
         left join {{ ref(staged) }} as staged
             on delivered.source = staged.source
-            {%- for key in staged_keys or keys %}
+            {%- for key in staged_keys %}
             and delivered.k{{ loop.index }} = staged.{{ key }}
             {%- endfor %}
-    ) as counts
-    left join ({{ found }}) as found
-        on counts.source = found.source
-        {%- for key in keys %}
-        and counts.k{{ loop.index }} = found.k{{ loop.index }}
-        {%- endfor %}
-    group by counts.source, counts.load_id, counts.table_name
+        where delivered.is_kept
+    ) as offered
+    group by source{% for key in keys %}, k{{ loop.index }}{% endfor %}
+{%- endmacro %}
+
+
+{% macro is_same_delivered_key(keys, left, right) -%}
+{{ left }}.source = {{ right }}.source
+            {%- for key in keys %}
+            and {{ left }}.k{{ loop.index }} = {{ right }}.k{{ loop.index }}
+            {%- endfor %}
 {%- endmacro %}
 
 
@@ -175,6 +211,6 @@
         0 as rows_in_marts,
         0 as rows_duplicate,
         sum(kept + filtered) as rows_filtered
-    from ({{ raw_key_counts(table, [raw_columns(table).keys() | first]) }}) as delivered
+    from ({{ rows_of_loads(table, [raw_columns(table).keys() | first]) }}) as delivered
     group by source, load_id
 {%- endmacro %}

@@ -6,6 +6,8 @@
 {% set by_row = "select source, " %}
 {% set activity_key = sha256("concat_ws('|', campaign_id, member_id, action,"
     ~ " cast(occurred_at as varchar), coalesce(activity_type, ''), coalesce(url, ''))") %}
+{#- A touch of such a kind: most touches are web events, which nobody has to read. -#}
+{% set touches = "(select interaction_id from " ~ ref('interactions') ~ " where kind in" %}
 {% set found = {
     'customers': by_row ~ "record_id as k1 from " ~ ref('int_customer_records')
         ~ " where record_kind = 'customers' and (customer_id is null or customer_id in (select"
@@ -28,13 +30,13 @@
     'conversations': by_row ~ "conversation_id as k1 from $staged where source || ':' ||"
         ~ " conversation_id in (select conversation_id from " ~ ref('conversations') ~ ")",
     'messages': by_row ~ "message_id as k1 from $staged where 'message:' || source || ':' ||"
-        ~ " message_id in (select interaction_id from " ~ ref('interactions') ~ ")",
+        ~ " message_id in $touches ('message', 'reply'))",
     'calls': by_row ~ "call_id as k1 from $staged where 'call:' || source || ':' ||"
-        ~ " call_id in (select interaction_id from " ~ ref('interactions') ~ ")",
+        ~ " call_id in $touches ('call'))",
     'appointments': by_row ~ "appointment_id as k1 from $staged where 'appointment:' || source"
-        ~ " || ':' || appointment_id in (select interaction_id from " ~ ref('interactions') ~ ")",
+        ~ " || ':' || appointment_id in $touches ('appointment'))",
     'referrals': by_row ~ "referral_id as k1 from $staged where 'referral:' || source || ':' ||"
-        ~ " referral_id in (select interaction_id from " ~ ref('interactions') ~ ")",
+        ~ " referral_id in $touches ('referral'))",
     'leads': by_row ~ "lead_id as k1 from $staged where source || ':' || lead_id in (select"
         ~ " lead_id from " ~ ref('leads') ~ ")",
     'offers': by_row ~ "offer_id as k1 from $staged where offer_id in (select offer_id from "
@@ -94,7 +96,7 @@
     table,
     keys.get(table, [raw_columns(table).keys() | first]),
     staged,
-    found_sql.replace('$staged', ref(staged) | string),
+    found_sql.replace('$staged', ref(staged) | string).replace('$touches', touches),
     ['activity_id'] if table == 'mailchimp.email_activity' else none,
 ) }}
 {{ 'union all' if not loop.last }}
