@@ -72,3 +72,12 @@ class BusyError(KhachError):
     """Busy or unreachable: a lock, a lease, a source, a channel. Try again (exit 4)."""
 
     exit_code = 4
+
+
+class StoppedError(KhachError):
+    """A person stopped it (Ctrl-C); the shell's code of that signal (exit 130)."""
+
+    exit_code = 130
+
+    def __init__(self) -> None:
+        super().__init__("stopped by hand", fix="the same command again goes on; nothing is half-done")

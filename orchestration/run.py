@@ -12,7 +12,7 @@ from activation.audiences import load_audiences
 from khach.cli.output import say
 from khach.configuration import check_configuration
 from khach.environment import Environment
-from khach.errors import ConfigError, KhachError
+from khach.errors import ConfigError, KhachError, StoppedError
 from khach.progress import Reporter, reporter
 from orchestration.manifest import load_manifest
 from orchestration.session import STAGES, Days, Session, open_session
@@ -97,13 +97,16 @@ def _execute(session: Session, *, hourly: bool) -> None:
 
 def _unexplained(result: ExecuteInProcessResult) -> KhachError:
     """A failure that no step of ours explained: Dagster's own."""
-    steps = [
-        f"{event.step_key} ({error.cls_name})"
+    steps = {
+        event.step_key: error.cls_name
         for event in result.all_events
         if event.is_step_failure and (error := event.step_failure_data.error)
-    ]
+    }
+    if "DagsterExecutionInterruptedError" in steps.values():
+        return StoppedError()
+    told = ", ".join(f"{step} ({name})" for step, name in steps.items())
     return KhachError(
-        f"the Dagster run {result.run_id} failed in {', '.join(steps) or 'its start'}",
+        f"the Dagster run {result.run_id} failed in {told or 'its start'}",
         fix="make dev shows the run",
     )
 

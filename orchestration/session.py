@@ -17,7 +17,7 @@ from khach.checks import CheckResult, gate_error, record_checks
 from khach.cli.problems import as_khach_error
 from khach.configuration import record_versions, resolve_as_of, write_dbt_vars
 from khach.environment import Environment
-from khach.errors import ConfigError, GateError, KhachError
+from khach.errors import ConfigError, GateError, KhachError, StoppedError
 from khach.lock import run_lock
 from khach.progress import Reporter, Silent
 from khach.settings import load_settings
@@ -116,9 +116,12 @@ class Session:
         return gate_error(self.run_id, results)
 
     def exit_code(self) -> int:
-        """0, or the code of the gravest error: a gate before a failure before a busy source."""
+        """0, or the code of the gravest error: a gate before a failure before a busy source.
+
+        A person who stopped the run goes before all of them.
+        """
         codes = [error.exit_code for error in self.errors]
-        return next((code for code in (2, 3, 1, 4) if code in codes), 0)
+        return next((code for code in (130, 2, 3, 1, 4) if code in codes), 0)
 
     def close(self) -> None:
         """End the journal and bring everything that readers see of this run up to date."""
@@ -191,6 +194,9 @@ def open_session(
         runs.start_stage(env, session.run_id, "run", session.as_of())
         try:
             yield session
+        except KeyboardInterrupt:
+            session.note("run", StoppedError())
+            raise
         except Exception as problem:
             session.note("run", problem)
             raise

@@ -1,5 +1,7 @@
 """Around the job: the lock, what killed runs left, and what is refused before anything runs."""
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -11,7 +13,7 @@ from dagster import DagsterInstance, DagsterRunStatus
 from dagster._core.test_utils import create_run_for_test
 
 from khach.environment import Environment
-from khach.errors import BusyError, ConfigError, GateError, KhachError
+from khach.errors import BusyError, ConfigError, GateError, KhachError, StoppedError
 from khach.runs import start_stage
 from khach.state import open_state
 from orchestration.instance import RUN_TAG, forget_old_runs, prepare_home, settle_dead_runs
@@ -67,6 +69,30 @@ def test_stages_that_a_killed_run_left_running_are_failed_by_the_next(shop: Envi
         pass
     with open_state(shop) as state:
         found = state.execute("select status from runs where run_id = 'r0'").fetchall()
+    assert found == [("failed",)]
+
+
+def test_a_run_stopped_by_hand_says_so(
+    shop: Environment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def press_ctrl_c(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(60)
+
+    monkeypatch.setattr("orchestration.run._warm_up", lambda _: None)
+    monkeypatch.setattr("orchestration.stages.ingest_source", press_ctrl_c)
+    assert run_job(shop, select=["ingest"]) == StoppedError.exit_code
+    assert "stopped by hand" in capsys.readouterr().err
+    with open_state(shop) as state:
+        found = state.execute("select distinct status, message from runs where stage = 'run'")
+        assert found.fetchall() == [("failed", "stopped by hand")]
+
+
+def test_a_session_stopped_by_hand_is_no_success(shop: Environment) -> None:
+    with pytest.raises(KeyboardInterrupt), open_session(shop):
+        raise KeyboardInterrupt
+    with open_state(shop) as state:
+        found = state.execute("select status from runs where stage = 'run'").fetchall()
     assert found == [("failed",)]
 
 
