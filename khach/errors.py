@@ -80,4 +80,6 @@ class StoppedError(KhachError):
     exit_code = 130
 
     def __init__(self) -> None:
-        super().__init__("stopped by hand", fix="the same command again goes on; nothing is half-done")
+        super().__init__(
+            "stopped by hand", fix="the same command again goes on; nothing is half-done"
+        )
