@@ -7,6 +7,9 @@ to it, so that ten thousand records of one postal code cost nothing but being sa
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+import pyarrow as pa
+
 from identity.matching.settings import MatchSettings
 
 if TYPE_CHECKING:
@@ -22,7 +25,7 @@ _SOUND = (
 for _letter in "fklnprst":
     _SOUND = f"replace({_SOUND}, '{_letter * 2}', '{_letter}')"
 _MACROS = f"create macro sound(x) as left(x, 1) || {_SOUND}"
-_NAME_SOUND = "least(sound(given), sound(family)), greatest(sound(given), sound(family))"
+_NAME_SOUND = "least(given_sound, family_sound), greatest(given_sound, family_sound)"
 RULES = (
     ("national",),
     ("email",),
@@ -32,12 +35,12 @@ RULES = (
     ("words",),
     (_NAME_SOUND,),
     ("birth", "length(birth) = 8 or null"),
-    ("sound(given)", "birth[1:4]"),
-    ("sound(given)", "birth[5:8]"),
-    ("sound(family)", "birth[1:4]"),
-    ("sound(family)", "birth[5:8]"),
+    ("given_sound", "birth[1:4]"),
+    ("given_sound", "birth[5:8]"),
+    ("family_sound", "birth[1:4]"),
+    ("family_sound", "birth[5:8]"),
     # A swapped name and a birth date with an error.
-    ("sound(family)", "sound(left(given, 3))"),
+    ("family_sound", "sound(left(given, 3))"),
     ("given", "city"),
     ("address",),
     ("house", "postal"),
@@ -87,10 +90,13 @@ def block(con: "DuckDBPyConnection", count: int, settings: MatchSettings) -> Can
     # A rule whose parts are not all there gives no key.
     keys = " union all ".join(
         f"select {number}::utinyint as rule, hash({', '.join(rule)}) as key, id, source_key from "
-        f"people where {' and '.join(f'({part}) is not null' for part in _parts(rule))}"
+        f"sounded where {' and '.join(f'({part}) is not null' for part in _parts(rule))}"
         for number, rule in enumerate(RULES + WIDE)
     )
-    con.execute(f"create table keys as {keys}")
+    con.execute(
+        "create table keys as with sounded as materialized (select *, sound(given) as given_sound, "
+        f"sound(family) as family_sound from people) {keys}"
+    )
     con.execute(
         "create table blocks as select rule, key, records * (records - 1) // 2 as pairs, "
         "sum(pairs) over (partition by rule order by pairs, key) as running "
@@ -100,14 +106,21 @@ def block(con: "DuckDBPyConnection", count: int, settings: MatchSettings) -> Can
         f"(case when rule < {len(RULES)} then {settings.pairs_per_record} "
         f"else {settings.pairs_per_record / WIDE_SHARE} end) * {count}"
     )
-    con.execute(
-        "create table candidates as select distinct '0' as match_key, l.id as join_key_l, "
-        "r.id as join_key_r from keys as l "
+    pairs = con.execute(
+        "select l.id::bigint << 32 | r.id as pair from keys as l "
         f"join (from blocks where running <= {budget}) as b on l.rule = b.rule and l.key = b.key "
         "join keys as r on r.rule = b.rule and r.key = b.key and l.id < r.id "
         f"where not ({same})",
         values,
+    ).fetchnumpy()["pair"]
+    # Many rules bring the same pair. Splink's joins are quicker, too, on pairs in order.
+    pairs.sort()
+    con.register("pairs", pa.table({"pair": pairs[np.diff(pairs, prepend=-1) > 0]}))
+    con.execute(
+        "create table candidates as select '0' as match_key, (pair >> 32)::integer as join_key_l, "
+        "(pair & (1::bigint << 32) - 1)::integer as join_key_r from pairs"
     )
+    con.unregister("pairs")
     left_out = con.execute(
         f"select count(*), coalesce(sum(pairs), 0)::bigint from blocks where running > {budget}"
     ).fetchone()

@@ -122,9 +122,7 @@ def _same(
     return answer
 
 
-def scores_of(
-    names: Sequence[str], patterns: npt.NDArray[np.int8], weights: Weights
-) -> Floats:
+def scores_of(names: Sequence[str], patterns: npt.NDArray[np.int8], weights: Weights) -> Floats:
     """The logarithm, but for a constant, of the probability of each kind (row) of each pattern."""
     scores = np.zeros((len(weights.kinds), patterns.shape[1])) + weights.kinds[:, None]
     for c, name in enumerate(names):
