@@ -51,7 +51,8 @@ def compare(
     scored = linker.inference.predict(warning_mode="never").physical_name
     digits = 8.0 ** (len(comparisons) - 1)
     pairs = con.execute(
-        f"select id_l, id_r, round(-match_weight * {digits})::bigint as code from {scored}"
+        "select id_l::bigint << 32 | id_r as pair, "
+        f"round(-match_weight * {digits})::bigint as code from {scored}"
     ).to_arrow_table()
     con.execute(f"drop table {scored}")
     linker.training.estimate_u_using_random_sampling(
@@ -61,16 +62,16 @@ def compare(
 
 
 def _pairs(table: pa.Table, comparisons: int) -> Pairs:
-    left, right = (table[name].to_numpy().astype(np.int64) for name in ("id_l", "id_r"))
     encoded = table["code"].combine_chunks().dictionary_encode()
     found = encoded.dictionary.to_numpy()
     by_code = np.argsort(found)
     pattern = np.argsort(by_code)[encoded.indices.to_numpy()]
     places = 8 ** np.arange(comparisons - 1, -1, -1)
     levels = (found[by_code] // places[:, None] % 8 - 1).astype(np.int8)
-    # Quick where they are in order, as they mostly are.
-    order = np.argsort(left << 32 | right, kind="stable")
-    return Pairs(left[order], right[order], pattern[order], levels)
+    pair = table["pair"].to_numpy()
+    order = np.argsort(pair)
+    pair = pair[order]
+    return Pairs(pair >> 32, pair & (1 << 32) - 1, pattern[order], levels)
 
 
 def _splink(comparison: Comparison, place: float) -> dict[str, Any]:

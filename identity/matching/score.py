@@ -29,10 +29,11 @@ class Values(NamedTuple):
         codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
         return cls(codes, np.bincount(codes[codes >= 0]))
 
-    def shared(self, pairs: Pairs, part: slice) -> Indices:
-        """The number of the value that both records of a pair have, or -1."""
-        left = self.codes[pairs.left[part]]
-        return np.where(left == self.codes[pairs.right[part]], left, -1)
+    def shared(self, pairs: Pairs, part: slice) -> tuple[Indices, Indices]:
+        """Which pairs of a part have one value on both sides, and the number of that value."""
+        codes = self.codes[pairs.left[part]]
+        equal = np.flatnonzero((codes == self.codes[pairs.right[part]]) & (codes >= 0))
+        return equal, codes[equal]
 
     @property
     def equal_share(self) -> float:
@@ -68,7 +69,8 @@ def probabilities(
         part = slice(start, start + CHUNK)
         told = scores[:, pairs.pattern[part]]
         for c, gain in enumerate(rarity):
-            told[:-1][alike[c]] += gain[values[c].shared(pairs, part)]
+            equal, value = values[c].shared(pairs, part)
+            told[np.ix_(np.flatnonzero(alike[c]), equal)] += gain[value]
         answer[part] = softmax(told)[0]
     return answer
 
@@ -79,7 +81,7 @@ def _counted(seen: Floats, equal: float) -> Floats:
 
 
 def _rarity(values: Values, pairs: Pairs, alike: Floats, chance: float, count: int) -> Floats:
-    """What sharing each value says beyond sharing any; the last, for none, is 0.
+    """What sharing each value says beyond sharing any.
 
     A value that many share says less than a rare one. The records of one person make its value
     look frequent: they are taken off, at the rate at which equal values are one person's.
@@ -88,8 +90,8 @@ def _rarity(values: Values, pairs: Pairs, alike: Floats, chance: float, count: i
     equal = np.zeros(len(alike), dtype=np.int64)
     for start in range(0, len(pairs.pattern), CHUNK):
         part = slice(start, start + CHUNK)
-        shared = values.shared(pairs, part) >= 0
-        equal += np.bincount(pairs.pattern[part][shared], minlength=len(equal))
+        rows, _ = values.shared(pairs, part)
+        equal += np.bincount(pairs.pattern[part][rows], minlength=len(equal))
     own = float(equal @ alike) / max(int(equal.sum()), 1)
     others = (values.sizes - 2) * (1 - own) + min(1.0, chance * count)
-    return np.append(np.log(chance) - np.log(np.maximum(others / count, chance * 0.02)), 0.0)
+    return np.log(chance) - np.log(np.maximum(others / count, chance * 0.02))
