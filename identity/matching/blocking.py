@@ -117,7 +117,7 @@ def block(con: "DuckDBPyConnection", count: int, settings: MatchSettings) -> Can
     pairs.sort()
     con.register("pairs", pa.table({"pair": pairs[np.diff(pairs, prepend=-1) > 0]}))
     con.execute(
-        "create table candidates as select '0' as match_key, (pair >> 32)::integer as join_key_l, "
+        "create table candidates as select 0::utinyint as match_key, (pair >> 32)::integer as join_key_l, "
         "(pair & (1::bigint << 32) - 1)::integer as join_key_r from pairs"
     )
     con.unregister("pairs")
