@@ -25,6 +25,22 @@ _SOUND = (
 for _letter in "fklnprst":
     _SOUND = f"replace({_SOUND}, '{_letter * 2}', '{_letter}')"
 _MACROS = f"create macro sound(x) as left(x, 1) || {_SOUND}"
+# Names are few, and their sounds dear.
+_SOUNDED = """
+with names as (
+    select given as name from people
+    union select family from people
+    union select left(given, 3) from people
+),
+sounds as materialized (select name, sound(name) as sound from names),
+sounded as materialized (
+    select people.*, g.sound as given_sound, b.sound as begin_sound, f.sound as family_sound
+    from people
+    left join sounds as g on given = g.name
+    left join sounds as b on left(given, 3) = b.name
+    left join sounds as f on family = f.name
+)
+"""
 _NAME_SOUND = "least(given_sound, family_sound), greatest(given_sound, family_sound)"
 RULES = (
     ("national",),
@@ -40,7 +56,7 @@ RULES = (
     ("family_sound", "birth[1:4]"),
     ("family_sound", "birth[5:8]"),
     # A swapped name and a birth date with an error.
-    ("family_sound", "sound(left(given, 3))"),
+    ("family_sound", "begin_sound"),
     ("given", "city"),
     ("address",),
     ("house", "postal"),
@@ -93,10 +109,7 @@ def block(con: "DuckDBPyConnection", count: int, settings: MatchSettings) -> Can
         f"sounded where {' and '.join(f'({part}) is not null' for part in _parts(rule))}"
         for number, rule in enumerate(RULES + WIDE)
     )
-    con.execute(
-        "create table keys as with sounded as materialized (select *, sound(given) as given_sound, "
-        f"sound(family) as family_sound from people) {keys}"
-    )
+    con.execute(f"create table keys as {_SOUNDED} {keys}")
     con.execute(
         "create table blocks as select rule, key, records * (records - 1) // 2 as pairs, "
         "sum(pairs) over (partition by rule order by pairs, key) as running "
@@ -117,7 +130,8 @@ def block(con: "DuckDBPyConnection", count: int, settings: MatchSettings) -> Can
     pairs.sort()
     con.register("pairs", pa.table({"pair": pairs[np.diff(pairs, prepend=-1) > 0]}))
     con.execute(
-        "create table candidates as select 0::utinyint as match_key, (pair >> 32)::integer as join_key_l, "
+        "create table candidates as select 0::utinyint as match_key, "
+        "(pair >> 32)::integer as join_key_l, "
         "(pair & (1::bigint << 32) - 1)::integer as join_key_r from pairs"
     )
     con.unregister("pairs")
