@@ -96,25 +96,14 @@ def block(con: "DuckDBPyConnection", count: int, settings: MatchSettings) -> Can
     values = sorted(settings.duplicate_free)
     if count <= SMALL:
         con.execute(
-            "create table candidates as select '0' as match_key, l.id as join_key_l, r.id as "
-            f"join_key_r from people as l join people as r on l.id < r.id where not ({same}) "
+            "create table candidates as "
+            "select 0::utinyint as match_key, l.id as join_key_l, r.id as join_key_r "
+            f"from people as l join people as r on l.id < r.id where not ({same}) "
             "order by join_key_l, join_key_r",
             values,
         )
         return Candidates(_count(con), 0, 0)
-    con.execute(_MACROS)
-    # A rule whose parts are not all there gives no key.
-    keys = " union all ".join(
-        f"select {number}::utinyint as rule, hash({', '.join(rule)}) as key, id, source_key from "
-        f"sounded where {' and '.join(f'({part}) is not null' for part in _parts(rule))}"
-        for number, rule in enumerate(RULES + WIDE)
-    )
-    con.execute(f"create table keys as {_SOUNDED} {keys}")
-    con.execute(
-        "create table blocks as select rule, key, records * (records - 1) // 2 as pairs, "
-        "sum(pairs) over (partition by rule order by pairs, key) as running "
-        "from (select rule, key, count(*) as records from keys group by all having records > 1)"
-    )
+    _make_blocks(con)
     budget = (
         f"(case when rule < {len(RULES)} then {settings.pairs_per_record} "
         f"else {settings.pairs_per_record / WIDE_SHARE} end) * {count}"
@@ -141,6 +130,23 @@ def block(con: "DuckDBPyConnection", count: int, settings: MatchSettings) -> Can
     con.execute("drop table keys")
     con.execute("drop table blocks")
     return Candidates(_count(con), *(left_out or (0, 0)))
+
+
+def _make_blocks(con: "DuckDBPyConnection") -> None:
+    """Make the tables `keys` and `blocks`; `running` adds up a rule's pairs, small blocks first."""
+    con.execute(_MACROS)
+    # A rule whose parts are not all there gives no key.
+    keys = " union all ".join(
+        f"select {number}::utinyint as rule, hash({', '.join(rule)}) as key, id, source_key from "
+        f"sounded where {' and '.join(f'({part}) is not null' for part in _parts(rule))}"
+        for number, rule in enumerate(RULES + WIDE)
+    )
+    con.execute(f"create table keys as {_SOUNDED} {keys}")
+    con.execute(
+        "create table blocks as select rule, key, records * (records - 1) // 2 as pairs, "
+        "sum(pairs) over (partition by rule order by pairs, key) as running "
+        "from (select rule, key, count(*) as records from keys group by all having records > 1)"
+    )
 
 
 def _parts(rule: tuple[str, ...]) -> tuple[str, ...]:

@@ -77,8 +77,8 @@ def _pairs(table: pa.Table, comparisons: int) -> Pairs:
 def _splink(comparison: Comparison, place: float) -> dict[str, Any]:
     """The comparison for Splink; its levels weigh 1, 2, ... times `place`.
 
-    Splink adds up weights: the digits of its answer are the levels, 0 a missing value. What they
-    weigh is learned later, from all of them at once.
+    Splink adds up weights: the digits of its answer, to the base of 8, are the levels, 0 a missing
+    value. What they weigh is learned later, from all of them at once.
     """
     column = comparison.column
     levels: list[dict[str, Any]] = [

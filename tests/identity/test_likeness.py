@@ -99,3 +99,9 @@ def test_dates_agree_in_two_parts_or_with_day_and_month_swapped(
         " and birth_l[7:8] = birth_r[5:6]))"
     )
     assert differing(pa.table(columns), level.when, plain) == []
+
+
+def test_the_levels_of_all_comparisons_fit_into_one_number() -> None:
+    # Octal digits, 0 for a missing value, in the 53 bits of a weight.
+    assert max(len(c.levels) for c in COMPARISONS) < 8
+    assert 3 * len(COMPARISONS) < 50
