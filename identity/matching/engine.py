@@ -11,9 +11,10 @@ import pyarrow.compute as pc
 from identity.components import Indices
 from identity.matching.blocking import Candidates, block
 from identity.matching.cluster import cluster
+from identity.matching.compare import Pairs, compare
 from identity.matching.person import COMPARISONS, Comparison
 from identity.matching.prepare import prepare
-from identity.matching.score import Pairs, probabilities
+from identity.matching.score import probabilities
 from identity.matching.settings import MatchSettings
 
 PAIRS = pa.schema(
@@ -61,16 +62,7 @@ def match(records: pa.Table, settings: MatchSettings | None = None) -> Matches:
         candidates = block(con, len(people), settings)
         if not used or not candidates.compared:
             return Matches(PAIRS.empty_table(), PAIRS.empty_table(), candidates)
-        # Splink takes a moment to load, and is not needed for a handful of records.
-        from identity.matching.compare import compare
-
-        compared, chance = compare(con, used, settings)
-    pairs = Pairs(
-        compared["l"].to_numpy().astype(np.int64),
-        compared["r"].to_numpy().astype(np.int64),
-        np.stack([compared[c.name].to_numpy() for c in used]),
-    )
-    del compared
+        pairs, chance = compare(con, used, settings)
     probability = probabilities(people, used, pairs, chance, settings)
     links, reviews = _decided(people, pairs, probability, settings)
     return Matches(
@@ -114,7 +106,7 @@ def _answer(
         pc.min_element_wise(*ends) if len(chosen) else ends[0],
         pc.max_element_wise(*ends) if len(chosen) else ends[1],
         pa.array(np.round(probability[chosen], 6)),
-        _evidence(used, pairs.levels[:, chosen]),
+        _evidence(used, pairs.levels[:, pairs.pattern[chosen]]),
     ]
     table = pa.Table.from_arrays(columns, schema=PAIRS)
     return table.sort_by([("left_key", "ascending"), ("right_key", "ascending")])

@@ -43,14 +43,20 @@ with trimmed as (
     select record_key, source_key, {trimmed}
     from records
 ),
+folded_names as (
+    select
+        * replace (lower(email) as email),
+        folded(full_name) as whole,
+        split_part(lower(email), '@', 1) as email_local
+    from trimmed
+),
 named as (
     select
         *,
-        folded(full_name) as whole,
         -- Without parts the family name is the first of several words, as in Viet Nam.
-        coalesce(folded(family_name), case when given_name is null and contains(folded(full_name),
-            ' ') then split_part(folded(full_name), ' ', 1) end) as family
-    from trimmed
+        coalesce(folded(family_name), case when given_name is null and contains(whole, ' ')
+            then split_part(whole, ' ', 1) end) as family
+    from folded_names
 ),
 folded_records as (
     select
@@ -66,11 +72,13 @@ folded_records as (
         coalesce(replace(birth_date, '-', ''), dated(birth_date_text), birth_year) as birth,
         left(folded(gender), 1) as gender,
         nullif(replace(folded(national_id), ' ', ''), '') as national,
-        lower(email) as email,
-        nullif(regexp_replace(split_part(lower(email), '@', 1), '[^a-z0-9]', '', 'g'), '')
+        email,
+        email_local,
+        substr(email, length(email_local) + 1) as email_domain,
+        nullif(regexp_replace(email_local, '[^a-z0-9]', '', 'g'), '')
             as email_user,
         case when email is not null
-            then regexp_replace(split_part(email, '@', 1), '[^0-9]', '', 'g') end as email_number,
+            then regexp_replace(email_local, '[^0-9]', '', 'g') end as email_number,
         right(digits(phone), 9) as phone,
         folded(address) as address,
         nullif(replace(folded(postal_code), ' ', ''), '') as postal,
@@ -83,6 +91,9 @@ select
     *,
     list_aggregate(list_sort(string_split(concat_ws(' ', family, given), ' ')), 'string_agg', ' ')
         as words,
+    birth[1:4] as year,
+    case when length(birth) = 8 then birth[5:6] end as month,
+    case when length(birth) = 8 then birth[7:8] end as day,
     nullif(regexp_extract(address, '\\d+'), '') as house,
     nullif(trim(regexp_replace(address, '\\d+', '', 'g')), '') as street
 from folded_records

@@ -28,9 +28,13 @@ ROUNDS_ALONE, ROUNDS = 12, 25
 
 
 class Evidence(NamedTuple):
-    """Candidate pairs: levels by comparison (row) and pair (column), how many pairs there are."""
+    """Candidates: levels by comparison (row) and pattern (column), how many pairs of each pattern.
+
+    `pairs` are all there are between the `records`.
+    """
 
     levels: npt.NDArray[np.int8]
+    counts: Ints
     records: int
     pairs: float
 
@@ -50,7 +54,7 @@ def train(
     comparisons: Sequence[Comparison], evidence: Evidence, observed: Sequence[Floats], sample: float
 ) -> Weights:
     """Learn from the candidates; `observed` is the share of each level in `sample` random pairs."""
-    patterns, counts = _patterns(evidence.levels)
+    patterns, counts = evidence.levels, evidence.counts
     names = [c.name for c in comparisons]
     beliefs = [np.array([level.same for level in c.levels]) for c in comparisons]
     starts = [np.array([level.chance for level in c.levels]) for c in comparisons]
@@ -67,7 +71,7 @@ def train(
         weights = Weights(
             [np.log(s) for s in same], [np.log(c) for c in chance], _kinds(found, evidence.pairs)
         )
-        share = kinds_of(names, patterns, weights) * counts
+        share = softmax(scores_of(names, patterns, weights)) * counts
         found = share[:-1].sum(axis=1)
         # An attribute that differs is an error or another person; where both explain a pair,
         # a relation has to explain more than its share.
@@ -118,14 +122,13 @@ def _same(
     return answer
 
 
-def kinds_of(names: Sequence[str], levels: npt.NDArray[np.int8], weights: Weights) -> Floats:
-    """The probability of each kind (row) of each pair (column)."""
-    size = levels.shape[1]
-    scores = np.zeros((len(weights.kinds), size)) + weights.kinds[:, None]
+def scores_of(names: Sequence[str], patterns: npt.NDArray[np.int8], weights: Weights) -> Floats:
+    """The logarithm, but for a constant, of the probability of each kind (row) of each pattern."""
+    scores = np.zeros((len(weights.kinds), patterns.shape[1])) + weights.kinds[:, None]
     for c, name in enumerate(names):
-        gain = np.append(weights.same[c] - weights.chance[c], 0.0)[levels[c]]
+        gain = np.append(weights.same[c] - weights.chance[c], 0.0)[patterns[c]]
         scores[:-1][agreeing(name)] += gain
-    return softmax(scores)
+    return scores
 
 
 def softmax(scores: Floats) -> Floats:
@@ -142,12 +145,3 @@ def agreeing(name: str) -> npt.NDArray[np.bool_]:
 def _kinds(found: Floats, pairs: float) -> Floats:
     shares = np.append(found, max(pairs - found.sum(), pairs * 0.1)) / pairs
     return np.log(shares / shares.sum())
-
-
-def _patterns(levels: npt.NDArray[np.int8]) -> tuple[npt.NDArray[np.int8], Ints]:
-    """The distinct columns and how often each is there."""
-    code = np.zeros(levels.shape[1], dtype=np.int64)
-    for row in levels:
-        code = code * 8 + (row + 1)
-    _, first, counts = np.unique(code, return_index=True, return_counts=True)
-    return levels[:, first], counts

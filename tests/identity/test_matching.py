@@ -116,6 +116,14 @@ def test_the_largest_blocks_are_left_out_and_counted() -> None:
     assert found.candidates.compared < 20_000
 
 
+def test_records_with_nothing_in_common_are_not_compared() -> None:
+    emails = [f"{chr(97 + n % 26)}{chr(97 + n // 26)}{n:04}@example.com" for n in range(400)]
+    keys = pa.array([str(n) for n in range(400)])
+    found = match(pa.table({"record_key": keys, "source_key": keys, "email": emails}))
+    assert not found.candidates.compared
+    assert not len(found.links) + len(found.reviews)
+
+
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
 def test_a_handful_of_records_needs_no_training(count: int) -> None:
     maker = Maker(8)
