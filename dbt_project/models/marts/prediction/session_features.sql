@@ -1,3 +1,4 @@
+{{ config(materialized='view') }}
 -- What was known of a web session before it ordered, and whether it did: the one definition of the
 -- features of purchase intent. Whose session it is takes no part, since many are only known by
 -- their order. Sessions that a source has summed up bring its own figures in `features`.
