@@ -22,8 +22,8 @@
 {%- endmacro %}
 
 
-{# Customers who meet conditions in a period. Whoever a slice puts where they are in kpi_customers is
-   looked for once for all such slices; of others, per value. #}
+{# How many customers meet each condition in a period. Slices that are the customer's own share one
+   search; any other has one of its own, since a customer may count under several of its values. #}
 {% macro kpi_customers_counted(group, meta, customers) -%}
 {%- set own = meta.get('customer_slices', []) -%}
 persons as ({{ kpi_persons(group, customers) }}),
