@@ -6,6 +6,7 @@ sessions, the ones to act on, are scored by a model that has not seen them.
 """
 
 import io
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +20,7 @@ from prediction.likelihood import Floats
 MODEL, SEED = "purchase_intent", 20260101
 FEWEST_SESSIONS, FEWEST_ORDERS, FEWEST_HELD_OUT, LOWEST_AUC = 500, 50, 10, 0.55
 TRAINED_SHARE, MOST_TRAINED, MOST_WORDS = 0.8, 200_000, 30
+SCORED_AT_ONCE = 20_000
 FIGURES = ("holdout_auc", "holdout_top_decile_share", "holdout_order_share", "session_count",
     "order_count")  # fmt: skip
 NO_FEATURES = ("session_id", "started_at", "has_order", "features")
@@ -68,7 +70,7 @@ def _fit(sessions: pa.Table) -> tuple[Floats, dict[str, float]]:
     # Two threads that share busy cores wait for one another ten times as long as one works.
     with threadpool_limits(limits=1, user_api="openmp"):
         model.fit(matrix[trained], has_order[trained])
-        scores = np.asarray(model.predict_proba(matrix)[:, 1], dtype=float)
+        scores = _scored(model, matrix)
     held, truth = scores[edge:], has_order[edge:]
     auc = float(roc_auc_score(truth, held))
     if auc < LOWEST_AUC:
@@ -80,6 +82,13 @@ def _fit(sessions: pa.Table) -> tuple[Floats, dict[str, float]]:
         "session_count": float(len(has_order)),
         "order_count": float(has_order.sum()),
     }
+
+
+def _scored(model: Any, matrix: Floats) -> Floats:
+    """Every tree goes over all rows: a part that stays in the cache takes less time."""
+    starts = range(0, len(matrix), SCORED_AT_ONCE)
+    parts = [model.predict_proba(matrix[at : at + SCORED_AT_ONCE])[:, 1] for at in starts]
+    return np.concatenate(parts).astype(float)
 
 
 def _check(has_order: Mask, edge: int) -> None:

@@ -99,7 +99,7 @@ raw_only_account = _query
 seconds_between = plus_minutes = days_after = days_between = source_key = _call
 lifecycle_stage = recovery_ends_at = _call
 share_of_first = share_of_amount = window_ends_at = is_window_over = _call
-people_counted = people_converted = document_text = document_number = _constant
+is_counted = is_converted = document_text = document_number = _constant
 lift_bound = _call
 told_name = customer_id_of = as_of_at = as_of_on = run_value = last_observed_on = _constant
 threshold = most_names_compared = _number

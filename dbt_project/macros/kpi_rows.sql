@@ -3,9 +3,12 @@
   `customer_number`, one column per slice, and what its KPIs aggregate. Its YAML carries under
   `meta` `slices: [...]` and `kpi: [{name, formula, numerator, denominator, ...}]`:
 
-  numerator, denominator  aggregates over the entity rows of one period and slice value, which may
-                          use `period_start` and `period_end`; without a denominator the KPI is a
-                          count or a sum
+  numerator, denominator  a sum or count over the entity rows of one day and slice value, which is
+                          added up over the days of a period; or `{customers: condition}`, the
+                          distinct known customers with a row in the period that meets the
+                          condition, which may use `period_start` and `period_end`; without a
+                          denominator the KPI is a count or a sum
+  per                     what the numerator is divided by once it is added up
   is_additive             whether slice values and days add up to the whole
   window_days             null until the period's last day plus so many days is over
   denominator_at_start    the denominator sums changes: the KPI needs what stood before the period
@@ -15,40 +18,62 @@
   keeps_null              null, not 0, where there is nothing to add up
   not_by                  slices of the model that have no meaning for this KPI
 
-  `where` under `meta`, {slice: condition, others: condition}, says which rows count in a slice.
-  Every slice has its `unknown` row in every period; with `is_dense` so has every other value.
-  An entity that lies on no day of the calendar is in no period.
+  `customer_slices` under `meta` are the slices whose value is that of the row's customer in
+  kpi_customers, where KPIs count customers. `where`, {slice: condition, others: condition}, says
+  which rows are added up in a slice. Every slice has its `unknown` row in every period; with
+  `is_dense` so has every other value. An entity that lies on no day of the calendar is in no
+  period.
 #}
 {% macro kpi_rows(group) %}
 {%- set meta = graph.nodes['model.khach.' ~ group].config.meta if execute
     else {'slices': [], 'kpi': []} -%}
-{%- set parts = ['numerator', 'denominator'] -%}
-{%- set lift_parts = ['treated', 'treated_converted', 'holdout', 'holdout_converted'] -%}
-{#- One scan per slice: a scan reads but the columns that it needs, and nothing is kept of it. -#}
-with aggregated as (
-    {% for slice in meta.slices -%}
+{%- set sums, customers = {}, {} -%}
+{%- for kpi in meta.kpi -%}
+    {%- for part in kpi_parts(kpi) -%}
+        {%- set name = kpi.name ~ '_' ~ part -%}
+        {%- if 'lift' in kpi -%} {%- do sums.update({name: lift_part(kpi.lift, part)}) -%}
+        {%- elif kpi[part] is mapping -%} {%- do customers.update({name: kpi[part].customers}) -%}
+        {%- else -%} {%- do sums.update({name: kpi[part]}) -%}
+        {%- endif -%}
+    {%- endfor -%}
+{%- endfor -%}
+with daily as (
+    {{ kpi_daily(group, meta, sums) }}
+),
+
+added_up as (
     select
         calendar.grain,
         calendar.period_start,
-        '{{ slice }}' as slice,
-        {{ kpi_slice_value(slice) }} as slice_value
-        {%- for kpi in meta.kpi %}{% for part in parts if part in kpi %},
-        cast({{ kpi[part] }} as decimal(28, 8)) as {{ kpi.name }}_{{ part }}
-        {%- endfor %}{% for part in lift_parts if 'lift' in kpi %},
-        {{ lift_part(kpi.lift, part) }} as {{ kpi.name }}_{{ part }}
-        {%- endfor %}{% endfor %}
-    from {{ ref(group) }} as entities
-    inner join {{ ref('calendar') }} as calendar on entities.on_date = calendar.on_date
-    {% if slice == 'segment' -%}
-    left join {{ ref('kpi_customer_segments') }} as assigned
-        on entities.customer_number = assigned.customer_number
-    {% endif -%}
-    {% set conditions = meta.get('where') or {} -%}
-    where {{ conditions.get(slice, conditions.get('others', 'true')) }}
-    group by 1, 2, 3, 4
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
+        daily.slice,
+        daily.slice_value
+        {%- for name in sums %},
+        cast(sum(daily.{{ name }}) as decimal(28, 8)) as {{ name }}
+        {%- endfor %}
+    from daily
+    inner join {{ ref('calendar') }} as calendar on daily.on_date = calendar.on_date
+    group by calendar.grain, calendar.period_start, daily.slice, daily.slice_value
 ),
+
+{% if customers -%}
+{{ kpi_customers_counted(group, meta, customers) }},
+
+aggregated as (
+    select
+        added_up.*
+        {%- for name in customers %},
+        counted.{{ name }}
+        {%- endfor %}
+    from added_up
+    left join counted
+        on added_up.grain = counted.grain
+        and added_up.period_start = counted.period_start
+        and added_up.slice = counted.slice
+        and added_up.slice_value = counted.slice_value
+),
+{%- else -%}
+aggregated as (select * from added_up),
+{%- endif %}
 
 periods as (
     select distinct calendar.grain, calendar.period_start, calendar.period_end
@@ -99,8 +124,9 @@ joined as (
         filled.slice,
         filled.slice_value
         {%- for kpi in meta.kpi %}
-        {%- for part in (lift_parts if 'lift' in kpi else parts) if part in kpi or 'lift' in kpi %},
-        aggregated.{{ kpi.name }}_{{ part }}
+        {%- for part in kpi_parts(kpi) %},
+        {% set name = kpi.name ~ '_' ~ part -%}
+        {{ 'cast(aggregated.' ~ name ~ ' as bigint) as ' if 'lift' in kpi else 'aggregated.' }}{{ name }}
         {%- endfor %}{% endfor %}
     from filled
     left join aggregated
@@ -134,12 +160,12 @@ where slice not in ('{{ kpi.not_by | join("', '") }}')
 {% endmacro %}
 
 
-{# The value of a slice for one entity row. #}
-{% macro kpi_slice_value(slice) -%}
-{%- if slice == 'all' -%} 'all'
-{%- elif slice == 'segment' -%} {{ or_unknown('assigned.segment_id') }}
-{%- else -%} {{ or_unknown('entities.' ~ slice) }}
+{# The parts of a KPI that are aggregated. #}
+{% macro kpi_parts(kpi) -%}
+{%- if 'lift' in kpi -%}
+{%- do return(['treated', 'treated_converted', 'holdout', 'holdout_converted']) -%}
 {%- endif -%}
+{%- do return(['numerator', 'denominator'] | select('in', kpi) | list) -%}
 {%- endmacro %}
 
 
@@ -157,6 +183,8 @@ coalesce(
     )
 {%- elif 'lift' in kpi -%}
 {{ kpi_lift_value(kpi, part) }}
+{%- elif part == 'numerator' and 'per' in kpi -%}
+cast(coalesce({{ column }}, 0) / {{ kpi.per }} as decimal(28, 8))
 {%- elif part == 'numerator' and kpi.get('keeps_null') -%}
 {{ column }}
 {%- else -%}

@@ -115,17 +115,17 @@ inner join {{ ref('segments') }} as segments
 {{ return(metrics) }}
 {%- endmacro %}
 
-{# People of a group whose window is over. #}
-{% macro people_counted(metric, group) -%}
-count(case when assigned_group = '{{ group }}'
-    and {{ is_window_over('assigned_at', metric.days) }} then 1 end)
+{# 1 for somebody of a group whose window is over, else null. #}
+{% macro is_counted(metric, group) -%}
+case when assigned_group = '{{ group }}'
+    and {{ is_window_over('assigned_at', metric.days) }} then 1 end
 {%- endmacro %}
 
-{# Of them, who converted within it. #}
-{% macro people_converted(metric, group) -%}
-count(case when assigned_group = '{{ group }}'
+{# 1 for one of them who converted within it, else null. #}
+{% macro is_converted(metric, group) -%}
+case when assigned_group = '{{ group }}'
     and {{ is_window_over('assigned_at', metric.days) }}
-    and {{ metric.at }} <= {{ window_ends_at('assigned_at', metric.days) }} then 1 end)
+    and {{ metric.at }} <= {{ window_ends_at('assigned_at', metric.days) }} then 1 end
 {%- endmacro %}
 
 {#

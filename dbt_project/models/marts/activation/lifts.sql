@@ -2,8 +2,20 @@
 -- assigned counts (docs/kpis.md). People whose window is not over are not counted yet, on neither
 -- side. The check of the split: chi-squared with one degree of freedom, p < 0.001 above 10.828.
 {% set metrics = lift_metrics() -%}
-with segmented as (
-    {{ with_segments(ref('experiment_people')) }}
+with people as (
+    select
+        drawn_for, campaign_id, audience, customer_id, on_date, is_about_carts
+        {%- for metric in metrics %}
+        {%- set suffix = metric.name ~ '_' ~ metric.days %}
+        {%- for group in ['treated', 'holdout'] %},
+        {{ is_counted(metric, group) }} as {{ group }}_{{ suffix }},
+        {{ is_converted(metric, group) }} as {{ group }}_converted_{{ suffix }}
+        {%- endfor %}{% endfor %}
+    from {{ ref('experiment_people') }}
+),
+
+segmented as (
+    {{ with_segments('people') }}
 ),
 
 counted as (
@@ -14,12 +26,10 @@ counted as (
         segment_kind,
         segment_id,
         {%- for metric in metrics %}
-        {%- set suffix = metric.name ~ '_' ~ metric.days %}
-        {{ people_counted(metric, 'treated') }} as treated_{{ suffix }},
-        {{ people_converted(metric, 'treated') }} as treated_converted_{{ suffix }},
-        {{ people_counted(metric, 'holdout') }} as holdout_{{ suffix }},
-        {{ people_converted(metric, 'holdout') }} as holdout_converted_{{ suffix }},
-        {%- endfor %}
+        {%- for group in ['treated', 'treated_converted', 'holdout', 'holdout_converted'] %}
+        {%- set name = group ~ '_' ~ metric.name ~ '_' ~ metric.days %}
+        count({{ name }}) as {{ name }},
+        {%- endfor %}{% endfor %}
         max(case when is_about_carts then 1 else 0 end) as is_about_carts
     from segmented
     group by drawn_for, segment_kind, segment_id

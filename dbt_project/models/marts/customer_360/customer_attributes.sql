@@ -22,16 +22,54 @@ with records as (
         on records.customer_id = known_customers.customer_id
 ),
 
+provinces as (
+    select
+        customer_id, value, trust_rank, observed_at, is_recognised,
+        count(*) over (partition by customer_id, value) as record_count
+    from (
+        select
+            customer_id, observed_at,
+            {{ attributes.province }} as value,
+            {{ trust_rank('province') }} as trust_rank,
+            province is not null as is_recognised
+        from records
+    ) as told_provinces
+    where value <> ''
+),
+
+golden_provinces as (
+    select
+        customer_id, value,
+        row_number() over (partition by customer_id order by {{ belief }}) as value_rank
+    from provinces
+    where is_recognised
+),
+
+-- A ward or street of another province would be an address that does not exist.
+placed as (
+    select
+        records.*,
+        coalesce(golden.value, '') <> coalesce(records.province, '') as is_elsewhere
+    from records
+    left join golden_provinces as golden
+        on records.customer_id = golden.customer_id and golden.value_rank = 1
+),
+
 told as (
     {% for attribute, expression in attributes.items() -%}
     select
-        customer_id, source, record_kind, record_id, observed_at, province as record_province,
+        customer_id, source, record_kind, record_id, observed_at,
         '{{ attribute }}' as attribute,
         {{ expression }} as value,
         {{ originals.get(attribute, 'null') }} as original_value,
         {{ trust_rank(attribute) }} as trust_rank,
-        {{ attribute ~ ' is null' if attribute in originals else 'false' }} as is_unrecognised
-    from records
+        case
+            when {{ attribute ~ ' is null' if attribute in originals else 'false' }}
+                then 'not_recognised'
+            when {{ 'is_elsewhere' if attribute in ['ward', 'address_original'] else 'false' }}
+                then 'other_province'
+        end as set_aside
+    from placed
     where {{ expression }} <> ''
     {{ 'union all' if not loop.last }}
     {% endfor %}
@@ -40,44 +78,20 @@ told as (
 counted as (
     select
         *,
-        count(*) over (partition by customer_id, attribute, value) as record_count
+        count(*) over (partition by customer_id, attribute, value) as record_count,
+        lag(source) over (
+            partition by customer_id, attribute, value
+            order by
+                source asc, set_aside asc nulls first, observed_at desc nulls last,
+                record_kind asc, record_id asc
+        ) as previous_source
     from told
-),
-
-golden_provinces as (
-    select
-        customer_id, value,
-        row_number() over (partition by customer_id order by {{ belief }}) as value_rank
-    from counted
-    where attribute = 'province' and not is_unrecognised
-),
-
--- A ward or street of another province would be an address that does not exist.
-judged as (
-    select
-        counted.*,
-        case
-            when counted.is_unrecognised then 'not_recognised'
-            when counted.attribute in ('ward', 'address_original')
-                and coalesce(golden.value, '') <> coalesce(counted.record_province, '')
-                then 'other_province'
-        end as set_aside
-    from counted
-    left join golden_provinces as golden
-        on counted.customer_id = golden.customer_id and golden.value_rank = 1
 ),
 
 -- One row per source that gave the value: its newest record that is not set aside.
 collapsed as (
-    select
-        *,
-        row_number() over (
-            partition by customer_id, attribute, value, source
-            order by
-                set_aside asc nulls first, observed_at desc nulls last,
-                record_kind asc, record_id asc
-        ) as record_rank
-    from judged
+    select * from counted
+    where coalesce(source <> previous_source, true)
 ),
 
 ranked as (
@@ -87,7 +101,6 @@ ranked as (
         first_value(value) over by_belief as best_value,
         first_value(set_aside) over by_belief as best_set_aside
     from collapsed
-    where record_rank = 1
     window by_belief as (
         partition by customer_id, attribute
         order by set_aside asc nulls first, {{ belief }}, source asc

@@ -12,9 +12,9 @@ totals as (
         customer_id,
         count(*) as order_count,
         count(distinct ordered_on) as order_day_count,
-        sum(units) as units,
-        sum(gross_amount) as gross_revenue_amount,
-        sum(net_amount) as net_revenue_amount,
+        {{ money('sum(units)') }} as units,
+        {{ money('sum(gross_amount)') }} as gross_revenue_amount,
+        {{ money('sum(net_amount)') }} as net_revenue_amount,
         min(ordered_at) as first_order_at,
         max(ordered_at) as last_order_at,
         max(ordered_on) as last_order_on

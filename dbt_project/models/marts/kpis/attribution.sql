@@ -44,29 +44,49 @@ touched as (
     where first_touches.order_id is null
 ),
 
+-- Credit depends on nothing but the place in the path and the amount, and both are few.
+places as (
+    select distinct gross_amount, touch_number, touch_count from touched
+),
+
 shared as (
     {% for model, is_credited in attribution_models().items() -%}
     select
-        touched.*,
+        places.*,
         '{{ model }}' as model,
         {{ share_of_first('(touch_number - 1)', model) }} as share_before,
         {{ share_of_first('touch_number', model) }} as share_with
-    from touched
+    from places
     where {{ is_credited }}
     {{ 'union all' if not loop.last }}
     {% endfor %}
+),
+
+credited as (
+    select
+        gross_amount,
+        touch_number,
+        touch_count,
+        model,
+        cast(share_with - share_before as decimal(18, 12)) as credit,
+        {{ money(share_of_amount('share_with') ~ ' - ' ~ share_of_amount('share_before')) }}
+            as credited_amount
+    from shared
 )
 
 select
-    order_id,
-    interaction_id,
-    model,
-    cast(share_with - share_before as decimal(18, 12)) as credit,
-    {{ money(share_of_amount('share_with') ~ ' - ' ~ share_of_amount('share_before')) }}
-        as credited_amount,
-    touchpoint,
-    campaign_id,
-    ordered_on,
-    cast(touch_number as integer) as touch_number,
-    cast(touch_count as integer) as touch_count
-from shared
+    touched.order_id,
+    touched.interaction_id,
+    credited.model,
+    credited.credit,
+    credited.credited_amount,
+    touched.touchpoint,
+    touched.campaign_id,
+    touched.ordered_on,
+    cast(touched.touch_number as integer) as touch_number,
+    cast(touched.touch_count as integer) as touch_count
+from touched
+inner join credited
+    on touched.gross_amount = credited.gross_amount
+    and touched.touch_number = credited.touch_number
+    and touched.touch_count = credited.touch_count

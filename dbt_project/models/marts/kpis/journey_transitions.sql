@@ -3,42 +3,68 @@
 -- stay, which its last touch stands for. `entry_source` is what began the thread: a visit's traffic
 -- source, else the channel. A thread's last stay is `open` until the pause that ends a thread is
 -- over, `done` when it holds a purchase, else `dropped`.
-with steps as (
+with threads as (
     select
         thread_id,
-        stage,
-        channel,
-        occurred_at,
-        lead(stage) over in_thread as next_stage,
-        lead(channel) over in_thread as next_channel,
-        lead(occurred_at) over in_thread as next_at,
-        first_value(channel) over in_thread as entry_channel,
-        max(case when stage = 'purchase' then 1 else 0 end) over (partition by thread_id)
-            as has_purchase
+        min(step_number) as first_number,
+        max(step_number) as last_number,
+        max(case when stage = 'purchase' then 1 else 0 end) as has_purchase
     from {{ ref('journey_steps') }}
-    window in_thread as (partition by thread_id order by step_number asc)
+    group by thread_id
+),
+
+begun as (
+    select
+        threads.thread_id,
+        threads.last_number,
+        threads.has_purchase,
+        coalesce(sessions.traffic_source, firsts.channel) as entry_source
+    from threads
+    inner join {{ ref('journey_steps') }} as firsts
+        on threads.thread_id = firsts.thread_id
+        and threads.first_number = firsts.step_number
+    left join {{ ref('sessions') }} as sessions
+        on threads.thread_id = 'visit:' || sessions.session_id
+),
+
+-- The steps of a customer are numbered without a gap, and those of a thread follow one another.
+steps as (
+    select
+        steps.customer_id,
+        steps.stage,
+        steps.channel,
+        steps.occurred_at,
+        begun.entry_source,
+        begun.has_purchase,
+        case when steps.step_number < begun.last_number then steps.step_number + 1 end
+            as next_number
+    from {{ ref('journey_steps') }} as steps
+    inner join begun on steps.thread_id = begun.thread_id
 ),
 
 moves as (
     select
-        coalesce(sessions.traffic_source, steps.entry_channel) as entry_source,
+        steps.entry_source,
         steps.stage as from_stage,
         steps.channel,
         case
-            when steps.next_stage is not null then steps.next_stage
+            when following.stage is not null then following.stage
             when steps.has_purchase = 1 then 'done'
             when {{ is_window_over('steps.occurred_at', threshold('journey_gap_days')) }}
                 then 'dropped'
             else 'open'
         end as to_stage,
-        cast({{ seconds_between('steps.occurred_at', 'steps.next_at') }} / 3600.0 as decimal(18, 4))
-            as hours
+        cast(
+            {{ seconds_between('steps.occurred_at', 'following.occurred_at') }} / 3600.0
+            as decimal(18, 4)
+        ) as hours
     from steps
-    left join {{ ref('sessions') }} as sessions
-        on steps.thread_id = 'visit:' || sessions.session_id
-    where steps.next_stage is null
-        or steps.next_stage <> steps.stage
-        or steps.next_channel <> steps.channel
+    left join {{ ref('journey_steps') }} as following
+        on steps.customer_id = following.customer_id
+        and steps.next_number = following.step_number
+    where following.stage is null
+        or following.stage <> steps.stage
+        or following.channel <> steps.channel
 ),
 
 counted as (

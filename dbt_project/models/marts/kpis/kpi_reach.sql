@@ -14,16 +14,12 @@ with people as (select * from {{ ref('customer_reach_days') }}),
 words as (
     select
         people.customer_number, events.channel, events.purpose, events.is_granted,
-        events.occurred_at, events.source, events.evidence_id,
+        events.occurred_at,
         greatest(
             people.known_on,
             case events.channel when 'email' then people.email_on else people.phone_on end,
             coalesce({{ business_date('events.occurred_at') }}, people.known_on)
-        ) as on_date,
-        -- A refusal of unknown time is the latest word.
-        max(case when events.occurred_at is null and not events.is_granted then 1 else 0 end) over (
-            partition by people.customer_number, events.channel, events.purpose
-        ) as is_refused
+        ) as on_date
     from {{ ref('int_consent_events') }} as events
     inner join people on events.customer_id = people.customer_id
     where case
@@ -34,25 +30,31 @@ words as (
 
 daily as (
     select
-        *,
-        row_number() over (
-            partition by customer_number, channel, purpose, on_date
-            order by
-                occurred_at desc nulls last, is_granted asc, source asc, evidence_id asc
-        ) as recency_rank
+        customer_number, channel, purpose, on_date,
+        max(case when is_granted then occurred_at end) as granted_at,
+        max(case when not is_granted then occurred_at end) as refused_at,
+        max(case when not is_granted and occurred_at is null then 1 else 0 end) as is_refused
     from words
-    where is_refused = 0
+    group by customer_number, channel, purpose, on_date
+),
+
+-- The day's latest word; of two at one time the refusal.
+last_words as (
+    select
+        customer_number, channel, purpose, on_date, is_refused,
+        case when refused_at is null or granted_at > refused_at then 1 else 0 end as is_granted
+    from daily
 ),
 
 changes as (
     select
         customer_number, channel, purpose, on_date,
-        case when is_granted then 1 else 0 end
-        - coalesce(lag(case when is_granted then 1 else 0 end) over (
+        is_granted - coalesce(lag(is_granted) over (
             partition by customer_number, channel, purpose order by on_date asc
-        ), 0) as change
-    from daily
-    where recency_rank = 1
+        ), 0) as change,
+        -- A refusal of unknown time is the latest word of all.
+        max(is_refused) over (partition by customer_number, channel, purpose) as is_refused
+    from last_words
 ),
 
 levelled as (
@@ -61,7 +63,7 @@ levelled as (
         '{{ level }}' as level, {{ value }} as level_value, customer_number, on_date,
         sum(change) as change
     from changes
-    where change <> 0
+    where change <> 0 and is_refused = 0
     group by {{ '' if level == 'customer' else value ~ ', ' }}customer_number, on_date
     {{ 'union all' if not loop.last }}
     {% endfor %}

@@ -3,7 +3,7 @@
     'kpi_sign_ups', 'kpi_sessions', 'kpi_emails', 'kpi_service', 'kpi_contacts', 'kpi_surveys',
     'kpi_reach', 'kpi_customer_value'
 ] %}
--- depends_on: {{ ref('calendar') }}, {{ ref('kpi_customer_segments') }}
+-- depends_on: {{ ref('calendar') }}, {{ ref('kpi_customers') }}, {{ ref('kpi_customer_segments') }}
 with kpis as (
     {% for group in groups -%}
     select * from ({{ kpi_rows(group) }}) as {{ group }}

@@ -2,7 +2,7 @@
 -- the customer's own products, what was looked at, then what sells in the preferred category. Only
 -- products of the catalogue that the customer does not have yet; somebody of whom nothing is known
 -- has no row, since best sellers are no recommendation to a person.
-{{ config(schema='intermediate') }}
+{{ config(schema='intermediate', materialized='view') }}
 
 with bought as (
     select

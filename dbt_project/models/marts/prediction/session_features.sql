@@ -1,3 +1,4 @@
+{{ config(materialized='view') }}
 -- What was known of a web session before it ordered, and whether it did: the one definition of the
 -- features of purchase intent. Whose session it is takes no part, since many are only known by
 -- their order. Sessions that a source has summed up bring its own figures in `features`.
@@ -24,12 +25,13 @@ with before_order as (
 
 numbered as (
     select
-        *,
+        session_id,
         row_number() over (
             partition by source, anonymous_id
             order by started_at asc nulls last, session_id asc
         ) - 1 as earlier_session_count
     from {{ ref('int_sessions') }}
+    where anonymous_id is not null
 )
 
 select
@@ -52,10 +54,7 @@ select
             else coalesce({{ seconds_between('sessions.started_at', 'before_order.ended_at') }}, 0)
         end as double
     ) as duration_seconds,
-    cast(
-        case when sessions.anonymous_id is not null then sessions.earlier_session_count end
-        as double
-    ) as earlier_session_count,
+    cast(numbered.earlier_session_count as double) as earlier_session_count,
     cast({{ business_hour('sessions.started_at') }} as double) as started_hour,
     cast({{ iso_dow('sessions.started_on') }} as double) as started_weekday,
     sessions.source,
@@ -63,5 +62,6 @@ select
     sessions.medium,
     sessions.device_type,
     sessions.visitor_type
-from numbered as sessions
+from {{ ref('int_sessions') }} as sessions
+left join numbered on sessions.session_id = numbered.session_id
 left join before_order on sessions.session_id = before_order.session_id
