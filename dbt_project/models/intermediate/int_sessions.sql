@@ -8,13 +8,13 @@ with totals as (
         min(occurred_at) as started_at,
         max(occurred_at) as ended_at,
         count(*) as event_count,
-        sum(case when type = 'page' then 1 else 0 end) as page_view_count,
-        sum(case when event = 'Product Viewed' then 1 else 0 end) as product_view_count,
-        sum(case when kind = 'search' then 1 else 0 end) as search_count,
-        sum(case when event = 'Product Added' then 1 else 0 end) as cart_add_count,
+        count(case when type = 'page' then 1 end) as page_view_count,
+        count(case when event = 'Product Viewed' then 1 end) as product_view_count,
+        count(case when kind = 'search' then 1 end) as search_count,
+        count(case when event = 'Product Added' then 1 end) as cart_add_count,
         max(case when kind = 'order' then 1 else 0 end) = 1 as tells_of_order,
         max(case when kind = 'sign_up' then 1 else 0 end) = 1 as has_sign_up,
-        sum(case when event = 'Checkout Started' then 1 else 0 end) as checkout_count,
+        count(case when event = 'Checkout Started' then 1 end) as checkout_count,
         min(case when kind = 'order' then occurred_at end) as first_order_at
     from {{ ref('int_web_events') }}
     group by session_id
