@@ -8,8 +8,8 @@ to it, so that ten thousand records of one postal code cost nothing but being sa
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
+from identity.components import Indices
 from identity.matching.settings import MatchSettings
 
 if TYPE_CHECKING:
@@ -89,27 +89,28 @@ class Candidates(NamedTuple):
     pairs_left_out: int
 
 
-def block(con: "DuckDBPyConnection", count: int, settings: MatchSettings) -> Candidates:
-    """Make the table `candidates` (join_key_l < join_key_r, match_key) from `people`."""
+def block(
+    con: "DuckDBPyConnection", count: int, settings: MatchSettings
+) -> tuple[Indices, Candidates]:
+    """The candidates of the table `people`, each once and in order, and how many they are.
+
+    A candidate is one number: the lower id of its records times 2^32, plus the other.
+    """
     free = ", ".join("?" for _ in settings.duplicate_free)
     same = f"l.source_key = r.source_key and l.source_key in ({free})" if free else "false"
     values = sorted(settings.duplicate_free)
+    select = "select l.id::bigint << 32 | r.id as pair from"
     if count <= SMALL:
-        con.execute(
-            "create table candidates as "
-            "select 0::utinyint as match_key, l.id as join_key_l, r.id as join_key_r "
-            f"from people as l join people as r on l.id < r.id where not ({same}) "
-            "order by join_key_l, join_key_r",
-            values,
-        )
-        return Candidates(_count(con), 0, 0)
+        every = f"{select} people as l join people as r on l.id < r.id where not ({same})"
+        pairs = np.sort(con.execute(every, values).fetchnumpy()["pair"])
+        return pairs, Candidates(len(pairs), 0, 0)
     _make_blocks(con)
     budget = (
         f"(case when rule < {len(RULES)} then {settings.pairs_per_record} "
         f"else {settings.pairs_per_record / WIDE_SHARE} end) * {count}"
     )
     pairs = con.execute(
-        "select l.id::bigint << 32 | r.id as pair from keys as l "
+        f"{select} keys as l "
         f"join (from blocks where running <= {budget}) as b on l.rule = b.rule and l.key = b.key "
         "join keys as r on r.rule = b.rule and r.key = b.key and l.id < r.id "
         f"where not ({same})",
@@ -117,19 +118,15 @@ def block(con: "DuckDBPyConnection", count: int, settings: MatchSettings) -> Can
     ).fetchnumpy()["pair"]
     # Many rules bring the same pair. Splink's joins are quicker, too, on pairs in order.
     pairs.sort()
-    con.register("pairs", pa.table({"pair": pairs[np.diff(pairs, prepend=-1) > 0]}))
-    con.execute(
-        "create table candidates as select 0::utinyint as match_key, "
-        "(pair >> 32)::integer as join_key_l, "
-        "(pair & (1::bigint << 32) - 1)::integer as join_key_r from pairs"
-    )
-    con.unregister("pairs")
+    is_first = np.ones(len(pairs), dtype=np.bool_)
+    np.not_equal(pairs[1:], pairs[:-1], out=is_first[1:])
+    pairs = pairs[is_first]
     left_out = con.execute(
         f"select count(*), coalesce(sum(pairs), 0)::bigint from blocks where running > {budget}"
     ).fetchone()
     con.execute("drop table keys")
     con.execute("drop table blocks")
-    return Candidates(_count(con), *(left_out or (0, 0)))
+    return pairs, Candidates(len(pairs), *(left_out or (0, 0)))
 
 
 def _make_blocks(con: "DuckDBPyConnection") -> None:
@@ -151,8 +148,3 @@ def _make_blocks(con: "DuckDBPyConnection") -> None:
 
 def _parts(rule: tuple[str, ...]) -> tuple[str, ...]:
     return ("given", "family") if rule == (_NAME_SOUND,) else rule
-
-
-def _count(con: "DuckDBPyConnection") -> int:
-    row = con.execute("select count(*) from candidates").fetchone()
-    return int(row[0]) if row else 0

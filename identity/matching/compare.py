@@ -13,6 +13,10 @@ from identity.matching.settings import MatchSettings
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+    from splink import DuckDBAPI, Linker
+
+Rows = npt.NDArray[np.int32]
+PART = 1 << 22  # candidates: so many are compared at a time, so that memory keeps its bounds
 
 
 class Pairs(NamedTuple):
@@ -22,16 +26,19 @@ class Pairs(NamedTuple):
     pattern, of which `pattern` is the number. Level 0 is the best, -1 a missing value.
     """
 
-    left: Indices
-    right: Indices
-    pattern: Indices
+    left: Rows
+    right: Rows
+    pattern: Rows
     levels: npt.NDArray[np.int8]
 
 
 def compare(
-    con: "DuckDBPyConnection", comparisons: Sequence[Comparison], settings: MatchSettings
+    con: "DuckDBPyConnection",
+    candidates: Indices,
+    comparisons: Sequence[Comparison],
+    settings: MatchSettings,
 ) -> tuple[Pairs, list[npt.NDArray[np.float64]]]:
-    """The candidates with their levels of agreement, and chance agreement.
+    """The candidates (blocking.block) with their levels of agreement, and chance agreement.
 
     Chance agreement is, for each comparison, the share of each level among random pairs.
     """
@@ -47,31 +54,55 @@ def compare(
         retain_intermediate_calculation_columns=False,
     )
     linker = Linker(api.register("people"), model, log_level=None, validate_settings=False)
-    linker.table_management.register_blocked_pairs_for_predict(api.register("candidates"))
-    scored = linker.inference.predict(warning_mode="never").physical_name
-    digits = 8.0 ** (len(comparisons) - 1)
-    pairs = con.execute(
-        "select id_l::bigint << 32 | id_r as pair, "
-        f"round(-match_weight * {digits})::bigint as code from {scored}"
-    ).to_arrow_table()
-    con.execute(f"drop table {scored}")
+    codes = np.empty(len(candidates), dtype=np.int64)
+    con.execute(f"set threads = {settings.threads}")
+    for start in range(0, len(candidates), PART):
+        part = slice(start, start + PART)
+        codes[part] = _codes(con, api, linker, candidates[part], len(comparisons))
+    con.execute("set threads = 1")
     linker.training.estimate_u_using_random_sampling(
         settings.sample_pairs, seed=settings.seed, min_count_per_level=None, num_chunks=1
     )
-    return _pairs(pairs, len(comparisons)), _chance(linker.misc.save_model_to_json())
+    return _pairs(candidates, codes, len(comparisons)), _chance(linker.misc.save_model_to_json())
 
 
-def _pairs(table: pa.Table, comparisons: int) -> Pairs:
-    encoded = table["code"].combine_chunks().dictionary_encode()
+def _codes(
+    con: "DuckDBPyConnection",
+    api: "DuckDBAPI",
+    linker: "Linker",
+    candidates: Indices,
+    comparisons: int,
+) -> Indices:
+    """The levels of each candidate as digits of one number, to the base of 8."""
+    con.register("part", pa.table({"pair": candidates}))
+    con.execute(
+        "create table candidates as select 0::utinyint as match_key, "
+        "(pair >> 32)::integer as join_key_l, "
+        "(pair & (1::bigint << 32) - 1)::integer as join_key_r from part"
+    )
+    con.unregister("part")
+    linker.table_management.register_blocked_pairs_for_predict(api.register("candidates"))
+    scored = linker.inference.predict(warning_mode="never")
+    digits = 8.0 ** (comparisons - 1)
+    found: Indices = con.execute(
+        f"select round(-match_weight * {digits})::bigint as code from {scored.physical_name} "
+        "order by id_l, id_r"
+    ).fetchnumpy()["code"]
+    scored.drop_table_from_database_and_remove_from_cache()
+    con.execute("drop table candidates")
+    return found
+
+
+def _pairs(candidates: Indices, codes: Indices, comparisons: int) -> Pairs:
+    encoded = pa.array(codes).dictionary_encode()
     found = encoded.dictionary.to_numpy()
     by_code = np.argsort(found)
-    pattern = np.argsort(by_code)[encoded.indices.to_numpy()]
+    pattern = np.argsort(by_code).astype(np.int32)[encoded.indices.to_numpy()]
     places = 8 ** np.arange(comparisons - 1, -1, -1)
     levels = (found[by_code] // places[:, None] % 8 - 1).astype(np.int8)
-    pair = table["pair"].to_numpy()
-    order = np.argsort(pair)
-    pair = pair[order]
-    return Pairs(pair >> 32, pair & (1 << 32) - 1, pattern[order], levels)
+    left = (candidates >> 32).astype(np.int32)
+    right = candidates.astype(np.int32)  # the lower half
+    return Pairs(left, right, pattern, levels)
 
 
 def _splink(comparison: Comparison, place: float) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from identity.components import Indices
+from identity.components import Indices, components
 from identity.matching.blocking import Candidates, block
 from identity.matching.cluster import cluster
 from identity.matching.compare import Pairs, compare
@@ -59,10 +59,10 @@ def match(records: pa.Table, settings: MatchSettings | None = None) -> Matches:
         con.execute("set enable_progress_bar = false")
         people = prepare(con, records, settings)
         used = [c for c in COMPARISONS if people[c.column].null_count < len(people)]
-        candidates = block(con, len(people), settings)
+        found, candidates = block(con, len(people), settings)
         if not used or not candidates.compared:
             return Matches(PAIRS.empty_table(), PAIRS.empty_table(), candidates)
-        pairs, chance = compare(con, used, settings)
+        pairs, chance = compare(con, found, used, settings)
     probability = probabilities(people, used, pairs, chance, settings)
     links, reviews = _decided(people, pairs, probability, settings)
     return Matches(
@@ -76,13 +76,18 @@ def _decided(
     people: pa.Table, pairs: Pairs, probability: npt.NDArray[np.float64], settings: MatchSettings
 ) -> tuple[Indices, Indices]:
     """Which pairs are links, and which are to be reviewed."""
-    sure = np.clip(probability, 1e-12, 1 - 1e-12)
     cut = settings.link_threshold
-    strength = np.log(sure / (1 - sure)) - np.log(cut / (1 - cut))
-    single = _single(people, settings)
-    labels, chosen = cluster(len(people), pairs.left, pairs.right, strength, single)
-    apart = labels[pairs.left] != labels[pairs.right]
-    return chosen, np.flatnonzero(apart & (probability >= settings.review_threshold))
+    # Most pairs are strangers whom no road of links joins: they decide nothing.
+    sure = np.flatnonzero(probability > cut)
+    ends = pairs.left[sure].astype(np.int64), pairs.right[sure].astype(np.int64)
+    joined = components(len(people), *ends).astype(np.int32)
+    inside = np.flatnonzero(joined[pairs.left] == joined[pairs.right])
+    odds = np.clip(probability[inside], 1e-12, 1 - 1e-12)
+    strength = np.log(odds / (1 - odds)) - np.log(cut / (1 - cut))
+    ends = pairs.left[inside].astype(np.int64), pairs.right[inside].astype(np.int64)
+    labels, chosen = cluster(len(people), *ends, strength, _single(people, settings))
+    asked = np.flatnonzero(probability >= settings.review_threshold)
+    return inside[chosen], asked[labels[pairs.left[asked]] != labels[pairs.right[asked]]]
 
 
 def _single(people: pa.Table, settings: MatchSettings) -> Indices:

@@ -18,7 +18,7 @@ class MatchSettings:
     once. `left_out`: columns of records that must not be used. `pairs_per_record`: how many
     candidate pairs each blocking rule may yield for a record on average; its largest blocks are
     left out until it keeps to that. `sample_pairs`: random pairs from which chance agreement is
-    learned; smaller data is counted whole. `seed`: of that sample.
+    learned; smaller data is counted whole. `seed`: of that sample. `threads`: how many compare.
     """
 
     link_threshold: float = 0.7
@@ -28,6 +28,7 @@ class MatchSettings:
     pairs_per_record: int = 8
     sample_pairs: int = 200_000
     seed: int = 1
+    threads: int = 2
 
     def __post_init__(self) -> None:
         if not 0 < self.review_threshold <= self.link_threshold < 1:
