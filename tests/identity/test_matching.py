@@ -76,6 +76,17 @@ def test_neither_the_order_of_rows_nor_their_numbering_matters() -> None:
         } == {(r["left_key"], r["right_key"], r["probability"]) for r in found.to_pylist()}
 
 
+def test_neither_the_size_of_a_part_nor_the_threads_matter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    records, _ = families(200).tables()
+    whole = match(records)
+    assert whole.candidates.compared > 2000
+    monkeypatch.setattr("identity.matching.compare.PART", 1000)
+    for threads in (1, 2):
+        assert match(records, MatchSettings(threads=threads)) == whole
+
+
 def test_a_source_free_of_duplicates_gives_each_person_one_record() -> None:
     maker = Maker(5)
     for _ in range(200):
