@@ -118,6 +118,11 @@ def thresholds() -> dict[str, Any]:
     return {"loyal_order_days": 3}
 
 
+def blocked_patterns() -> list[dict[str, str]]:
+    """One."""
+    return [{"identifier_type": "'stub'", "pattern": "'stub'", "reason": "'stub'"}]
+
+
 def segment_flags() -> list[dict[str, str]]:
     """One."""
     return [{"segment_id": "stub", "kind": "psychographic", "rule": "stub > 1"}]

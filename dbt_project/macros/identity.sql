@@ -12,6 +12,28 @@
 {%- endmacro %}
 
 
+{#
+    Patterns of values that name nobody, as rows of identifier_type, pattern and reason, each a
+    literal: they become part of the SQL, because a pattern out of a table is read anew for every
+    value. The seed is named by its node: in a unit test its `ref` would be a fixture.
+#}
+{% macro blocked_patterns() -%}
+    {%- if not execute -%}{{ return([]) }}{%- endif -%}
+    {%- set file = config_csv('blocked_identifiers') -%}
+    {%- set query -%}
+        select distinct
+            {{ quoted('identifier_type') }} as identifier_type,
+            {{ quoted('pattern') }} as pattern,
+            {{ quoted("'pattern:' || reason") }} as reason
+        from {{ "read_csv('" ~ file ~ "', header = true, all_varchar = true)" if file
+            else graph.nodes['seed.khach.blocked_identifiers'].relation_name }} as patterns
+        where patterns.pattern <> ''
+        order by 1, 2, 3
+    {%- endset -%}
+    {{ return(run_query(query).rows) }}
+{%- endmacro %}
+
+
 {# The namespace in which a record's number of this type counts: `namespaces` of its source. #}
 {% macro issuing_namespace(type) -%}
     {%- set told = [] -%}

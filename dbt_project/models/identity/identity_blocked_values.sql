@@ -1,5 +1,6 @@
 -- Values that may not link people, with the reason. They still are somebody's contact address;
 -- they only say nothing about who is whom, unless the names beside them agree (identity_edges).
+-- depends_on: {{ ref('blocked_identifiers') }}
 {% set most_of_an_email = identifier_rule('email', 'holders') or 'null' -%}
 {% set most_of_a_phone = identifier_rule('phone', 'holders') or 'null' -%}
 with named as (
@@ -42,25 +43,34 @@ accounts as (
     group by identifier_type, identifier_value, holder_type, holder_namespace
 ),
 
+observed as (
+    select distinct
+        identifier_type,
+        namespace,
+        identifier_value
+    from {{ ref('int_identifiers_observed') }}
+),
+
 reasons as (
+    {% for row in blocked_patterns() -%}
     select
-        observed.identifier_type,
-        observed.namespace,
-        observed.identifier_value,
-        'pattern:' || patterns.reason as reason,
+        identifier_type,
+        namespace,
+        identifier_value,
+        {{ row['reason'] }} as reason,
         false as may_be_one
-    from (
-        select distinct
-            identifier_type,
-            namespace,
-            identifier_value
-        from {{ ref('int_identifiers_observed') }}
-    ) as observed
-    inner join {{ vocabulary('blocked_identifiers', {
-        'identifier_type': 'varchar', 'pattern': 'varchar', 'reason': 'varchar'
-    }) }} as patterns
-        on observed.identifier_type = patterns.identifier_type
-        and regexp_matches(observed.identifier_value, patterns.pattern)
+    from observed
+    where identifier_type = {{ row['identifier_type'] }}
+        and regexp_matches(identifier_value, {{ row['pattern'] }})
+    union all
+    {% endfor -%}
+    select
+        identifier_type,
+        namespace,
+        identifier_value,
+        'blocked' as reason,
+        false as may_be_one
+    from {{ ref('identity_blocks') }}
     union all
     select
         identifier_type,
@@ -94,14 +104,6 @@ reasons as (
         and one.identifier_value = other.identifier_value
         and one.folded_name <= other.folded_name
     where not {{ same_person('one', 'other') }}
-    union all
-    select
-        identifier_type,
-        namespace,
-        identifier_value,
-        'blocked',
-        false
-    from {{ ref('identity_blocks') }}
 )
 
 select
