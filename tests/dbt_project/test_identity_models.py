@@ -34,6 +34,7 @@ ONLINE = [
     person("U5", "Phạm Vy", user_id="U5", phone="0987 654 321 / 0168 345 6789"),
     person("U6", "Đỗ Quỳnh Anh", user_id="U6", phone=MOTHERS, email="quynh.anh@do.example"),
     person("U8", "Vũ Quang Tuyên", user_id="U8", email="tuyen@vu.example"),
+    person("U9", "Ngô Bảo Trâm", user_id="U9", email="noreply@tram.example"),
     person("R1", None, family_name="Đặng", birth_date_text="1971-02-30"),
     person("R2", None, birth_date_text="1971-02-30"),
     person("R3", None, email=None),
@@ -49,6 +50,7 @@ AT_THE_TILL = [
     person("M5", "Pham Vy", member_number="M5", phone="0383456789"),
     person("M6", "Đỗ Thị Kim", member_number="M6", phone=MOTHERS),
     person("M8", "Vu Quang Tueyn", member_number="M8", email="tuyen@vu.example"),
+    person("M9", "Ngo Bao Tram", member_number="M9", email="noreply@tram.example"),
     person("M7", "An Van An", member_number="M7", phone=SHOP_PHONE),
 ]
 
@@ -102,6 +104,15 @@ def test_a_number_of_more_names_than_a_family_has_says_nothing(people: TinyLake)
         "where identifier_value = '+842838229999'"
     )[0]
     assert (reason, by_name) == ("too_many_holders", False)
+
+
+def test_a_placeholder_links_not_even_one_name(people: TinyLake) -> None:
+    found = who(people)
+    assert found["U9"] != found["M9"]
+    assert people.rows(
+        "select reason, links_by_name from identity.identity_blocked_values "
+        "where identifier_value = 'noreply@tram.example'"
+    ) == [("pattern:placeholder", False)]
 
 
 def test_likeness_sees_a_value_of_one_misspelt_name_and_not_a_family_s(people: TinyLake) -> None:

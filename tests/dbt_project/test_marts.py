@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from shop_story import AS_OF, LAST_DAY, STORY, build, make_story
 from tiny_lake import TinyLake
@@ -581,6 +582,41 @@ def test_a_compacted_lake_is_accounted_for_alike(
     assert {one.table for one in done} >= {"customers", "orders", "order_lines", "payments"}
     compaction.remove_replaced(marts.env, "shop")
     assert not marts.failures("run", "-s", "row_accounting")
+    assert marts.rows(counts) == before
+
+
+def test_a_key_is_credited_to_the_load_that_won_and_a_lost_one_does_not_balance(
+    marts: TinyLake,
+) -> None:
+    """As if of a deleted order the load before had won, and staging had lost another one."""
+    orders = "staging.stg_entities__orders"
+    counts = (
+        "select load_id, rows_in_marts, rows_duplicate, rows_filtered "
+        "from intermediate.row_accounting where source = 'shop' and table_name = 'orders' "
+        "order by load_id"
+    )
+    before = marts.rows(counts)
+    with duckdb.connect(str(marts.env.warehouse)) as connection:
+        connection.execute(f"create table kept as from {orders}")
+        connection.execute(
+            f"update {orders} set _load_id = '2' where _load_id = '3' and source = 'shop'"
+        )
+        connection.execute(
+            f"delete from {orders} where order_id = (select min(order_id) from {orders} "
+            "where _load_id = '1' and source = 'shop')"
+        )
+    try:
+        assert not marts.failures("run", "-s", "row_accounting")
+        found = marts.rows(counts)
+    finally:
+        with duckdb.connect(str(marts.env.warehouse)) as connection:
+            connection.execute(f"delete from {orders}")
+            connection.execute(f"insert into {orders} from kept")
+            connection.execute("drop table kept")
+        assert not marts.failures("run", "-s", "row_accounting")
+    first, *_ = before
+    assert before[1:] == [("2", 0, 2, 0), ("3", 0, 0, 1)]
+    assert found == [(first[0], first[1] - 1, *first[2:]), ("2", 0, 1, 1), ("3", 0, 1, 0)]
     assert marts.rows(counts) == before
 
 
