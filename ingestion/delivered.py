@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,33 +71,37 @@ def bring_new(context: FetchContext, table: str, files: list[Delivered]) -> list
 
     In a backfill all of them: the caller has chosen those that are read again.
     """
-    new: list[LocalFile] = []
+    unseen: list[tuple[Delivered, Collection[str], Path]] = []
     for file in files:
         known = context.seen.fingerprints.get((table, file.name), frozenset())
         known = frozenset() if context.backfill else known
-        if any(mark.rpartition(":")[0] == file.stamp for mark in known):
-            continue
-        local = _download(context, file) if file.is_remote else Path(file.path)
-        with local.open("rb") as content:
-            digest = hashlib.file_digest(content, "sha256").hexdigest()
+        if all(mark.rpartition(":")[0] != file.stamp for mark in known):
+            local = _download(context, file) if file.is_remote else Path(file.path)
+            unseen.append((file, known, local))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        digests = list(pool.map(_digest, [local for *_, local in unseen]))
+    return [
+        LocalFile(file.name, local, f"{file.stamp}:{digest}")
+        for (file, known, local), digest in zip(unseen, digests, strict=True)
         # The same bytes delivered again under a new date are no new delivery.
-        if all(mark.rpartition(":")[2] != digest for mark in known):
-            new.append(LocalFile(file.name, local, f"{file.stamp}:{digest}"))
-    return new
+        if all(mark.rpartition(":")[2] != digest for mark in known)
+    ]
 
 
 def assert_unchanged(files: list[LocalFile]) -> None:
     """BusyError when a local delivery changed while it was read: its hash would be a lie."""
     for file in files:
         stamp, _, digest = file.fingerprint.rpartition(":")
-        if _stamp(file.path) == stamp:
-            continue
-        with file.path.open("rb") as content:
-            if hashlib.file_digest(content, "sha256").hexdigest() != digest:
-                raise BusyError(
-                    f"{file.name} is still being written",
-                    fix="deliver under another name and rename when complete, then run again",
-                )
+        if _stamp(file.path) != stamp and _digest(file.path) != digest:
+            raise BusyError(
+                f"{file.name} is still being written",
+                fix="deliver under another name and rename when complete, then run again",
+            )
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _stamp(path: Path) -> str:

@@ -114,19 +114,30 @@ def event_source(
 def json_lines(structure: Mapping[str, str], unread: Unread) -> Shape:
     """Lines of JSON objects: their top-level keys with the types of `json_transform`."""
     fields = ", ".join(f"parsed.{quote(name)}" for name in structure)
-    read = literal(json.dumps({**structure, **unread.structure}))
+    parsed = _parsed(json.dumps({**structure, **unread.structure}))
     line = "case when _malformed is null then line else '{}' end"
 
     def shape(lines: str) -> str:
         return (
             f"(select {fields}, {unread.sql('parsed', line)} as _extra, _file, _row, "
             "line as _original, _malformed from "
-            f"(select *, json_transform({line}, {read}) as parsed from "
-            f"(select *, case when json_valid(line) then null when {is_blank('line')} "
-            f"then 'a blank line' else 'not valid JSON' end as _malformed from {lines})))"
+            "(select *, case when parsed is not null or json_valid(line) then null "
+            f"when {is_blank('line')} then 'a blank line' else 'not valid JSON' end as _malformed "
+            f"from (select *, {parsed} as parsed from {lines})))"
         )
 
     return shape
+
+
+def _parsed(structure: str) -> str:
+    """SQL: the struct of a line, null where it is not JSON; nearly every line is parsed once.
+
+    `try` repeats a whole vector row by row when one of its lines fails, so lines that do not end as
+    an object does, such as those cut off, are checked before.
+    """
+    parse = f"json_transform(line, {literal(structure)})"
+    ends_well = "suffix(line, e'}\\n') or suffix(line, e'}\\r\\n')"
+    return f"case when {ends_well} then try({parse}) when json_valid(line) then {parse} end"
 
 
 def is_blank(column: str) -> str:

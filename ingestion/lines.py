@@ -12,7 +12,7 @@ import mmap
 import weakref
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from threading import Semaphore
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from ingestion.delivered import LocalFile
 
-_CHUNK, _READ = 4 << 20, 1 << 20
+_CHUNK, _LARGE_PAGE = 4 << 20, 2 << 20
 _NEWLINE = ord("\n")
 _SAMPLED = 16  # lines of each piece; more of each file's first
 _SCHEMA = pa.schema(
@@ -43,6 +43,10 @@ _THREADS_PER_STREAM = 3
 # ahead of it without end when writing is slower. A limit on memory must not stop the work, so
 # patience ends.
 _MOST_BLOCKS, _PATIENCE_SECONDS = 8, 30
+
+
+# Blocks that nobody uses; None = one that has not been made yet.
+_Free = SimpleQueue[mmap.mmap | None]
 
 
 class LineFeed:
@@ -72,11 +76,13 @@ class LineFeed:
         return f"({' union all '.join(parts)})"
 
     def _batches(self, files: Sequence[LocalFile]) -> Iterator[pa.RecordBatch]:
-        room = Semaphore(_MOST_BLOCKS)
+        free: _Free = SimpleQueue()
+        for _ in range(_MOST_BLOCKS):
+            free.put(None)
         try:
             for file in files:
                 first = 1
-                for block, offsets in self._blocks(file, room):
+                for block, offsets in self._blocks(file, free):
                     batch = self._batch(file.name, first, block, offsets)
                     first += batch.num_rows
                     yield batch
@@ -84,23 +90,20 @@ class LineFeed:
             self.problem = problem  # DuckDB would wrap it in a message of its own
             raise
 
-    def _blocks(
-        self, file: LocalFile, room: Semaphore
-    ) -> Iterator[tuple[mmap.mmap | bytearray, np.ndarray]]:
+    def _blocks(self, file: LocalFile, free: _Free) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """The file's bytes in pieces, and where in a piece each of its lines begins and ends."""
         offered, rest, last = 0, b"", b""
         try:
-            with _open(file) as content:
+            with textfiles.open_bytes(file.path) as content:
                 while True:
-                    block = _memory(len(rest) + _CHUNK, room)
-                    view = memoryview(block)
+                    block = _memory(len(rest) + _CHUNK, free)
+                    view = block.data
                     view[: len(rest)] = rest
-                    size = len(rest) + content.readinto(view[len(rest) :])
+                    size = len(rest) + content.readinto(view[len(rest) : len(rest) + _CHUNK])
                     if size == len(rest):
                         break
-                    is_end = np.frombuffer(block, np.uint8, size) == _NEWLINE
-                    offered += int(np.count_nonzero(is_end[len(rest) :]))
-                    ends = np.flatnonzero(is_end) + 1
+                    ends = np.flatnonzero(block[:size] == _NEWLINE) + 1
+                    offered += len(ends)  # none is in `rest`, which follows the last of a piece
                     begin = _mark_length(view) if not last else 0
                     last = bytes(view[size - 1 : size])
                     # A line that is too long is refused, so its tail need not be held.
@@ -108,16 +111,14 @@ class LineFeed:
                     rest = bytes(view[end : min(size, end + textfiles.LONGEST_LINE + 1)])
                     if len(ends):
                         yield block, np.concatenate(([begin], ends))
-        except OSError as problem:
-            if problem.errno is not None:
-                raise
+        except textfiles.DAMAGED:
             raise textfiles.incomplete(file.name) from None
         if rest:
-            yield bytearray(rest), np.array([0, len(rest)])
+            yield np.frombuffer(bytearray(rest), np.uint8), np.array([0, len(rest)])
         self.offered[file.name] = offered + (last not in (b"", b"\n"))
 
     def _batch(
-        self, name: str, first: int, block: mmap.mmap | bytearray, offsets: np.ndarray
+        self, name: str, first: int, block: np.ndarray, offsets: np.ndarray
     ) -> pa.RecordBatch:
         count = len(offsets) - 1
         buffers = [None, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(block)]
@@ -133,40 +134,47 @@ class LineFeed:
         return pa.record_batch([lines, files, numbers], schema=_SCHEMA)
 
     def _blank_unreadable(
-        self, name: str, first: int, block: mmap.mmap | bytearray, offsets: np.ndarray
+        self, name: str, first: int, block: np.ndarray, offsets: np.ndarray
     ) -> np.ndarray:
         """Note and blank in place the lines that are no text; which lines are text."""
         is_text = np.ones(len(offsets) - 1, bool)
         for number, (start, end) in enumerate(pairwise(offsets.tolist())):
-            original = bytes(block[start:end]).rstrip(b"\r\n")
+            original = block[start:end].tobytes().rstrip(b"\r\n")
             if reason := textfiles.no_text(original):
                 self.unreadable[name, first + number] = BadRow(first + number, reason, original)
-                block[start:end] = b" " * (end - start)
+                block[start:end] = ord(" ")
                 is_text[number] = False
         return is_text
 
 
-def _open(file: LocalFile) -> pa.NativeFile:
-    """The file's bytes; Arrow decompresses faster than Python, and without a copy."""
-    return pa.input_stream(
-        str(file.path), compression="gzip" if file.path.suffix == ".gz" else None, buffer_size=_READ
-    )
+def _memory(size: int, free: _Free) -> np.ndarray:
+    """Bytes that go back to `free` when the last thread lets go of them.
 
-
-def _memory(size: int, room: Semaphore) -> mmap.mmap:
-    """Memory that goes back to the system, and to `room`, when the last thread lets go of it.
-
-    An allocator's heap grows without end when blocks are freed by other threads than took them.
+    Used again they are in the processor's caches; taking new pages costs as much as parsing.
     """
-    has_room = room.acquire(timeout=_PATIENCE_SECONDS)
-    if hasattr(mmap, "MADV_HUGEPAGE"):
-        block = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        block.madvise(mmap.MADV_HUGEPAGE)  # else taking the pages costs as much as parsing
-    else:
-        block = mmap.mmap(-1, size)
-    if has_room:
-        weakref.finalize(block, room.release)
+    try:
+        memory = free.get(timeout=_PATIENCE_SECONDS)
+    except Empty:
+        return _bytes_of(_pages(size))
+    if memory is None or len(memory) < size:
+        memory = _pages(size)
+    block = _bytes_of(memory)
+    weakref.finalize(block, free.put, memory)
     return block
+
+
+def _pages(size: int) -> mmap.mmap:
+    """Memory outside the allocator's heap, which grows without end when other threads free."""
+    whole = -(-size // _LARGE_PAGE) * _LARGE_PAGE
+    if not hasattr(mmap, "MADV_HUGEPAGE"):
+        return mmap.mmap(-1, whole)
+    memory = mmap.mmap(-1, whole, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    memory.madvise(mmap.MADV_HUGEPAGE)
+    return memory
+
+
+def _bytes_of(memory: mmap.mmap) -> np.ndarray:
+    return np.frombuffer(memory, np.uint8)
 
 
 def _mark_length(view: memoryview) -> int:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -13,13 +12,12 @@ import duckdb
 
 from ingestion.spec import TableSpec
 
-# With small row groups they keep a process under 1 GiB, whatever is delivered.
-SMALL_ROW_GROUP = 20_480
 # Values of a column in a row group; the writer's own limit makes it collect every key in vain.
 _LARGEST_DICTIONARY = 4_000
 _MEMORY = "500MB"
+# Each thread that writes holds one: twenty thousand usual events, some hundred very long ones.
+_ROW_GROUP = "16MB"
 _MOST_THREADS = 8
-_M_MMAP_THRESHOLD, _LARGE_BLOCK = -3, 256 << 10
 
 
 @contextmanager
@@ -42,19 +40,12 @@ def duckdb_session(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 @contextmanager
 def bounded_session(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """The same within a memory that does not grow with what it reads; rows come in any order."""
-    _return_large_blocks()
     with duckdb_session(scratch) as connection:
         connection.execute(
             f"set memory_limit = '{_MEMORY}'; set preserve_insertion_order = false; "
             f"set threads = {min(os.cpu_count() or 1, _MOST_THREADS)}"
         )
         yield connection
-
-
-def _return_large_blocks() -> None:
-    """Have malloc give large blocks back at once: freed by other threads they pile up (glibc)."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK)
 
 
 def quote(name: str) -> str:
@@ -82,21 +73,21 @@ def copy_to_parquet(
     table: TableSpec,
     query: str,
     path: Path,
-    *,
-    row_group_rows: int = 122_880,
 ) -> int:
     """Write `query` as one Parquet file with the table's columns and types; returns the rows.
 
-    `query` yields the table's columns by name, in any order. A row group is held in memory by each
-    thread that writes.
+    `query` yields the table's columns by name, in any order. Row groups are small where the session
+    lets rows come in any order; DuckDB bounds their bytes only there.
     """
     columns = ", ".join(
         f"cast({quote(name)} as {type_}) as {quote(name)}"
         for name, type_ in table.duckdb_columns().items()
     )
+    ordered = connection.execute("select current_setting('preserve_insertion_order')").fetchone()
+    bound = "" if ordered == (True,) else f"row_group_size_bytes '{_ROW_GROUP}', "
     row = connection.execute(
         f"copy (select {columns} from ({query})) to {literal(path)} "
-        f"(format parquet, compression zstd, compression_level 1, row_group_size {row_group_rows}, "
-        f"dictionary_size_limit {_LARGEST_DICTIONARY})"
+        f"(format parquet, compression zstd, compression_level 1, {bound}"
+        f"parquet_version v2, dictionary_size_limit {_LARGEST_DICTIONARY})"
     ).fetchone()
     return int(row[0]) if row else 0

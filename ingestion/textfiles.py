@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import codecs
 import csv
-import gzip
 import io
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from isal import igzip, isal_zlib
+
 from khach.errors import KhachError
 
 _CHUNK = 1 << 20
 LONGEST_LINE = 10_000_000
+# What a gzip file that is damaged or cut off raises.
+DAMAGED: tuple[type[Exception], ...]
+DAMAGED = (EOFError, igzip.BadGzipFile, isal_zlib.error)  # type: ignore[assignment]
 _LONGEST_RECORD = 1_000  # lines; a quote that is never closed must not swallow the file
 
 
@@ -40,7 +43,7 @@ class Record:
 def open_bytes(path: Path) -> io.BufferedReader:
     """The file's bytes, decompressed when its name ends in .gz."""
     if path.name.endswith(".gz"):
-        return io.BufferedReader(gzip.open(path), _CHUNK)  # type: ignore[arg-type]
+        return io.BufferedReader(igzip.open(path), _CHUNK)  # type: ignore[no-untyped-call]
     return path.open("rb")
 
 
@@ -64,7 +67,7 @@ def survey(path: Path, name: str) -> Survey:
                     is_clean = _decodes(decoder, chunk)
                 last = chunk[-1:]
         is_clean = is_clean and _decodes(decoder, b"", final=True)
-    except (EOFError, zlib.error, gzip.BadGzipFile):
+    except DAMAGED:
         raise incomplete(name) from None
     lines += last not in (b"", b"\n")
     is_clean = is_clean and returns == pairs and (pairs in (0, lines, lines - 1))

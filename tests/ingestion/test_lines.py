@@ -3,7 +3,6 @@
 import time
 import weakref
 from pathlib import Path
-from threading import Semaphore
 from typing import Any
 
 import pytest
@@ -19,11 +18,12 @@ def test_reading_does_not_run_ahead_of_a_slow_writer(
 ) -> None:
     path = tmp_path / "a.ndjson"
     path.write_bytes(b"x" * 99 + b"\n" + 4000 * (b"y" * 99 + b"\n"))
-    take, taken, most = lines._memory, weakref.WeakSet[Any](), [0]
+    take, most = lines._memory, [0]
+    taken: list[weakref.ref[Any]] = []
 
-    def memory(size: int, room: Semaphore) -> Any:
-        block = take(size, room)
-        taken.add(block)
+    def memory(size: int, free: Any) -> Any:
+        block = take(size, free)
+        taken[:] = [one for one in taken if one() is not None] + [weakref.ref(block)]
         most[0] = max(most[0], len(taken))
         return block
 

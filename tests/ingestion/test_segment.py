@@ -49,6 +49,7 @@ def test_events_land_typed_and_bad_lines_are_quarantined_with_line_and_bytes(
         7: (event(7).replace(b"2026", b"year"), "occurred_at: aaaa-99-99a99:99:99.9"),
         8: (b"[1]", "missing"),
         9: (b"a\x01b", "control character"),
+        10: (b'{"messageId":"x","timestamp":"2026-01-01T00:00:00Z"}}', "not valid JSON"),
     }
     rows = [event(1, event="Đặt hàng", userId=5, properties={"a": [1]}, traits=None)]
     rows += [original for original, _ in bad.values()] + [event(2)]
@@ -56,11 +57,11 @@ def test_events_land_typed_and_bad_lines_are_quarantined_with_line_and_bytes(
     load = ingest(env, "web")
     assert load is not None
     counts = load.tables["events"]
-    assert (counts.rows_offered, counts.rows_landed, counts.rows_quarantined) == (10, 2, 8)
+    assert (counts.rows_offered, counts.rows_landed, counts.rows_quarantined) == (11, 2, 9)
     columns = "message_id, event, user_id, occurred_at::varchar, properties, traits, _row"
     assert rows_of(env, "web", "events", columns) == [
         ("m1", "Đặt hàng", "5", "2026-01-01 00:00:00.5", '{"a":[1]}', None, 1),
-        ("m2", None, None, "2026-01-01 00:00:00.5", None, None, 10),
+        ("m2", None, None, "2026-01-01 00:00:00.5", None, None, 11),
     ]
     refused = {row["line"]: row for row in quarantined(env, "web", "events", "a.ndjson.gz")}
     assert refused.keys() == bad.keys()
@@ -136,13 +137,24 @@ def test_a_line_is_whole_wherever_the_bytes_are_cut(
     assert reasons == {2: "longer than 300 bytes", 4: "invalid UTF-8 at byte 1"}
 
 
-def test_a_file_that_is_cut_off_lands_nothing_and_is_named(
-    env: Environment, configure: Configure, folder: Path
+WHOLE = gzip.compress(b"\n".join(event(n) for n in range(1000)))
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        pytest.param(WHOLE[:-9], id="cut off"),
+        pytest.param(WHOLE[:500] + b"\xff" * 40 + WHOLE[540:], id="bytes changed"),
+        pytest.param(WHOLE[:-8] + bytes(4) + WHOLE[-4:], id="checksum changed"),
+        pytest.param(b"{}" + WHOLE, id="no gzip"),
+    ],
+)
+def test_a_damaged_file_lands_nothing_and_is_named(
+    env: Environment, configure: Configure, folder: Path, damaged: bytes
 ) -> None:
     configure(WEB)
-    whole = gzip.compress(b"\n".join(event(n) for n in range(1000)))
-    (folder / "a.ndjson.gz").write_bytes(whole)
-    (folder / "b.ndjson.gz").write_bytes(whole[:-9])
+    (folder / "a.ndjson.gz").write_bytes(WHOLE)
+    (folder / "b.ndjson.gz").write_bytes(damaged)
     with pytest.raises(KhachError, match=r"b\.ndjson\.gz is not a complete gzip file"):
         ingest(env, "web")
     assert committed_loads(env, "web") == []
@@ -154,7 +166,9 @@ def test_a_file_that_is_cut_off_lands_nothing_and_is_named(
 @given(
     lines=st.lists(
         st.one_of(
-            st.binary(max_size=20), st.just(b""), st.sampled_from([event(1), event(2) + b"\r"])
+            st.binary(max_size=20),
+            st.just(b""),
+            st.sampled_from([event(1), event(2) + b"\r", event(1) + b" ", event(2) + b"}"]),
         ),
         max_size=12,
     ),
@@ -175,5 +189,22 @@ def test_every_line_is_landed_or_quarantined_byte_for_byte(
     assert delivery.rows_landed + len(refused) == len(physical)
     for number, row in refused.items():
         assert base64.b64decode(row["original"]) == physical[number - 1].rstrip(b"\r")
-    is_event = [line.rstrip(b"\r") in (event(1), event(2)) for line in physical]
+    is_event = [line.rstrip(b"\r ") in (event(1), event(2)) for line in physical]
     assert refused.keys() == {n for n, ok in enumerate(is_event, 1) if not ok}
+
+
+def test_long_lines_need_no_more_memory(
+    env: Environment, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingestion.parquet._MEMORY", "300MB")
+    path, many = folder / "x.ndjson", 8_000
+    with path.open("wb") as out:
+        for number in range(many):
+            out.write(event(number, properties={"text": f"{number}" + "x" * 60_000}) + b"\n")
+    extract, refused = read(env, path)
+    assert refused[path.name] == {}
+    counted = duckdb.execute(
+        "select count(*), min(length(properties)) from read_parquet(?)",
+        [str(extract.files["events"])],
+    ).fetchone()
+    assert counted is not None and counted[0] == many and counted[1] > 60_000
