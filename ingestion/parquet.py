@@ -15,8 +15,8 @@ from ingestion.spec import TableSpec
 # Values of a column in a row group; the writer's own limit makes it collect every key in vain.
 _LARGEST_DICTIONARY = 4_000
 _MEMORY = "500MB"
-# Each thread that writes holds one: twenty thousand usual events, some hundred very long ones.
-_ROW_GROUP = "16MB"
+# Each thread that writes holds one row group; all of them together may hold so much.
+_ROW_GROUPS_MB = 64
 _MOST_THREADS = 8
 
 
@@ -83,8 +83,10 @@ def copy_to_parquet(
         f"cast({quote(name)} as {type_}) as {quote(name)}"
         for name, type_ in table.duckdb_columns().items()
     )
-    ordered = connection.execute("select current_setting('preserve_insertion_order')").fetchone()
-    bound = "" if ordered == (True,) else f"row_group_size_bytes '{_ROW_GROUP}', "
+    ((is_ordered, threads),) = connection.execute(
+        "select current_setting('preserve_insertion_order'), current_setting('threads')"
+    ).fetchall()
+    bound = "" if is_ordered else f"row_group_size_bytes '{max(_ROW_GROUPS_MB // threads, 1)}MB', "
     row = connection.execute(
         f"copy (select {columns} from ({query})) to {literal(path)} "
         f"(format parquet, compression zstd, compression_level 1, {bound}"

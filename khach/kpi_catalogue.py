@@ -82,7 +82,8 @@ How to read a slice:
   a week later counts as opened in the week it was sent.
 - channel, store, province and country are the entity's own where it has them (an order's, a
   conversation's), else the customer's. generation, age_band, gender and segment are the customer's
-  as known today; segment holds the kinds lifecycle and rfm, and a customer is in one of each.
+  as known today; segment holds the kinds lifecycle and rfm, one of each for a customer, and every
+  flag, which overlap.
 - traffic_source and campaign of an order or cart are those of its web session (a cart's campaign is
   its reminder's); of a sign-up, those of the customer's first touch: a visit, any other touch of
   the customer's, or a lead.

@@ -268,20 +268,25 @@ def test_who_enrolled_was_referred_or_signed_up_counts_once(marts: TinyLake) -> 
     assert sum(row[2] for row in kpis(marts, "sign_ups", "channel").values()) == signed
 
 
-def test_segment_slices_are_counted_from_each_kinds_members(marts: TinyLake) -> None:
-    held = dict(marts.rows("select email, 'lifecycle_' || lifecycle_stage from customers"))
+def test_segment_slices_are_counted_from_each_segments_members(marts: TinyLake) -> None:
+    """Of the stages and cells, of which everybody is in one, and of the flags, which overlap."""
+    members = marts.rows(
+        "select segment_id, email from segment_membership join customers using (customer_id) "
+        "join segments using (segment_id, segment_kind) where valid_to is null "
+        "and (segment_kind in ('lifecycle', 'rfm') or segment_kind = segment_id)"
+    )
+    assert {"lifecycle_loyal", "loyal_by_frequency", "referrer"} <= {row[0] for row in members}
     person = {f"p{p}@hoa.example": p for p in range(60)}
     found = kpis(marts, "orders", "segment")
     for start, end in months():
         orders = Counter(o.person for o in STORY.completed if start <= o.day <= end)
-        by_stage: Counter[str] = Counter()
-        for email, segment in held.items():
-            by_stage[segment] += orders[person[email]]
+        expected: Counter[str] = Counter({"unknown": orders[None]})
+        for segment, email in members:
+            expected[segment] += orders[person[email]]
         assert {
             segment: int(row[2]) for (month, segment), row in found.items()
-            if month == start and segment.startswith("lifecycle_") and row[2]
-        } == {segment: count for segment, count in by_stage.items() if count}  # fmt: skip
-        assert found[start, "unknown"][2] == orders[None]
+            if month == start and row[2]
+        } == {segment: count for segment, count in expected.items() if count}  # fmt: skip
 
 
 def test_moves_between_stages_count_whoever_stood_there_at_the_start(marts: TinyLake) -> None:

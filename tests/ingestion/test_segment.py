@@ -196,7 +196,7 @@ def test_every_line_is_landed_or_quarantined_byte_for_byte(
 def test_long_lines_need_no_more_memory(
     env: Environment, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingestion.parquet._MEMORY", "300MB")
+    monkeypatch.setattr("ingestion.parquet._MEMORY", "400MB")
     path, many = folder / "x.ndjson", 8_000
     with path.open("wb") as out:
         for number in range(many):
