@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from ingestion import textfiles
 from khach.errors import GateError
@@ -179,7 +181,7 @@ class JsonSample:
 
     def __init__(self, objects: Iterable[Mapping[str, Any]] = ()) -> None:
         self.objects = 0
-        self._counts: dict[str, Counter[str]] = {}
+        self._counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._values: dict[tuple[str, str], Any] = {}
         self.add(objects)
 
@@ -190,7 +192,7 @@ class JsonSample:
             for key, value in found.items():
                 if value is not None and value not in ("", [], {}):
                     type_ = _JSON_TYPES[type(value)]
-                    self._counts.setdefault(key, Counter())[type_] += 1
+                    self._counts[key][type_] += 1
                     self._values.setdefault((key, type_), value)
 
     def columns(self) -> dict[str, JsonColumn]:
@@ -206,13 +208,18 @@ def head(paths: Iterable[Path], lines: int) -> Iterator[dict[str, Any]]:
     """The objects at the head of each file of JSON lines."""
     for path in paths:
         with textfiles.open_bytes(path) as content:
-            for line in islice(content, lines):
-                try:
-                    found = json.loads(line)
-                except ValueError:
-                    continue
-                if isinstance(found, dict):
-                    yield found
+            yield from objects(islice(content, lines))
+
+
+def objects(lines: Iterable[bytes | str]) -> Iterator[dict[str, Any]]:
+    """The lines that are JSON objects, by the parser that DuckDB has as well (yyjson)."""
+    for line in lines:
+        try:
+            found = orjson.loads(line)
+        except ValueError:
+            continue
+        if isinstance(found, dict):
+            yield found
 
 
 def _family(type_: str) -> str:

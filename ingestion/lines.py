@@ -7,19 +7,18 @@ ones; here memory does not grow with the delivery, and no line is looked at twic
 from __future__ import annotations
 
 import codecs
-import json
 import mmap
 import weakref
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
 from ingestion import textfiles
-from ingestion.contract import SAMPLED_LINES, JsonSample
+from ingestion.contract import SAMPLED_LINES, JsonSample, objects
 from ingestion.quarantine import BadRow
 
 if TYPE_CHECKING:
@@ -43,8 +42,6 @@ _THREADS_PER_STREAM = 3
 # ahead of it without end when writing is slower. A limit on memory must not stop the work, so
 # patience ends.
 _MOST_BLOCKS, _PATIENCE_SECONDS = 8, 30
-
-
 # Blocks that nobody uses; None = one that has not been made yet.
 _Free = SimpleQueue[mmap.mmap | None]
 
@@ -128,7 +125,7 @@ class LineFeed:
             buffers[0] = pa.py_buffer(np.packbits(is_text, bitorder="little"))
             lines = pa.Array.from_buffers(pa.string(), count, buffers)
         most = _SAMPLED if first > 1 else max(_SAMPLED, SAMPLED_LINES // len(self._files))
-        self.sample.add(_objects(lines.slice(0, most)))
+        self.sample.add(objects(line or "" for line in lines.slice(0, most).to_pylist()))
         files = pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, np.int8)), [name])
         numbers = pa.array(np.arange(first, first + count, dtype=np.int64))
         return pa.record_batch([lines, files, numbers], schema=_SCHEMA)
@@ -180,16 +177,6 @@ def _bytes_of(memory: mmap.mmap) -> np.ndarray:
 def _mark_length(view: memoryview) -> int:
     """The length of the byte order mark that a file may begin with."""
     return len(codecs.BOM_UTF8) if bytes(view[:3]) == codecs.BOM_UTF8 else 0
-
-
-def _objects(lines: pa.Array) -> Iterator[dict[str, Any]]:
-    for line in lines.to_pylist():
-        try:
-            found = json.loads(line or "null")
-        except ValueError:
-            continue
-        if isinstance(found, dict):
-            yield found
 
 
 def _is_text(lines: pa.Array, offsets: np.ndarray) -> bool:
