@@ -119,8 +119,8 @@ def opened(env: Environment, source: str) -> Iterator[Path]:
 
 def landed(env: Environment, source: str, load_id: str) -> LandedLoad:
     """Take a load that has just been committed into the state; its counts."""
-    verdicts.record_landed(env, source)
-    return _landed(env, source, load_id)
+    recorded = verdicts.record_landed(env, source)
+    return _landed(env, source, load_id, recorded.get(load_id))
 
 
 def pending_loads(env: Environment, *, source: str | None = None) -> list[LandedLoad]:
@@ -194,8 +194,14 @@ def _land_new(context: FetchContext, stopped: list[Stopped], mark: str | None) -
     return dlt_pipeline.land(env, config.name, tables, extract, context.staging, stopped=stopped)
 
 
-def _landed(env: Environment, source: str, load_id: str) -> LandedLoad:
-    counts = verdicts.table_counts(lake.deliveries(env, source, [load_id]))
+def _landed(
+    env: Environment,
+    source: str,
+    load_id: str,
+    counts: Mapping[str, verdicts.Counts] | None = None,
+) -> LandedLoad:
+    if counts is None:
+        counts = verdicts.table_counts(lake.deliveries(env, source, [load_id]))
     return LandedLoad(
         source, load_id, {table: TableCounts(*numbers) for table, numbers in counts.items()}
     )

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from khach.environment import Environment
 
+Counts = tuple[int, int, int]  # rows offered, landed and quarantined
+
 
 def accept(env: Environment, source: str, load_id: str, by: str, reason: str) -> None:
     """Let the models see a load; KhachError when it has not landed."""
@@ -34,33 +36,41 @@ def reject(env: Environment, source: str, load_id: str, by: str, reason: str) ->
     _judge(env, source, load_id, verdict="rejected", by=by, reason=reason)
 
 
-def record_landed(env: Environment, source: str) -> None:
-    """Write committed loads that the state file does not know yet, as `pending`; idempotent."""
+def record_landed(env: Environment, source: str) -> dict[str, dict[str, Counts]]:
+    """Write committed loads that the state file does not know yet, as `pending`; idempotent.
+
+    What was written: load id -> table -> counts.
+    """
     with open_state(env) as state:
-        known = _known(state, source)
-        committed = {load.load_id: load for load in lake.committed_loads(env, source, known)}
-        for load_id in sorted(set(committed) - set(known), key=float):
-            found = lake.deliveries(env, source, [load_id])
-            counts = table_counts(found)
-            state.execute("begin")
-            landed_at = committed[load_id].landed_at
+        return _record_landed(env, state, source)
+
+
+def _record_landed(
+    env: Environment, state: duckdb.DuckDBPyConnection, source: str
+) -> dict[str, dict[str, Counts]]:
+    written = {}
+    known = _known(state, source)
+    committed = {load.load_id: load for load in lake.committed_loads(env, source, known)}
+    for load_id in sorted(set(committed) - set(known), key=float):
+        found = lake.deliveries(env, source, [load_id])
+        written[load_id] = table_counts(found)
+        state.execute("begin")
+        landed_at = committed[load_id].landed_at
+        state.execute(
+            "insert into loads (source, load_id, landed_at, verdict) values "
+            + _row(source, load_id, landed_at, "pending")
+        )
+        for table, numbers in written[load_id].items():
             state.execute(
-                "insert into loads (source, load_id, landed_at, verdict) values "
-                + _row(source, load_id, landed_at, "pending")
+                "insert into load_tables (source, load_id, table_name, rows_offered, "
+                "rows_landed, rows_quarantined) values " + _row(source, load_id, table, *numbers)
             )
-            for table, numbers in counts.items():
-                state.execute(
-                    "insert into load_tables (source, load_id, table_name, rows_offered, "
-                    "rows_landed, rows_quarantined) values "
-                    + _row(source, load_id, table, *numbers)
-                )
-            for _, one in found:
-                for change in read_changes(one.table_name, one.columns) if one.columns else ():
-                    place = (change.table, change.column, change.old_type, change.new_type)
-                    state.execute(
-                        f"insert into schema_changes values {_row(source, load_id, *place)}"
-                    )
-            state.execute("commit")
+        for _, one in found:
+            for change in read_changes(one.table_name, one.columns) if one.columns else ():
+                place = (change.table, change.column, change.old_type, change.new_type)
+                state.execute(f"insert into schema_changes values {_row(source, load_id, *place)}")
+        state.execute("commit")
+    return written
 
 
 def landed_loads(env: Environment, source: str) -> list[str]:
@@ -101,9 +111,9 @@ def accepted(env: Environment, source: str) -> set[str]:
 
 def table_counts(
     deliveries: Iterable[tuple[str, Delivery]],
-) -> dict[str, tuple[int, int, int]]:
+) -> dict[str, Counts]:
     """Rows offered, landed and quarantined per table."""
-    counts: dict[str, tuple[int, int, int]] = {}
+    counts: dict[str, Counts] = {}
     for _, found in deliveries:
         offered, landed, quarantined = counts.get(found.table_name, (0, 0, 0))
         counts[found.table_name] = (
@@ -134,9 +144,9 @@ def _with_verdict(env: Environment, source: str, verdict: str) -> set[str]:
 def _judge(
     env: Environment, source: str, load_id: str, *, verdict: str, by: str, reason: str
 ) -> None:
-    record_landed(env, source)
     judged_at = utc_now()
     with open_state(env) as state:
+        _record_landed(env, state, source)
         state.execute("begin")
         changed = state.execute(
             "update loads set verdict = ?, judged_at = ?, judged_by = ?, reason = ? "
