@@ -50,6 +50,7 @@ def test_events_land_typed_and_bad_lines_are_quarantined_with_line_and_bytes(
         8: (b"[1]", "missing"),
         9: (b"a\x01b", "control character"),
         10: (b'{"messageId":"x","timestamp":"2026-01-01T00:00:00Z"}}', "not valid JSON"),
+        11: (b"null", "missing"),
     }
     rows = [event(1, event="Đặt hàng", userId=5, properties={"a": [1]}, traits=None)]
     rows += [original for original, _ in bad.values()] + [event(2)]
@@ -57,11 +58,11 @@ def test_events_land_typed_and_bad_lines_are_quarantined_with_line_and_bytes(
     load = ingest(env, "web")
     assert load is not None
     counts = load.tables["events"]
-    assert (counts.rows_offered, counts.rows_landed, counts.rows_quarantined) == (11, 2, 9)
+    assert (counts.rows_offered, counts.rows_landed, counts.rows_quarantined) == (12, 2, 10)
     columns = "message_id, event, user_id, occurred_at::varchar, properties, traits, _row"
     assert rows_of(env, "web", "events", columns) == [
         ("m1", "Đặt hàng", "5", "2026-01-01 00:00:00.5", '{"a":[1]}', None, 1),
-        ("m2", None, None, "2026-01-01 00:00:00.5", None, None, 11),
+        ("m2", None, None, "2026-01-01 00:00:00.5", None, None, 12),
     ]
     refused = {row["line"]: row for row in quarantined(env, "web", "events", "a.ndjson.gz")}
     assert refused.keys() == bad.keys()
