@@ -20,8 +20,11 @@ _HAS_OFFSET = r"\d{1,2}:\d{2}.*(Z|z|[+-]\d{2}(:?\d{2})?)\s*$"
 _DECIMAL = re.compile(r"DECIMAL\(([0-9]+),([0-9]+)\)")
 _SMALL = ("TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT", "UINTEGER")
 _FITTING = {"i": (*_SMALL, "BIGINT"), "n": _SMALL, "b": ("BOOLEAN",)}
-# BETWEEN computes the value once.
-_FIRST, _LAST = "timestamp '0001-01-01'", "timestamp '9999-12-31 23:59:59.999999'"
+# What a calendar has. BETWEEN computes the value once; a date stays one, or it may not fit a time.
+_CALENDAR = {
+    "t": "timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999999'",
+    "d": "date '0001-01-01' and date '9999-12-31'",
+}
 _WORDS = {"t": "a timestamp", "d": "a date", "i": "a whole number", "b": "true or false"}
 
 
@@ -152,8 +155,8 @@ def _problem(target: Target, type_: str, time_zone: str) -> str | None:
     column = f"raw.{quote(target.name)}"
     value = _value(target, type_, time_zone)
     bad = f"{value} is null"
-    if target.letter in ("t", "d"):  # infinity is no time, nor is what no calendar has
-        bad = f"not coalesce({value} between {_FIRST} and {_LAST}, false)"
+    if target.letter in _CALENDAR:  # infinity is no time
+        bad = f"not coalesce({value} between {_CALENDAR[target.letter]}, false)"
     if target.letter in ("n", "i"):
         if type_ == "VARCHAR":
             bad = f"({bad} or {is_rounded(column, value)})"

@@ -87,6 +87,18 @@ def test_no_number_of_a_delivery_is_rounded(
         ("3::double", "i", True),
         ("'1.5e3'", "n", True),
         ("' 12.50000000000000000 '", "n", True),
+        *(
+            (f"{value}{type_}", letter, lands)
+            for letter, types in (("d", ("", "::date")), ("t", ("",)))
+            for type_ in types
+            for value, lands in (
+                ("'0001-01-01'", True),
+                ("'9999-12-31'", True),
+                ("'10000-01-01'", False),
+                ("'5000000-01-01'", False),
+                ("'infinity'", False),
+            )
+        ),
     ],
 )
 def test_what_is_declared_lands_exactly_or_not_at_all(
