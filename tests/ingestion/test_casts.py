@@ -69,11 +69,15 @@ def projected(
 @example("0.99999999999999", "i")
 @example("1e-13", "n")
 @example("1.00000000000000000001E+3", "n")
+@example("5E1.", "n")
+@example("0E ", "n")
 def test_no_number_of_a_delivery_is_rounded(
     connection: duckdb.DuckDBPyConnection, text: str, letter: str
 ) -> None:
     value, problem = projected(connection, f"'{text}'", letter)
-    assert problem is not None or Decimal(value or 0) == Decimal(text.strip().replace("_", ""))
+    # Signs without digits at the end change nothing for DuckDB; Python does not read them.
+    number = text.strip().replace("_", "").rstrip("eE. ")
+    assert problem is not None or Decimal(value or 0) == Decimal(number)
 
 
 @pytest.mark.parametrize(
