@@ -60,10 +60,10 @@ def remove_replaced(env: Environment, source: str) -> None:
     for folder in (path for path in (raw / FOLDER).glob("*") if path.is_dir()):
         entries = read_manifest(raw, folder.name)
         named = {entry.file for entry in entries}
-        for path in folder.iterdir():
-            if path.name not in named:
-                path.unlink()
-        present = {entry.load_id for entry in entries if (folder / entry.file).is_file()}
+        here = {path.name for path in folder.iterdir()}
+        for name in here - named:
+            (folder / name).unlink()
+        present = {entry.load_id for entry in entries if entry.file in here}
         for path in (raw / folder.name).glob("*.parquet"):
             if load_of(path) in present:
                 path.unlink()

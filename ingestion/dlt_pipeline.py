@@ -12,6 +12,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingestion import lake
@@ -20,8 +21,6 @@ from ingestion.manifest import load_of
 from khach.errors import KhachError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ingestion.spec import Extract, TableSpec
     from khach.environment import Environment
 
@@ -140,12 +139,18 @@ def _pipeline(env: Environment, source: str) -> Any:
 
     env.dlt_dir.mkdir(parents=True, exist_ok=True)
     env.lake.mkdir(parents=True, exist_ok=True)
-    return dlt.pipeline(
+    pipeline = dlt.pipeline(
         pipeline_name=f"khach_{source}",
         pipelines_dir=str(env.dlt_dir),
         dataset_name=f"raw_{source}",
         destination=dlt.destinations.filesystem(bucket_url=str(env.lake), layout=LAYOUT),
     )
+    # Nobody else loads into this lake: what it says of the schema need be asked only where the
+    # working folder or the lake is new. Asking takes longer the more loads there are.
+    here = Path(pipeline.working_dir) / "state.json"
+    there = lake.raw_folder(env, source) / "_dlt_pipeline_state"
+    pipeline.config.restore_from_destination = not (here.exists() and there.exists())
+    return pipeline
 
 
 def _resources(source: str, files: list[tuple[TableSpec, Path]]) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -66,7 +67,7 @@ def committed_loads(
     the work grows with what is new.
     """
     loads = []
-    for path in sorted((raw_folder(env, source) / "_dlt_loads").glob("*.jsonl")):
+    for path in (raw_folder(env, source) / "_dlt_loads").glob("*.jsonl"):
         load_id = path.stem.rpartition("__")[2]  # <schema>__<load_id>.jsonl
         if known and load_id in known:
             loads.append(CommittedLoad(load_id, known[load_id]))
@@ -90,16 +91,24 @@ def load_rows(env: Environment, source: str, table: str, loads: Collection[str])
     return rows_of(landed, compacted, loads) if landed or compacted else None
 
 
-def deliveries(env: Environment, source: str, load_ids: list[str]) -> list[tuple[str, Delivery]]:
-    """The `_deliveries` rows of some loads, each with its load id."""
+def deliveries(
+    env: Environment,
+    source: str,
+    load_ids: list[str],
+    connection: duckdb.DuckDBPyConnection | None = None,
+) -> list[tuple[str, Delivery]]:
+    """The `_deliveries` rows of some loads, each with its load id.
+
+    An open connection to whatever database spares one of its own, 15 ms.
+    """
     relation = load_rows(env, source, DELIVERIES.name, load_ids)
     if relation is None:
         return []
     columns = ", ".join(DELIVERIES.columns)
     # The typed empty side gives a column that the files of an older release do not have.
     typed = ", ".join(f"null::{type_} as {n}" for n, type_ in DELIVERIES.duckdb_columns().items())
-    with duckdb.connect() as connection:
-        rows = connection.execute(
+    with nullcontext(connection) if connection else duckdb.connect() as opened:
+        rows = opened.execute(
             f"select _load_id, {columns} from (select {typed} where false union all by name "
             f"select * from {relation}) order by all"
         ).fetchall()

@@ -153,12 +153,11 @@ def read_seen(env: Environment, source: str, *, forget: str | None = None) -> Se
     Their files do, or every run would offer them again and be stopped by them: they come again
     with new content, or when a person says so (`forget` is such a load).
     """
-    loads = verdicts.landed_loads(env, source)
-    rejected = verdicts.rejected(env, source)
+    told, rejected = verdicts.told(env, source)
     fingerprints: dict[tuple[str, str], set[str]] = {}
     cursors: dict[str, tuple[float, str]] = {}
     contracts: dict[str, tuple[float, str]] = {}
-    for load_id, delivery in lake.deliveries(env, source, loads):
+    for load_id, delivery in told:
         if delivery.fingerprint and load_id != forget:
             place = (delivery.table_name, delivery.file)
             fingerprints.setdefault(place, set()).add(delivery.fingerprint)

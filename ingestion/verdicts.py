@@ -52,7 +52,7 @@ def _record_landed(
     known = _known(state, source)
     committed = {load.load_id: load for load in lake.committed_loads(env, source, known)}
     for load_id in sorted(set(committed) - set(known), key=float):
-        found = lake.deliveries(env, source, [load_id])
+        found = lake.deliveries(env, source, [load_id], state)
         written[load_id] = table_counts(found)
         state.execute("begin")
         landed_at = committed[load_id].landed_at
@@ -80,6 +80,14 @@ def landed_loads(env: Environment, source: str) -> list[str]:
     return [load.load_id for load in lake.committed_loads(env, source, known)]
 
 
+def told(env: Environment, source: str) -> tuple[list[tuple[str, Delivery]], set[str]]:
+    """What the committed loads tell of their deliveries, and which loads are rejected."""
+    with open_state(env) as state:
+        committed = lake.committed_loads(env, source, _known(state, source))
+        found = lake.deliveries(env, source, [load.load_id for load in committed], state)
+        return found, _with_verdict(state, source, "rejected")
+
+
 def without_verdict(env: Environment, source: str | None = None) -> list[tuple[str, str]]:
     """(source, load id) of the loads that await a verdict, oldest first."""
     with open_state(env) as state:
@@ -101,12 +109,14 @@ def verdict(env: Environment, source: str, load_id: str) -> str | None:
 
 def rejected(env: Environment, source: str) -> set[str]:
     """The rejected loads of a source."""
-    return _with_verdict(env, source, "rejected")
+    with open_state(env) as state:
+        return _with_verdict(state, source, "rejected")
 
 
 def accepted(env: Environment, source: str) -> set[str]:
     """The accepted loads of a source."""
-    return _with_verdict(env, source, "accepted")
+    with open_state(env) as state:
+        return _with_verdict(state, source, "accepted")
 
 
 def table_counts(
@@ -133,11 +143,10 @@ def _row(*values: str | int | datetime | None) -> str:
     return f"({', '.join(map(constant, values))})"
 
 
-def _with_verdict(env: Environment, source: str, verdict: str) -> set[str]:
-    with open_state(env) as state:
-        rows = state.execute(
-            f"select load_id from loads where (source, verdict) = {_row(source, verdict)}"
-        ).fetchall()
+def _with_verdict(state: duckdb.DuckDBPyConnection, source: str, verdict: str) -> set[str]:
+    rows = state.execute(
+        f"select load_id from loads where (source, verdict) = {_row(source, verdict)}"
+    ).fetchall()
     return {row[0] for row in rows}
 
 
