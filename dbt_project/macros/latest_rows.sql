@@ -75,16 +75,7 @@ kept as (
         {{ 'held.' ~ name if name in held else 'cast(null as ' ~ columns[name] ~ ') as ' ~ name }}
         {{- "," if not loop.last }}
         {%- endfor %}
-    from {{ this }} as held
-    {#- A join and no `exists`, which DuckDB answers ten times slower on a table of years. #}
-    inner join (
-        select distinct source, {{ keys | join(', ') }}
-        from incoming
-    ) as asked
-        on held.source = asked.source
-        {%- for key in keys %}
-        and held.{{ key }} = asked.{{ key }}
-        {%- endfor %}
+    from {{ rows_with_keys(this, 'held', ['source'] + keys, 'incoming') }}
     {%- endif %}
 ),
 

@@ -248,3 +248,28 @@
         lambda word: not list_contains(string_split({{ other }}, ' '), word)
     ), ' ')
 {%- endmacro %}
+
+
+{% macro rows_with_keys(relation, alias, keys, asked) -%}
+    {{ return(adapter.dispatch('rows_with_keys')(relation, alias, keys, asked)) }}
+{%- endmacro %}
+{# What follows `from`: the rows of a large table, of which `asked` has the keys. #}
+{% macro default__rows_with_keys(relation, alias, keys, asked) -%}
+{{ relation }} as {{ alias }}
+    inner join (select distinct {{ keys | join(', ') }} from {{ asked }}) as asked
+        on {% for key in keys %}{{ 'and ' if not loop.first }}{{ alias }}.{{ key }} = asked.{{ key }}
+        {% endfor %}
+{%- endmacro %}
+{# Few rows wherever they lie: the keys alone are read of all. A plain join reads every column, two
+    to three times as long on a table of years; `exists` takes ten times as long as the join. #}
+{% macro duckdb__rows_with_keys(relation, alias, keys, asked) -%}
+{%- if relation is string -%} {#- a unit test's rows have no number #}
+{{ default__rows_with_keys(relation, alias, keys, asked) }}
+{%- else -%}
+{{ relation }} as {{ alias }}
+    where {{ alias }}.rowid in (
+        select found.rowid
+        from {{ default__rows_with_keys(relation, 'found', keys, asked) }}
+    )
+{%- endif -%}
+{%- endmacro %}
