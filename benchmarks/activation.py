@@ -21,7 +21,8 @@ import duckdb
 import yaml
 
 from activation.channels import CHANNELS
-from activation.channels.base import Batch, Capabilities, Channel, Outcome
+from activation.channels.base import Batch, Channel, Outcome
+from activation.channels.capabilities import Capabilities
 from activation.consent import PermittedRow, WithdrawalRow
 from khach.environment import Environment, load_environment
 from khach.state import open_state

@@ -62,14 +62,15 @@ class Shop:
         with open_state(self.env):
             pass
         variables = {"lake": str(self.env.lake), "sources": dbt_sources(self.env)}
-        done = dbtRunner(manifest=self.manifest).invoke(
+        done: Any = dbtRunner(manifest=self.manifest).invoke(
             [
                 *("--quiet", "--log-level-file", "none", *arguments),
                 *("--project-dir", str(self.project), "--profiles-dir", str(self.project)),
                 *("--target-path", str(self.env.dbt_target), "--vars", json.dumps(variables)),
             ]
         )
-        DuckDBConnectionManager.close_all_connections()
+        close: Callable[[], None] = DuckDBConnectionManager.close_all_connections
+        close()
         assert done.success, done.exception or [result.message for result in done.result]
         self.manifest = self.manifest or done.result
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -77,7 +78,7 @@ def _ingest() -> None:
 
 
 @contextmanager
-def _served():
+def _served() -> Iterator[str]:
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.ingest_woocommerce", "serve"],
         cwd=PROJECT,
@@ -85,6 +86,7 @@ def _served():
         text=True,
     )
     try:
+        assert process.stdout
         yield process.stdout.readline().strip()
     finally:
         process.kill()
