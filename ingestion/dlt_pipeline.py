@@ -12,7 +12,6 @@ import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingestion import lake
@@ -21,6 +20,8 @@ from ingestion.manifest import load_of
 from khach.errors import KhachError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ingestion.spec import Extract, TableSpec
     from khach.environment import Environment
 
@@ -137,6 +138,11 @@ def _pipeline(env: Environment, source: str) -> Any:
     _set_up_dlt()
     import dlt
 
+    # Nobody else loads into this lake: what it says of the schema need be asked only where the
+    # working folder or the lake is new. Asking takes longer the more loads there are.
+    here = env.dlt_dir / f"khach_{source}" / "schemas" / f"{source}.schema.json"
+    there = lake.raw_folder(env, source) / "_dlt_pipeline_state"
+    is_known = here.exists() and there.exists()
     env.dlt_dir.mkdir(parents=True, exist_ok=True)
     env.lake.mkdir(parents=True, exist_ok=True)
     pipeline = dlt.pipeline(
@@ -145,11 +151,7 @@ def _pipeline(env: Environment, source: str) -> Any:
         dataset_name=f"raw_{source}",
         destination=dlt.destinations.filesystem(bucket_url=str(env.lake), layout=LAYOUT),
     )
-    # Nobody else loads into this lake: what it says of the schema need be asked only where the
-    # working folder or the lake is new. Asking takes longer the more loads there are.
-    here = Path(pipeline.working_dir) / "state.json"
-    there = lake.raw_folder(env, source) / "_dlt_pipeline_state"
-    pipeline.config.restore_from_destination = not (here.exists() and there.exists())
+    pipeline.config.restore_from_destination = not is_known
     return pipeline
 
 

@@ -96,6 +96,23 @@ def test_dlts_working_folder_may_be_lost(
     assert rows_of(env, "shop", "payments", "payment_id") == [("1",), ("2",)]
 
 
+def test_types_are_the_lakes_whichever_folder_is_lost(env: Environment, tmp_path: Path) -> None:
+    table = TableSpec("things", {"thing_id": "v", "size": "i"})
+    changed = TableSpec("things", {"thing_id": "v", "size": "t"})
+
+    def land(spec: TableSpec, name: str) -> None:
+        (tmp_path / name).mkdir()
+        dlt_pipeline.land(env, "shop", [spec], Extract({}, []), tmp_path / name)
+
+    land(table, "first")
+    shutil.rmtree(env.dlt_dir)
+    with pytest.raises(KhachError, match="things: column size changes its type from bigint to"):
+        land(changed, "the working folder is lost")
+    shutil.rmtree(env.lake)
+    land(changed, "nothing has landed any more")
+    assert rows_of(env, "shop", "things", "size") == []
+
+
 def test_a_commit_record_that_is_cut_off_is_no_commit(
     env: Environment, configure: Configure, folder: Path
 ) -> None:
