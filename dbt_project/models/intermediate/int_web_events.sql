@@ -18,7 +18,6 @@ with visitors as (
 events as (
     select
         visitors.visitor_number,
-        parsed.source,
         parsed.message_id,
         parsed.occurred_at,
         coalesce(parsed.user_id, '') as user_id
@@ -49,13 +48,14 @@ starts as (
     from gaps
 ),
 
+-- Events of one moment are of one session: the order among them need not be found once more.
 numbered as (
     select
         *,
         sum(is_start) over (
             partition by visitor_number
-            order by occurred_at asc nulls last, message_id asc
-            rows between unbounded preceding and current row
+            order by occurred_at asc nulls last
+            range between unbounded preceding and current row
         ) as session_number
     from starts
 ),
@@ -153,20 +153,31 @@ owners as (
     from turns
 ),
 
-owned as (
+stay_owners as (
     select
-        numbered.source,
-        numbered.message_id,
+        identified.visitor_number,
+        identified.session_number,
+        identified.user_id,
+        identified.source,
         owners.session_id,
         coalesce(identified.own_customer_id, owners.customer_id) as customer_id
-    from numbered
-    inner join identified
-        on numbered.visitor_number = identified.visitor_number
-        and numbered.session_number = identified.session_number
-        and numbered.user_id = identified.user_id
+    from identified
     inner join owners
-        on numbered.visitor_number = owners.visitor_number
-        and numbered.session_number = owners.session_number
+        on identified.visitor_number = owners.visitor_number
+        and identified.session_number = owners.session_number
+),
+
+owned as (
+    select
+        stay_owners.source,
+        numbered.message_id,
+        stay_owners.session_id,
+        stay_owners.customer_id
+    from numbered
+    inner join stay_owners
+        on numbered.visitor_number = stay_owners.visitor_number
+        and numbered.session_number = stay_owners.session_number
+        and numbered.user_id = stay_owners.user_id
 )
 
 select
