@@ -17,6 +17,7 @@ from ingestion.parquet import literal, quote
 from ingestion.spec import DUCKDB_TYPES
 
 _HAS_OFFSET = r"\d{1,2}:\d{2}.*(Z|z|[+-]\d{2}(:?\d{2})?)\s*$"
+_YEAR = r"^\s*\d{4}"
 _DECIMAL = re.compile(r"DECIMAL\(([0-9]+),([0-9]+)\)")
 _SMALL = ("TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT", "UINTEGER")
 _FITTING = {"i": (*_SMALL, "BIGINT"), "n": _SMALL, "b": ("BOOLEAN",)}
@@ -157,6 +158,9 @@ def _problem(target: Target, type_: str, time_zone: str) -> str | None:
     bad = f"{value} is null"
     if target.letter in _CALENDAR:  # infinity is no time
         bad = f"not coalesce({value} between {_CALENDAR[target.letter]}, false)"
+        if type_ == "VARCHAR":  # 05/03/24 would be a day of the year 5
+            has_year = f"regexp_matches({column}, {literal(_YEAR)})"
+            bad = f"({bad} or ({value} < date '1000-01-01' and not {has_year}))"
     if target.letter in ("n", "i"):
         if type_ == "VARCHAR":
             bad = f"({bad} or {is_rounded(column, value)})"

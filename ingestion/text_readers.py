@@ -51,7 +51,8 @@ def read_csv_files(
             parts[file.name], bad = _scrub_csv(file, target, header, delimiter)
             refused[file.name] = bad
             offered[file.name] = parts[file.name].rows + len(bad)
-    columns = {name: "VARCHAR" for part in parts.values() for name in part.header}
+    delivered = (name for part in parts.values() for name in part.header)
+    columns = {name: "VARCHAR" for name in delivered if name.lower() not in OWN_COLUMNS}
 
     def relation(names: Sequence[str], landed: Path | None) -> str:
         wanted = [parts[name] for name in names if parts[name].rows]
@@ -88,10 +89,10 @@ def read_ndjson_files(
     """
     parts, offered, reasons = line_parts(files, staging, scrub_all=scrub_all)
     by_name = {part.file.name: part for part in parts}
-    keys = _json_keys(connection, parts)
-    lowered = {key.lower() for key in keys}
+    spellings = _spellings(_json_keys(connection, parts), wanted)
+    lowered = {key.lower() for key in spellings}
     absent = [name for name in wanted if name.lower() not in lowered]
-    keys += absent
+    keys = [*spellings, *absent]
     structure = literal(json.dumps(dict.fromkeys(keys, "VARCHAR")))
     columns = dict.fromkeys(keys, "VARCHAR")
 
@@ -99,10 +100,11 @@ def read_ndjson_files(
         numbered = numbered_lines([by_name[name] for name in names], LINE_OPTIONS, "line")
         lines = not_landed(numbered, landed)
         parsed = f"json_transform(case when {_MALFORMED_JSON} is null then line else '{{}}' end, "
-        fields = ", ".join(f"parsed.{quote(key)}" for key in keys) or "null as nothing"
+        fields = ", ".join(_field(key, spellings.get(key, [])) for key in keys)
+        fields = fields or "null as nothing"
         return (
             f"(select {fields}, _file, _row, _malformed, cast(null as varchar) as _original from "
-            f"(select _file, _row, {_MALFORMED_JSON} as _malformed, "
+            f"(select line, _file, _row, {_MALFORMED_JSON} as _malformed, "
             f"{parsed}{structure if keys else literal('{}')}) as parsed from {lines}))"
         )
 
@@ -141,6 +143,8 @@ def _csv_group(
         f"delim={literal(delimiter)}, quote='\"', escape='\"', auto_detect=false, "
         "filename='_khach_file', "
         f"header={'false' if is_numbered else 'true'}, max_line_size=10000000, columns={{{types}}}"
+        # So a cleaned copy ends its records; DuckDB would guess from what the first one quotes.
+        + (r", new_line='\n'" if is_numbered else "")
     )
     fields = ", ".join(
         (quote(name) if name in header else f"cast(null as varchar) as {quote(name)}")
@@ -180,6 +184,22 @@ def _json_keys(connection: duckdb.DuckDBPyConnection, parts: list[TextPart]) -> 
         f"where {_MALFORMED_JSON} is null order by key"
     ).fetchall()
     return [str(row[0]) for row in rows if str(row[0]) not in OWN_COLUMNS]
+
+
+def _spellings(keys: Sequence[str], wanted: Sequence[str]) -> dict[str, list[str]]:
+    """Keys that differ only in capitals are one column to SQL; first the spelling asked for."""
+    groups: dict[str, list[str]] = {}
+    for key in sorted(keys, key=lambda key: (key not in wanted, key)):
+        groups.setdefault(key.lower(), []).append(key)
+    return {group[0]: group for group in groups.values()}
+
+
+def _field(key: str, spellings: Sequence[str]) -> str:
+    if len(spellings) < 2:
+        return f"parsed.{quote(key)}"
+    pointers = (f"/{name.replace('~', '~0').replace('/', '~1')}" for name in spellings)
+    values = ", ".join(f"json_extract_string(line, {literal(pointer)})" for pointer in pointers)
+    return f"case when _malformed is null then coalesce({values}) end as {quote(key)}"
 
 
 def _nothing(columns: Mapping[str, str]) -> str:

@@ -19,6 +19,7 @@ LONGEST_LINE = 10_000_000
 # What a gzip file that is damaged or cut off raises.
 DAMAGED: tuple[type[Exception], ...]
 DAMAGED = (EOFError, igzip.BadGzipFile, isal_zlib.error)  # type: ignore[assignment]
+csv.field_size_limit(LONGEST_LINE)  # of the process; Python's own is 131,072 characters
 _LONGEST_RECORD = 1_000  # lines; a quote that is never closed must not swallow the file
 
 
@@ -42,7 +43,7 @@ class Record:
 
 def open_bytes(path: Path) -> io.BufferedReader:
     """The file's bytes, decompressed when its name ends in .gz."""
-    if path.name.endswith(".gz"):
+    if path.name.lower().endswith(".gz"):
         return io.BufferedReader(igzip.open(path), _CHUNK)  # type: ignore[no-untyped-call]
     return path.open("rb")
 
@@ -71,6 +72,7 @@ def survey(path: Path, name: str) -> Survey:
         raise incomplete(name) from None
     lines += last not in (b"", b"\n")
     is_clean = is_clean and returns == pairs and (pairs in (0, lines, lines - 1))
+    is_clean = is_clean and not path.name.endswith((".GZ", ".Gz", ".gZ"))  # no gzip to DuckDB
     return Survey(lines, is_clean, has_quotes)
 
 
@@ -90,7 +92,6 @@ def csv_header(path: Path, delimiter: str) -> list[str]:
 
 def count_records(path: Path, delimiter: str) -> int:
     """CSV records after the header, with newlines inside quotes understood."""
-    csv.field_size_limit(LONGEST_LINE)
     with open_bytes(path) as content:
         text = io.TextIOWrapper(content, encoding="utf-8", errors="replace", newline="")
         return max(sum(1 for _ in csv.reader(text, delimiter=delimiter)) - 1, 0)

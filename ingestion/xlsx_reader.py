@@ -51,7 +51,10 @@ def _excel_value(name: str, type_: str) -> str:
         return column
     serial = f"try_cast({column} as double)"
     moment = f"make_timestamp(cast(round(({serial} - 25569) * 86400) * 1000000 as bigint))"
-    text = f"strftime({moment}, '{'%Y-%m-%d' if type_ == 'DATE' else '%Y-%m-%d %H:%M:%S'}')"
+    text = f"strftime({moment}, '%Y-%m-%d %H:%M:%S')"
+    if type_ == "DATE":  # by the first row; a later one may have a time of day
+        day = f"strftime({moment}, '%Y-%m-%d')"
+        text = f"case when {serial} = floor({serial}) then {day} else {text} end"
     return f"case when {serial} is null then {column} else {text} end as {column}"
 
 

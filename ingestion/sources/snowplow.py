@@ -119,9 +119,19 @@ def _shape(unread: Unread, lines: str) -> str:
         f"when {is_blank('line')} then 'a blank line' "
         "when is_json and not json_valid(line) then 'not valid JSON' "
         f"when not is_json and len(fields) != {len(FIELDS)} "
-        f"then len(fields) || ' fields instead of {len(FIELDS)}' end as _malformed "
+        f"then len(fields) || ' fields instead of {len(FIELDS)}' {_cut_off()}end as _malformed "
         "from (select *, coalesce(starts_with(ltrim(line), '{'), false) as is_json, "
         f"string_split(rtrim(line, e'\\r\\n'), e'\\t') as fields from {lines}))))"
+    )
+
+
+def _cut_off() -> str:
+    """Whens for the JSON in a line of TSV, which some collectors cut off at a length."""
+    places = {field: FIELDS.index(field) + 1 for field in ("unstruct_event", "contexts")}
+    return "".join(
+        f"when not is_json and fields[{place}] != '' and not json_valid(fields[{place}]) "
+        f"then '{field}: not valid JSON' "
+        for field, place in places.items()
     )
 
 
@@ -164,8 +174,9 @@ def _entity(name: str) -> str:
 
 
 def _action() -> str:
-    is_action = _is_schema("snowplow_ecommerce_action", "json_extract(unstruct_event, '$.data')")
-    return f"case when {is_action} then json_extract(unstruct_event, '$.data.data') end"
+    event = "try_cast(unstruct_event as json)"  # or null: such a line is refused
+    is_action = _is_schema("snowplow_ecommerce_action", f"json_extract({event}, '$.data')")
+    return f"case when {is_action} then json_extract({event}, '$.data.data') end"
 
 
 def _is_schema(name: str, item: str = "c") -> str:

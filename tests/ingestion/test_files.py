@@ -7,6 +7,7 @@ import os
 import random
 import subprocess
 import sys
+import zipfile
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -300,3 +301,107 @@ def _land(env: Environment, config: Any, staging: Path, path: Path) -> tuple[Any
         duckdb.sql(f"select * from '{target}' limit 0").columns
     )
     return landed, reading
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'1,"a\rb",1,2026-01-01\n2,o,1,2026-01-01\n',
+        b'1,"a\r\nb",1,2026-01-01\n2,o,1,2026-01-01\n',
+        # A field longer than Python's csv module takes by itself, beside a line to be cleaned away.
+        b"1," + b"o" * 200_000 + b",1,\n2,o,1,\n\x01,o,1,\n",
+    ],
+    ids=["quoted CR", "quoted CRLF among LF", "long field"],
+)
+def test_what_a_csv_file_quotes_and_how_long_it_is_loses_no_row(
+    env: Environment, configure: Configure, folder: Path, content: bytes
+) -> None:
+    configure(PAYMENTS)
+    (folder / "payments-1.csv").write_bytes(HEADER.encode() + content)
+    code = (  # a process of its own: the longest field is a setting of the process
+        "from khach.environment import load_environment\n"
+        "from ingestion.run import ingest\n"
+        "ingest(load_environment(), 'shop')\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=env.project)
+    [(first, order), (second, _)] = rows_of(env, "shop", "payments", "payment_id, order_id")
+    assert (first, second) == ("1", "2")
+    assert order.encode() == content.split(b",")[1].strip(b'"')
+
+
+def test_columns_of_our_own_names_are_no_obstacle_in_a_csv_file(
+    env: Environment, configure: Configure, folder: Path
+) -> None:
+    configure(PAYMENTS)
+    content = HEADER.strip() + ",_Row,_file,_malformed,_original\n1,o,1,,x,y,secret,z\n"
+    (folder / "payments-1.csv").write_text(content)
+    ingest(env, "shop")
+    rows = rows_of(env, "shop", "payments", "payment_id, _file, _row")
+    assert rows == [("1", "payments-1.csv", 1)]
+
+
+def test_a_gzip_file_in_capitals_is_one(
+    env: Environment, configure: Configure, folder: Path
+) -> None:
+    configure(PAYMENTS.replace("payments*", "PAYMENTS*"))
+    (folder / "PAYMENTS.CSV.GZ").write_bytes(gzip.compress(f"{HEADER}1,o,1,\n2,o,1,\n".encode()))
+    ingest(env, "shop")
+    assert rows_of(env, "shop", "payments", "payment_id") == [("1",), ("2",)]
+
+
+def test_a_year_of_two_digits_is_not_one_of_the_first_century(
+    env: Environment, configure: Configure, folder: Path
+) -> None:
+    configure(PAYMENTS)
+    times = ["05/03/24", "24-03-05 10:00:00", "0001-01-02 00:00:00", "2024-03-05"]
+    lines = "".join(f"{number},o,1,{time}\n" for number, time in enumerate(times))
+    (folder / "payments-1.csv").write_text(HEADER + lines)
+    ingest(env, "shop")
+    assert rows_of(env, "shop", "payments", "payment_id") == [("2",), ("3",)]
+    refused = quarantined(env, "shop", "payments", "payments-1.csv")
+    assert [row["reason"] for row in refused] == [
+        "paid_at: 99/99/99 is not a timestamp",
+        "paid_at: 99-99-99 99:99:99 is not a timestamp",
+    ]
+
+
+def test_a_time_of_day_below_a_plain_date_of_a_workbook_is_kept(
+    env: Environment, configure: Configure, folder: Path
+) -> None:
+    configure(PAYMENTS)
+    plain = folder / "plain.xlsx"
+    with duckdb.connect() as connection:
+        load_excel(connection)
+        connection.execute(
+            "copy (select unnest([1, 2]) as id, 'o' as order_id, 7 as amount, "
+            "unnest([date '2024-03-05', date '2024-03-06']) as paid_at) "
+            f"to '{plain}' (format xlsx, header true)"
+        )
+    with zipfile.ZipFile(plain) as old, zipfile.ZipFile(folder / "payments.xlsx", "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name).replace(b">45357.0<", b">45357.75<"))
+    ingest(env, "shop")
+    assert rows_of(env, "shop", "payments", "payment_id, paid_at") == [
+        ("1", datetime(2024, 3, 4, 17)),  # noqa: DTZ001
+        ("2", datetime(2024, 3, 6, 11)),  # noqa: DTZ001
+    ]
+
+
+def test_keys_that_differ_only_in_capitals_are_one_column(
+    env: Environment, configure: Configure, folder: Path
+) -> None:
+    configure(PAYMENTS)
+    rows = [
+        {"id": 1, "order_id": "a", "amount": 1},
+        {"ID": 2, "Order_Id": "b", "amount": 1},
+        {"id": 3, "order_id": "c", "ORDER_ID": "d", "Amount": 1.5},
+    ]
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (folder / "payments.ndjson").write_text(lines + "no JSON\n")
+    ingest(env, "shop")
+    assert rows_of(env, "shop", "payments", "payment_id, order_id, amount") == [
+        ("1", "a", Decimal(1)),
+        ("2", "b", Decimal(1)),
+        ("3", "c", Decimal("1.5")),
+    ]
+    assert len(quarantined(env, "shop", "payments", "payments.ndjson")) == 1

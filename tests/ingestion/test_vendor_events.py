@@ -129,6 +129,19 @@ def write_events(path: Path, events: list[dict[str, Any]], scratch: Path) -> Non
         path.write_bytes(scratch.read_bytes())
 
 
+@pytest.mark.parametrize("field", ["unstruct_event", "contexts"])
+def test_snowplow_json_that_is_cut_off_refuses_its_line_alone(
+    env: Environment, configure: Configure, folder: Path, field: str
+) -> None:
+    cut = tsv({**SNOWPLOW[1], field: '{"schema": "x", "data": {"e'}).encode()
+    lines = [tsv(SNOWPLOW[0]).encode(), cut, tsv(SNOWPLOW[2]).encode()]
+    counts = land(env, configure, "snowplow", folder / "part.tsv", lines)
+    assert (counts.rows_landed, counts.rows_quarantined) == (2, 1)
+    [refused] = quarantined(env, "web", "events", "part.tsv")
+    assert (refused["line"], refused["reason"]) == (2, f"{field}: not valid JSON")
+    assert base64.b64decode(refused["original"]) == cut
+
+
 @pytest.mark.parametrize("kind", ["ga4 ndjson", "ga4 parquet", "snowplow json"])
 def test_a_field_that_no_release_had_lands_and_is_told(
     env: Environment, configure: Configure, folder: Path, tmp_path: Path, kind: str
