@@ -194,6 +194,8 @@ def _translate(node: exp.Expr) -> exp.Expr:
 def _check_types(rule: Rule, columns: Mapping[str, str]) -> None:
     with _empty_marts(columns) as connection:
         set_as_of(connection, date(2026, 1, 1))
+        # A literal that is none of its column's type (`'2026-13-01'`) is only seen with a row.
+        connection.execute("insert into customers (customer_id) values (null)")
         try:
             described = connection.execute(f"select {rule.sql} from customers").description
         except duckdb.Error as problem:

@@ -81,9 +81,31 @@ def read_yaml(path: Path) -> ConfigFile:
             file=path,
             line=mark.line + 1 if mark else None,
         ) from None
+    except ValueError as problem:  # what looks like a date and is none: 2026-13-45
+        raise ConfigError(
+            f"{path.name} holds an impossible date: {problem}",
+            file=path,
+            line=_line_of_impossible(node),
+            fix="a date such as 2026-06-30",
+        ) from None
     if file.data is None:
         file.data = {}
     return file
+
+
+def _line_of_impossible(node: yaml.Node | None) -> int | None:
+    """The line of the first scalar that PyYAML cannot make a value of."""
+    if node is None:
+        return None
+    if isinstance(node, yaml.ScalarNode):
+        try:
+            _LOADER("").construct_object(node)
+        except ValueError:
+            return int(node.start_mark.line) + 1
+        return None
+    children = [part for pair in node.value for part in pair] if isinstance(
+        node, yaml.MappingNode) else node.value  # fmt: skip
+    return next((line for child in children if (line := _line_of_impossible(child))), None)
 
 
 def parse(file: ConfigFile, model: type[Model]) -> Model:

@@ -22,7 +22,9 @@ from khach.state import open_state
 
 def check_configuration(env: Environment) -> list[KhachError]:
     """Every mistake, one per file at least, in the order of the files; empty when all is well."""
-    return [problem for check in _checks(env) for problem in _mistakes(env, check)]
+    found = [problem for check in _checks(env) for problem in _mistakes(env, check)]
+    # Several checks read settings.yml: its mistake is told once.
+    return list({str(problem): problem for problem in found}.values())
 
 
 def _checks(env: Environment) -> Iterator[Callable[[Environment], Any]]:

@@ -12,7 +12,7 @@ import duckdb
 
 from khach.environment import Environment
 from khach.errors import ConfigError
-from khach.readers import read_only_session, reading_statement
+from khach.readers import query_errors, read_only_session, reading_statement
 from khach.spreadsheets import BOM, MISLEADING, UNPRINTABLE, XLSX_ROWS
 
 FORMATS = (".csv", ".xlsx", ".parquet")
@@ -49,12 +49,8 @@ def _write(connection: duckdb.DuckDBPyConnection, sql: str, kind: str, file: Pat
     from ingestion.parquet import literal, quote
 
     statement = reading_statement(connection, sql)
-    try:
+    with query_errors():
         connection.execute(f"create temp table answer as from (\n{statement}\n)")
-    except (duckdb.CatalogException, duckdb.BinderException, duckdb.ParserException) as problem:
-        raise ConfigError(str(problem).strip()) from None
-    except duckdb.PermissionException:
-        raise ConfigError("khach query reads published tables only, no files") from None
     count = connection.execute("select count(*) from answer").fetchone()
     rows = int(count[0]) if count else 0
     if kind == ".xlsx" and rows > XLSX_ROWS:

@@ -55,13 +55,25 @@ def run_query(
 ) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Column names and rows of one reading statement; ConfigError for anything else."""
     statement = reading_statement(connection, sql)
-    try:
+    with query_errors():
         cursor = connection.execute(statement, parameters)
-    except (duckdb.CatalogException, duckdb.BinderException) as problem:
+        return [column[0] for column in cursor.description or []], cursor.fetchall()
+
+
+@contextmanager
+def query_errors() -> Iterator[None]:
+    """What is wrong with the asker's SQL as a ConfigError; no message quotes a stored value."""
+    try:
+        yield
+    except (duckdb.CatalogException, duckdb.BinderException, duckdb.ParserException) as problem:
         raise ConfigError(str(problem).strip()) from None
     except duckdb.PermissionException:
         raise ConfigError("khach query reads published tables only, no files") from None
-    return [column[0] for column in cursor.description or []], cursor.fetchall()
+    except (duckdb.ConversionException, duckdb.OutOfRangeException):
+        raise ConfigError(
+            "a value of this query cannot be read as the type it is compared with or cast to",
+            fix="dates as '2026-06-30'; try_cast(column as type) gives null where it does not fit",
+        ) from None
 
 
 def reading_statement(connection: duckdb.DuckDBPyConnection, sql: str) -> str:

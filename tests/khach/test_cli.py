@@ -161,6 +161,20 @@ def test_query_reads_marts_and_operations_by_bare_name(env: Environment, capfd) 
     assert "100 more rows" in capfd.readouterr().out
 
 
+def test_a_value_that_does_not_fit_is_the_askers_mistake(
+    env: Environment, tmp_path: Path, capfd
+) -> None:
+    open_shop(env)
+    for sql in ("select 1 where date '2026-01-01' > cast('2026-13-01' as date)",
+                "select cast(customer_id as integer) from customers"):  # fmt: skip
+        assert execute(["query", sql]) == 2
+        told = capfd.readouterr().err
+        assert "try_cast" in told
+        assert "unexpected" not in told
+        assert "Could not convert" not in told  # which would quote what is stored
+        assert execute(["query", sql, "--output", str(tmp_path / "x.parquet")]) == 2
+
+
 @pytest.mark.parametrize(
     "sql",
     ["delete from customers", "create table x as select 1", "drop table customers", "checkpoint",

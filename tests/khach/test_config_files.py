@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from khach.config_files import parse, read_yaml, suggest
-from khach.configuration import record_versions, write_dbt_vars
+from khach.configuration import check_configuration, record_versions, write_dbt_vars
 from khach.environment import Environment, load_environment
 from khach.errors import ConfigError
 from khach.settings import Settings, load_settings
@@ -69,6 +69,18 @@ def test_a_mistake_is_named_with_its_line_and_a_remedy(
 def test_broken_yaml_and_bytes_that_are_no_text_are_named(env: Environment) -> None:
     assert _refused(env, "a: [1,\nb: 2\n").line is not None
     assert "UTF-8" in _refused(env, b"a: \xff\n").message
+
+
+def test_a_date_that_no_calendar_has_is_named_with_its_line(env: Environment) -> None:
+    refused = _refused(env, "margin_rate: 0.4\nas_of: 2026-13-45\n")
+    assert (refused.file, refused.line) == (str(env.config / "settings.yml"), 2)
+    assert "date" in refused.message
+
+
+def test_a_mistake_that_several_checks_meet_is_told_once(env: Environment) -> None:
+    (env.config / "settings.yml").write_text("margin_rate: 40\n")
+    (env.config / "sources.yml").write_text("sources: {}\n")
+    assert [problem.key for problem in check_configuration(env)] == ["margin_rate"]
 
 
 def test_an_absent_file_says_how_to_get_one(env: Environment) -> None:
