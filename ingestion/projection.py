@@ -159,8 +159,10 @@ def _problem(target: Target, type_: str, time_zone: str) -> str | None:
     if target.letter in _CALENDAR:  # infinity is no time
         bad = f"not coalesce({value} between {_CALENDAR[target.letter]}, false)"
         if type_ == "VARCHAR":  # 05/03/24 would be a day of the year 5
+            usual = _CALENDAR[target.letter].replace("0001", "1000", 1)
             has_year = f"regexp_matches({column}, {literal(_YEAR)})"
-            bad = f"({bad} or ({value} < date '1000-01-01' and not {has_year}))"
+            # A case, so that only the few that are not usual are looked at again.
+            bad = f"case when {value} between {usual} then false else {bad} or not {has_year} end"
     if target.letter in ("n", "i"):
         if type_ == "VARCHAR":
             bad = f"({bad} or {is_rounded(column, value)})"

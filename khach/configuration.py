@@ -13,7 +13,7 @@ import yaml
 from khach import clock
 from khach.config_files import read_yaml
 from khach.environment import Environment
-from khach.errors import KhachError
+from khach.errors import ConfigError, KhachError
 from khach.identity_settings import load_identity_settings
 from khach.runs import utc_now
 from khach.settings import Settings, load_settings
@@ -36,6 +36,7 @@ def _checks(env: Environment) -> Iterator[Callable[[Environment], Any]]:
     from khach.targets import check_targets
 
     yield load_settings
+    yield _check_as_of
     yield check_targets
     yield load_sources
     # The order of trust names sources: while those are wrong, only they are told of.
@@ -48,6 +49,12 @@ def _checks(env: Environment) -> Iterator[Callable[[Environment], Any]]:
     # Audiences ask for segments: while those are wrong, only they are told of.
     if not _mistakes(env, check_segments):
         yield check_audiences
+
+
+def _check_as_of(env: Environment) -> None:
+    settings = load_settings(env)
+    if isinstance(settings.as_of, date):
+        resolve_as_of(env, settings)
 
 
 def _mistakes(env: Environment, check: Callable[[Environment], Any]) -> list[KhachError]:
@@ -71,19 +78,29 @@ def resolve_as_of(
 
     An instant is itself. A date means the end of that business day; `now` is the clock (the
     sandbox's own there); `latest` is the end of the last business day seen in accepted loads.
+    ConfigError for a day to come: its segments and syncs would be remembered as having been.
     """
     from ingestion.vars import newest_event
 
     wanted: date | str = given or settings.as_of
     if isinstance(wanted, datetime):
         return wanted
+    now = clock.now(env)
+    zone = ZoneInfo(settings.business_time_zone)
     if isinstance(wanted, date):
+        if wanted > now.astimezone(zone).date():
+            raise ConfigError(
+                f"as_of: {wanted} is a day to come; it is {now.astimezone(zone):%Y-%m-%d} now",
+                file=None if given else env.config / "settings.yml",
+                fix="give today or an earlier day",
+            )
         return clock.end_of_day(wanted, settings.business_time_zone)
     newest = newest_event(env) if wanted == "latest" else None
     if newest is None:
-        return clock.now(env)
-    local = newest.replace(tzinfo=UTC).astimezone(ZoneInfo(settings.business_time_zone))
-    return clock.end_of_day(local.date(), settings.business_time_zone)
+        return now
+    # A wrong clock of one device must not carry everybody into the future.
+    seen = min(newest.replace(tzinfo=UTC), now)
+    return clock.end_of_day(seen.astimezone(zone).date(), settings.business_time_zone)
 
 
 def write_dbt_vars(

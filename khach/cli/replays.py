@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 
 from khach.cli.output import emit
-from khach.clock import end_of_day
+from khach.configuration import resolve_as_of
 from khach.environment import Environment, activate
 from khach.lock import run_lock
 from khach.replays import Replay, moment_of, prepare, publish_replay
@@ -19,8 +19,7 @@ def is_replay(env: Environment, day: date, known_at: str | None) -> bool:
     """Whether a day is built in a folder of its own: it lies back, or is asked for as known."""
     from orchestration.session import lies_back
 
-    zone = load_settings(env).business_time_zone
-    return known_at is not None or lies_back(env, end_of_day(day, zone))
+    return lies_back(env, resolve_as_of(env, load_settings(env), day)) or known_at is not None
 
 
 def run_replay(env: Environment, day: date, known_at: str | None, *, as_json: bool) -> int:

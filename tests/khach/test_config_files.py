@@ -1,11 +1,17 @@
 """Configuration mistakes are named with file, line, key and what would be right."""
 
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
 from khach.config_files import parse, read_yaml, suggest
-from khach.configuration import check_configuration, record_versions, write_dbt_vars
+from khach.configuration import (
+    check_configuration,
+    record_versions,
+    resolve_as_of,
+    write_dbt_vars,
+)
 from khach.environment import Environment, load_environment
 from khach.errors import ConfigError
 from khach.settings import Settings, load_settings
@@ -81,6 +87,27 @@ def test_a_mistake_that_several_checks_meet_is_told_once(env: Environment) -> No
     (env.config / "settings.yml").write_text("margin_rate: 40\n")
     (env.config / "sources.yml").write_text("sources: {}\n")
     assert [problem.key for problem in check_configuration(env)] == ["margin_rate"]
+
+
+def test_no_day_to_come_is_built_whoever_asks_for_it(
+    env: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime(2026, 6, 30, 18, tzinfo=UTC)  # in Ha Noi it is the first of July
+    monkeypatch.setattr("khach.clock.now", lambda _: now)
+    (env.config / "sources.yml").write_text("sources: {}\n")
+    for day, is_refused in (("2026-07-01", False), ("2026-07-02", True)):
+        (env.config / "settings.yml").write_text(f"as_of: {day}\n")
+        problems = check_configuration(env)
+        assert [problem.file for problem in problems] == (
+            [str(env.config / "settings.yml")] if is_refused else []
+        )
+    settings = Settings()
+    with pytest.raises(ConfigError, match="2030-01-01 is a day to come; it is 2026-07-01 now"):
+        resolve_as_of(env, settings, date(2030, 1, 1))
+    # One device whose clock is wrong carries nobody there either.
+    monkeypatch.setattr("ingestion.vars.newest_event", lambda _: datetime(2030, 1, 1))  # noqa: DTZ001
+    latest = resolve_as_of(env, settings.model_copy(update={"as_of": "latest"}))
+    assert latest == datetime(2026, 7, 1, 17, tzinfo=UTC)
 
 
 def test_an_absent_file_says_how_to_get_one(env: Environment) -> None:
