@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,15 +66,15 @@ def find_files(config: SourceConfig, folder: str, pattern: str, *keys: str) -> l
 
 
 def bring_new(context: FetchContext, table: str, files: list[Delivered]) -> list[LocalFile]:
-    """The files whose content no committed load of the table has, on the local disk.
+    """The files that are not what they were when they last landed, on the local disk.
 
     In a backfill all of them: the caller has chosen those that are read again.
     """
-    unseen: list[tuple[Delivered, Collection[str], Path]] = []
+    unseen: list[tuple[Delivered, str, Path]] = []
     for file in files:
-        known = context.seen.fingerprints.get((table, file.name), frozenset())
-        known = frozenset() if context.backfill else known
-        if all(mark.rpartition(":")[0] != file.stamp for mark in known):
+        known = context.seen.fingerprints.get((table, file.name), "")
+        known = "" if context.backfill else known
+        if known.rpartition(":")[0] != file.stamp:
             local = _download(context, file) if file.is_remote else Path(file.path)
             unseen.append((file, known, local))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -84,7 +83,7 @@ def bring_new(context: FetchContext, table: str, files: list[Delivered]) -> list
         LocalFile(file.name, local, f"{file.stamp}:{digest}")
         for (file, known, local), digest in zip(unseen, digests, strict=True)
         # The same bytes delivered again under a new date are no new delivery.
-        if all(mark.rpartition(":")[2] != digest for mark in known)
+        if known.rpartition(":")[2] != digest
     ]
 
 

@@ -1,17 +1,20 @@
 """The scalar SQL of sources.yml: one expression over a delivery's columns, checked with sqlglot.
 
-Nothing in an expression can stop a load: a cast that fails on a value quarantines the row.
+Nothing in an expression can stop a load: where it fails on a value, the row is quarantined. Who
+runs one must not let DuckDB share what two expressions have in common (`NOT_SHARED`): it would
+compute that outside of TRY.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ingestion.parquet import quote
 
+NOT_SHARED = "set disabled_optimizers = 'common_subexpressions'"
 BUILTINS = ("_file", "_row")
 _LITERALS = ("null", "true", "false")
 _PLAIN = re.compile(r"[^\W\d][\w ]*")
@@ -27,10 +30,15 @@ class UnknownColumnError(Exception):
 
 @dataclass(frozen=True)
 class Compiled:
-    """DuckDB SQL of an expression, and for each cast inside it a test that it fails."""
+    """DuckDB SQL of an expression, and tests that it fails on a row."""
 
     sql: str
     failures: tuple[str, ...] = ()
+
+
+def is_guarded(failures: Sequence[str]) -> bool:
+    """Whether these tests are of an expression that stands within TRY."""
+    return any(test.startswith("try(") for test in failures)
 
 
 def check_expression(text: str) -> None:
@@ -81,7 +89,11 @@ def compile_expression(text: str, columns: Mapping[str, str]) -> Compiled:
         node.set("this", exp.to_identifier(known[node.name.lower()], quoted=True))
     _read_text_as_numbers(tree, columns)
     tree, failures = _soften(tree)
-    return Compiled(tree.sql("duckdb"), tuple(failures))
+    sql = tree.sql("duckdb")
+    if _may_fail(tree):
+        failures.append(f"try(struct_pack(v := {sql})) is null")
+        sql = f"try({sql})"
+    return Compiled(sql, tuple(failures))
 
 
 def _parse(text: str) -> Any:  # sqlglot's own types hide what a tree holds
@@ -136,6 +148,20 @@ def _read_text_as_numbers(tree: Any, columns: Mapping[str, str]) -> None:
             if is_text and (compared or isinstance(node, arithmetic)):
                 type_ = "decimal(38,10)" if compared else "decimal(38,6)"
                 side.replace(exp.TryCast(this=side.copy(), to=exp.DataType.build(type_)))
+
+
+def _may_fail(tree: Any) -> bool:
+    """Whether a row's values can make it fail: JSON of a text that is none, a sum too large."""
+    from sqlglot import exp
+
+    safe = (exp.Cast, exp.Coalesce, exp.Nullif, exp.Lower, exp.Upper, exp.Trim, exp.Case, exp.If,
+            exp.Substring, exp.SplitPart, exp.RegexpExtract, exp.RegexpReplace, exp.Connector,
+            exp.DPipe, exp.Like, exp.Is)  # fmt: skip
+    for node in tree.find_all(exp.Func, exp.Binary):
+        literals = isinstance(node, exp.Predicate) and node.find(exp.Literal)
+        if not isinstance(node, safe) and not literals and node.name != "try_strptime":
+            return True
+    return False
 
 
 def _soften(tree: Any) -> tuple[Any, list[str]]:

@@ -14,11 +14,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from ingestion.entities import ENTITIES, NEEDED, entity_of
 from ingestion.expressions import (
+    NOT_SHARED,
     Compiled,
     UnknownColumnError,
     check_expression,
     compile_expression,
     expression_columns,
+    is_guarded,
 )
 from ingestion.parquet import literal
 from ingestion.projection import Target, typed_query
@@ -175,6 +177,8 @@ def entity_query(
 ) -> Callable[[Sequence[str], Path | None], str]:
     """A `landing.TypedQuery`: SQL of the entity's typed rows, `_problem` and `_original`."""
     found, kept, deleted = targets(config, entity, mapping, reading.columns, mapping.from_)
+    if any(is_guarded(one.failures) for one in (*found, kept, deleted) if one):
+        connection.execute(NOT_SHARED)
     flags = (*kept.failures, *(deleted.failures if deleted else ()))
     found[0] = replace(found[0], failures=(*found[0].failures, *flags))
 

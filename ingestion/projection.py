@@ -26,7 +26,10 @@ _CALENDAR = {
     "t": "timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999999'",
     "d": "date '0001-01-01' and date '9999-12-31'",
 }
-_WORDS = {"t": "a timestamp", "d": "a date", "i": "a whole number", "b": "true or false"}
+_WORDS = {
+    "t": "a timestamp", "d": "a date", "i": "a whole number", "b": "true or false",
+    "v": "text in UTF-8", "j": "text in UTF-8",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -87,10 +90,10 @@ def typed_query(
 
 
 def _cast_problem(targets: Sequence[Target], dropped: Collection[str], deleted: str) -> str:
-    """Which cast inside an expression fails, unless the row is a tombstone without the column."""
+    """Which expression fails, unless the row is a tombstone without the column."""
     failed = " ".join(
         f"when {test}{f' and not {deleted}' if target.name in dropped else ''} "
-        f"then {literal(f'{target.name}: a cast inside the expression fails')}"
+        f"then {literal(f'{target.name}: the expression fails on a value')}"
         for target in targets
         for test in target.failures
     )
@@ -123,13 +126,26 @@ def _types(connection: duckdb.DuckDBPyConnection, query: str) -> Mapping[str, st
 def _value(target: Target, type_: str, time_zone: str) -> str:
     column = f"raw.{quote(target.name)}"
     if target.letter in ("v", "j"):
-        nested = type_.startswith(("STRUCT", "MAP")) or type_.endswith("]")
-        return f"cast(to_json({column}) as varchar)" if nested else f"cast({column} as varchar)"
+        return _text(column, type_)
     if target.letter == "t":
         return _timestamp(column, type_, time_zone)
     if target.letter == "d" and type_ == "TIMESTAMP WITH TIME ZONE":
         return f"cast(timezone({literal(time_zone)}, {column}) as date)"
     return f"try_cast({column} as {DUCKDB_TYPES[target.letter]})"
+
+
+def _text(column: str, type_: str) -> str:
+    if type_.startswith(("STRUCT", "MAP")) or type_.endswith("]"):
+        return f"cast(to_json({column}) as varchar)"
+    if type_ == "BLOB":  # as Hive and Impala write texts into Parquet
+        return f"try(decode({column}))"
+    if type_ in ("DOUBLE", "FLOAT"):  # as pandas writes whole numbers of which some are missing
+        whole = f"try_cast({column} as bigint)"
+        return (
+            f"case when {column} = {whole} then cast({whole} as varchar) "
+            f"else cast({column} as varchar) end"
+        )
+    return f"cast({column} as varchar)"
 
 
 def _timestamp(column: str, type_: str, time_zone: str) -> str:
@@ -142,7 +158,11 @@ def _timestamp(column: str, type_: str, time_zone: str) -> str:
         local = f"cast(timezone({literal(time_zone)}, {local}) as timestamp)"
     if type_ != "VARCHAR":
         return local
-    instant = f"cast(try_cast({column} as timestamptz) as timestamp)"
+    # As many systems write it: 2026-01-02 10:00:00 +0700, 2026-01-02 10:00+07:00.
+    spelt = f"regexp_replace({column}, '([T ]\\d{{1,2}}:\\d{{2}})\\s*([+-]\\d{{2}})', '\\1:00\\2')"
+    spelt = f"regexp_replace({spelt}, '\\s+([+-]\\d{{2}}:?(\\d{{2}})?)\\s*$', '\\1')"
+    offered = f"coalesce(try_cast({column} as timestamptz), try_cast({spelt} as timestamptz))"
+    instant = f"cast({offered} as timestamp)"
     has_offset = f"regexp_matches({column}, {literal(_HAS_OFFSET)})"
     # What most systems write, six times as fast as the way with a time zone.
     is_utc = f"suffix({column}, 'Z') then try_cast({column} as timestamp)"
@@ -151,7 +171,8 @@ def _timestamp(column: str, type_: str, time_zone: str) -> str:
 
 def _problem(target: Target, type_: str, time_zone: str) -> str | None:
     """A case expression that names the refused value's shape, or None when nothing can fail."""
-    if target.letter in ("v", "j") or target.sql == "null" or _always_fits(target.letter, type_):
+    is_text = target.letter in ("v", "j") and type_ != "BLOB"
+    if is_text or target.sql == "null" or _always_fits(target.letter, type_):
         return None
     column = f"raw.{quote(target.name)}"
     value = _value(target, type_, time_zone)
@@ -170,6 +191,8 @@ def _problem(target: Target, type_: str, time_zone: str) -> str | None:
             bad = f"({bad} or try_cast({value} as {type_}) is distinct from {column})"
         elif target.letter == "i" and type_ in ("DOUBLE", "FLOAT"):
             bad = f"({bad} or {value} != {column})"
+        elif type_ == "DOUBLE":  # what a sum of doubles adds at the end is no decimal
+            bad = f"({bad} or abs(cast({value} as double) - {column}) > 1e-9 * abs({column}))"
     words = _WORDS.get(target.letter, "a number with at most 4 decimals")
     return (
         f"case when {column} is not null and {bad} then {literal(target.name + ': ')} || "

@@ -154,13 +154,14 @@ def read_seen(env: Environment, source: str, *, forget: str | None = None) -> Se
     with new content, or when a person says so (`forget` is such a load).
     """
     told, rejected = verdicts.told(env, source)
-    fingerprints: dict[tuple[str, str], set[str]] = {}
+    fingerprints: dict[tuple[str, str], tuple[float, str]] = {}
     cursors: dict[str, tuple[float, str]] = {}
     contracts: dict[str, tuple[float, str]] = {}
     for load_id, delivery in told:
         if delivery.fingerprint and load_id != forget:
             place = (delivery.table_name, delivery.file)
-            fingerprints.setdefault(place, set()).add(delivery.fingerprint)
+            last = fingerprints.get(place, (0.0, ""))
+            fingerprints[place] = max(last, (float(load_id), delivery.fingerprint))
         if load_id in rejected:
             continue
         for text, newest in ((delivery.cursor, cursors), (delivery.columns, contracts)):
@@ -168,7 +169,7 @@ def read_seen(env: Environment, source: str, *, forget: str | None = None) -> Se
                 known = newest.get(delivery.table_name, (0.0, ""))
                 newest[delivery.table_name] = max(known, (float(load_id), text))
     return Seen(
-        {place: frozenset(marks) for place, marks in fingerprints.items()},
+        {place: mark for place, (_, mark) in fingerprints.items()},
         {table: cursor for table, (_, cursor) in cursors.items()},
         {table: read_contract(columns) for table, (_, columns) in contracts.items()},
     )

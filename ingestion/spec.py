@@ -98,12 +98,13 @@ class Extract:
 class Seen:
     """What committed loads of a source have taken in.
 
-    `fingerprints`: (table, file) to the fingerprints in committed loads. `cursors`: table to its
+    `fingerprints`: (table, file) to what the file was when it last landed: one that goes back to
+    what it was before that is a new delivery. `cursors`: table to its
     latest cursor, rejected loads left out, so that a rejected load's rows are read again.
     `contracts`: table to the columns and types it had so far.
     """
 
-    fingerprints: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+    fingerprints: Mapping[tuple[str, str], str] = field(default_factory=dict)
     cursors: Mapping[str, str] = field(default_factory=dict)
     contracts: Mapping[str, Contract] = field(default_factory=dict)
 

@@ -123,9 +123,15 @@ def read_ndjson_files(
 def _header(file: LocalFile, delimiter: str) -> tuple[str, ...]:
     header = tuple(name.strip() for name in textfiles.csv_header(file.path, delimiter))
     lowered = [name.lower() for name in header]
-    for name in header:
-        if not name or lowered.count(name.lower()) > 1:
-            raise KhachError(f"{file.name}: the header names the column {name!r} twice or not")
+    for number, name in enumerate(lowered, 1):
+        twin = lowered.index(name) + 1
+        if name and twin == number:
+            continue
+        what = f"has the name of column {twin}" if name else "has no name"
+        raise KhachError(
+            f"{file.name}, line 1: column {number} of {len(header)} {what}",
+            fix="deliver it with a header line in which each column has a name of its own",
+        )
     return header
 
 

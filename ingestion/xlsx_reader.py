@@ -47,6 +47,10 @@ def read_xlsx_files(connection: duckdb.DuckDBPyConnection, files: list[LocalFile
 
 def _excel_value(name: str, type_: str) -> str:
     column = quote(name)
+    if type_ == "DOUBLE":  # a workbook holds 59.97 as 59.969999999999999, all of a double's digits
+        shortest = f"cast(try_cast({column} as double) as varchar)"
+        is_long = f"regexp_matches({column}, '^-?[0-9]+[.][0-9]{{12,}}$')"
+        return f"case when {is_long} then {shortest} else {column} end as {column}"
     if type_ not in ("DATE", "TIMESTAMP", "TIME"):
         return column
     serial = f"try_cast({column} as double)"

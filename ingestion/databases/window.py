@@ -6,8 +6,10 @@ rows above the cursor are read; when it does (a late commit), that window is rea
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -15,6 +17,10 @@ from ingestion.databases.dialect import ALWAYS, Column, Database, is_time
 
 if TYPE_CHECKING:
     from ingestion.spec import Backfill
+
+
+_ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}")
+_EPOCH = re.compile(r"1[0-9]{9}([0-9]{3})?")  # seconds or milliseconds, of 2001 to 2033
 
 
 @dataclass(frozen=True)
@@ -108,5 +114,24 @@ def _newest(database: Database, base: str, column: Column, last: str) -> tuple[s
 def _near(database: Database, column: Column, last: str, overlap_minutes: int) -> str:
     """Rows in which a late commit may show: just below the last cursor, or without a cursor."""
     field, moment = f"t.{database.quote(column.name)}", database.moment(last, column)
-    lowest = database.earlier(moment, overlap_minutes) if is_time(column) else moment
+    if is_time(column):
+        lowest = database.earlier(moment, overlap_minutes)
+    else:
+        lowest = database.moment(_earlier(last, overlap_minutes), column)
     return f"(({field} >= {lowest} and {field} <= {moment}) or {field} is null)"
+
+
+def _earlier(last: str, minutes: int) -> str:
+    """A time that a column of texts or numbers holds, some minutes before; all else as it is.
+
+    >>> _earlier("2024-01-02T10:00:00Z", 60), _earlier("1704189600", 60), _earlier("17", 60)
+    ('2024-01-02 09:00:00', '1704186000', '17')
+    """
+    if _EPOCH.fullmatch(last):
+        of_minute = 60 if len(last) == len("1704189600") else 60_000
+        return str(int(last) - minutes * of_minute)
+    if not _ISO.match(last):
+        return last
+    # A space sorts before a T: whichever of them the rows have, none above is left out.
+    before = datetime.fromisoformat(last[:19]) - timedelta(minutes=minutes)
+    return f"{before:%Y-%m-%d %H:%M:%S}"

@@ -192,7 +192,16 @@ def _reading(
 
 def _check_columns(config: FilesConfig, entity: str, mapping: FileTable, reading: Reading) -> None:
     """ConfigError when a delivered file that has rows lacks a column that the mapping reads."""
+    wanted = {name.lower() for name in mapping.source_columns()}
     for name, columns in reading.file_columns.items():
+        has_header = format_of(name) in ("csv", "xlsx")
+        if has_header and wanted and not wanted & {column.lower() for column in columns}:
+            # Not a word of what stands there: it may be somebody's row. With one row alone, too.
+            raise config.problem(
+                f"{name} has none of the columns that {entity} reads, but {len(columns)} others",
+                *("tables", entity, "columns"),
+                fix="is its first line a header, and the delimiter the one of the file?",
+            )
         if reading.offered[name]:
             targets(config, entity, mapping, dict.fromkeys(columns, "VARCHAR"), name)
 

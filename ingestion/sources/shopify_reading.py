@@ -90,7 +90,7 @@ class Reading:
         """Everything, by a bulk operation; when it began, by the vendor's clock."""
         root = reader.root
         known = self._context.seen.fingerprints.items()
-        landed = {mark for (table, _), marks in known if table == root.first.name for mark in marks}
+        landed = {mark for (table, _), mark in known if table == root.first.name}
         path = reader.folder / "history.jsonl"
         bulk = self._bulk.run(bulk_query(root), path, landed=frozenset(landed))
         if bulk.path:

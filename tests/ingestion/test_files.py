@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -108,7 +110,7 @@ def test_a_row_that_says_deleted_lands_as_a_tombstone(
     refused = quarantined(env, "shop", "stores", "stores-1.csv")
     assert {row["line"]: row["reason"] for row in refused} == {
         5: "updated_at is missing: when was this deleted?",
-        6: "store_name: a cast inside the expression fails",
+        6: "store_name: the expression fails on a value",
     }
 
 
@@ -124,8 +126,11 @@ def test_a_file_that_was_loaded_is_not_offered_again_but_changed_content_is(
     assert ingest(env, "shop") is None  # the same bytes under another date
     file.write_text(HEADER + "1,o,2,2026-01-01 10:00:00\n")
     assert ingest(env, "shop") is not None
-    assert [row[1] for row in rows_of(env, "shop", "payments", LANDED)] == [1, 2]
-    assert len(pending_loads(env)) == 2
+    file.write_text(HEADER + "1,o,1,2026-01-01 10:00:00\n")
+    assert ingest(env, "shop") is not None  # what it once was is not what it was last
+    assert ingest(env, "shop") is None
+    assert [row[1] for row in rows_of(env, "shop", "payments", LANDED)] == [1, 1, 2]
+    assert len(pending_loads(env)) == 3
 
 
 def test_nothing_new_is_found_out_without_dlt(
@@ -405,3 +410,80 @@ def test_keys_that_differ_only_in_capitals_are_one_column(
         ("3", "c", Decimal("1.5")),
     ]
     assert len(quarantined(env, "shop", "payments", "payments.ndjson")) == 1
+
+
+def test_an_expression_that_fails_on_a_value_refuses_that_row_alone(
+    env: Environment, configure: Configure, folder: Path
+) -> None:
+    configure(
+        STORES.split("        filter:", maxsplit=1)[0]
+        + """        columns:
+          store_id: id
+          store_name: "json_extract_string(address, '$.city')"
+          province: "upper(json_extract_string(address, '$.city'))"
+          updated_at: "date '1899-12-30' + cast(day as integer)"
+"""
+    )
+    rows = ['1,"{""city"":""Hue""}",45357', "2,N/A,45357", "3,,45357", '4,"{}",2147483647']
+    (folder / "stores-1.csv").write_text("id,address,day\n" + "\n".join(rows) + "\n")
+    load = ingest(env, "shop")
+    assert load is not None
+    assert load.tables["stores"].rows_quarantined == 2
+    assert rows_of(env, "shop", "stores", "store_id, store_name, province, updated_at") == [
+        ("1", "Hue", "HUE", datetime(2024, 3, 6)),  # noqa: DTZ001
+        ("3", None, None, datetime(2024, 3, 6)),  # noqa: DTZ001
+    ]
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_a_file_without_a_header_is_told_without_a_word_of_its_first_row(
+    env: Environment, configure: Configure, folder: Path, rows: int
+) -> None:
+    configure(PAYMENTS)
+    (folder / "payments-1.csv").write_text(HEADER + "1,o,1,2026-01-01 10:00:00\n")
+    (folder / "payments-2.csv").write_text(
+        "1,Lan Nguyen,lan@example.vn,2026-01-01 10:00:00\n" * rows
+    )
+    with pytest.raises(ConfigError, match="none of the columns that payments reads") as refused:
+        ingest(env, "shop")
+    assert "Lan" not in str(refused.value)
+    twice = "Lan,Lan,1,2026-01-01 10:00:00\n"
+    (folder / "payments-2.csv").write_text(twice * rows)
+    with pytest.raises(
+        KhachError, match="line 1: column 2 of 4 has the name of column 1"
+    ) as refused:
+        ingest(env, "shop")
+    assert "Lan" not in str(refused.value)
+
+
+def test_times_with_an_offset_land_however_they_are_spelt(
+    env: Environment, configure: Configure, folder: Path
+) -> None:
+    configure(PAYMENTS)
+    spelt = ["10:00:00 +0700", "10:00:00 +07:00", "10:00+07", "10:00 +07:00", "03:00:00Z"]
+    rows = "".join(f"{n},o,1,2026-01-02 {text}\n" for n, text in enumerate(spelt))
+    (folder / "payments-1.csv").write_text(HEADER + rows + "9,o,1,2026-01-02 10:00:00 +x\n")
+    load = ingest(env, "shop")
+    assert load is not None and load.tables["payments"].rows_quarantined == 1
+    moment = datetime.fromisoformat("2026-01-02 03:00:00")
+    assert rows_of(env, "shop", "payments", "paid_at") == [(moment,)] * 5
+
+
+def test_parquet_of_bytes_and_of_doubles_lands_as_what_was_meant(
+    env: Environment, configure: Configure, folder: Path
+) -> None:
+    configure(PAYMENTS)
+    texts = pa.array(["Hà".encode(), b"\xff\xfe", b"c", b"d"], pa.binary())
+    table = pa.table({
+        "id": pa.array([1001.0, 1002.0, 1003.0, 1004.5]), "order_id": texts,
+        "amount": pa.array([59.97, 1.0, 1.23456789, 0.1 + 0.2]),
+        "paid_at": pa.array(["2026-01-01 10:00:00"] * 4),
+    })  # fmt: skip
+    pq.write_table(table, folder / "payments.parquet")
+    ingest(env, "shop")
+    assert rows_of(env, "shop", "payments", "payment_id, order_id, amount") == [
+        ("1001", "Hà", Decimal("59.97")), ("1004.5", "d", Decimal("0.3")),
+    ]  # fmt: skip
+    reasons = [row["reason"] for row in quarantined(env, "shop", "payments", "payments.parquet")]
+    assert reasons[0].endswith("is not text in UTF-8")
+    assert reasons[1] == "amount: 9.99999999 is not a number with at most 4 decimals"
