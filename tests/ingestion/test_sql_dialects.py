@@ -208,6 +208,28 @@ def test_only_what_is_new_changed_or_committed_late_is_read_again(
     assert ingest(env, "tills") is None
 
 
+@pytest.mark.parametrize(
+    ("last", "late"),
+    [
+        ("2024-01-02T10:00:00Z", "2024-01-02T09:30:00Z"),
+        ("2024-01-02 10:00:00", "2024-01-02 09:30:00"),
+        ("2024-01-02T10:00:00", "2024-01-02 09:30:00"),
+        ("1704189600", "1704187800"),
+        ("1704189600000", "1704187800000"),
+    ],
+)
+def test_times_held_as_texts_have_room_for_late_commits_too(
+    env: Environment, shop: Shop, configure: Configure, last: str, late: str
+) -> None:
+    configure(SOURCES.replace("cursor: updated_at", "cursor: note"))
+    insert(shop, 1, note=quoted(last))
+    assert ingest(env, "tills") is not None
+    insert(shop, 2, note=quoted(late))
+    assert ingest(env, "tills") is not None
+    assert {row[0] for row in rows_of(env, "tills", "payments", "payment_id")} == {"1", "2"}
+    assert ingest(env, "tills") is None
+
+
 def test_a_wrong_setting_has_its_place_and_says_what_there_is(
     env: Environment, shop: Shop, configure: Configure
 ) -> None:
