@@ -1,11 +1,20 @@
 -- What each target's KPI has reached so far. Nothing counted is 0 where the KPI is a sum that was
--- published for the period, and unknown otherwise.
-with actuals as (
+-- published for the period and the slice's value occurs at all (another is misspelt, or new), and
+-- unknown otherwise.
+with known as (
+    select distinct kpi, slice, slice_value
+    from {{ ref('kpi_values') }}
+),
+
+actuals as (
     select
         targets.*,
         {{ days_after(dbt.dateadd('month', 1, 'targets.period_start'), -1) }} as month_end,
         coalesce(
-            sliced.value, case when whole.is_additive and whole.value is not null then 0 end
+            sliced.value,
+            case
+                when whole.is_additive and whole.value is not null and known.kpi is not null then 0
+            end
         ) as actual
     from {{ ref('kpi_targets') }} as targets
     left join {{ ref('kpi_values') }} as sliced
@@ -19,6 +28,10 @@ with actuals as (
         and targets.grain = whole.grain
         and targets.period_start = whole.period_start
         and whole.slice = 'all'
+    left join known
+        on targets.kpi = known.kpi
+        and targets.slice = known.slice
+        and targets.slice_value = known.slice_value
 ),
 
 dated as (
