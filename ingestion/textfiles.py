@@ -104,7 +104,13 @@ def csv_records(path: Path, delimiter: str, width: int) -> Iterator[Record]:
     """
     with open_bytes(path) as content:
         source = _Lines(content)
-        next(csv.reader(source, delimiter=delimiter, strict=True), None)
+        try:
+            next(csv.reader(source, delimiter=delimiter, strict=True), None)
+        except csv.Error:
+            raise KhachError(
+                f"{path.name}, line 1: it is no record; its lines may end in a carriage return alone",
+                fix="deliver it with line feeds, and with quotes that are closed",
+            ) from None
         number = 0
         while True:
             source.begin()
