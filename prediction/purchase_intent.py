@@ -6,6 +6,8 @@ sessions, the ones to act on, are scored by a model that has not seen them.
 """
 
 import io
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -38,23 +40,25 @@ def score(sessions: pa.Table) -> pa.Table:
     each of them known before the session's order.
     """
     keys = [("started_at", "ascending"), ("session_id", "ascending")]
-    ordered = sessions.sort_by(keys)
-    scores: pa.Array = pa.nulls(len(ordered), pa.float64())
+    # Rows are fetched in this order a part at a time: a second whole table would be gigabytes.
+    order = pc.sort_indices(sessions, sort_keys=keys)
+    scores: pa.Array = pa.nulls(len(order), pa.float64())
     try:
-        found, figures = _fit(ordered)
+        found, figures = _fit(_with_told(sessions), order)
         scores = pa.array(found)
         fit = Fit(MODEL, figures, figures["holdout_auc"])
     except Refused as refusal:
         fit = Fit.refused(MODEL, FIGURES, str(refusal))
-    scored = pa.table({"session_id": ordered["session_id"], "purchase_intent": scores})
+    in_order = sessions["session_id"].take(order)
+    scored = pa.table({"session_id": in_order, "purchase_intent": scores})
     return pa.concat_tables([scored, fits.fit_table([fit])], promote_options="default").select(
         SCHEMA.names
     )
 
 
-def _fit(sessions: pa.Table) -> tuple[Floats, dict[str, float]]:
-    has_order = sessions["has_order"].fill_null(False).to_numpy(zero_copy_only=False)
-    has_order = np.asarray(has_order, dtype=bool)
+def _fit(sessions: pa.Table, order: pa.Array) -> tuple[Floats, dict[str, float]]:
+    told = sessions["has_order"].take(order).fill_null(False).to_numpy(zero_copy_only=False)
+    has_order = np.asarray(told, dtype=bool)
     edge = int(len(has_order) * TRAINED_SHARE)
     _check(has_order, edge)
     from sklearn.ensemble import HistGradientBoostingClassifier
@@ -62,15 +66,16 @@ def _fit(sessions: pa.Table) -> tuple[Floats, dict[str, float]]:
     from threadpoolctl import threadpool_limits
 
     trained = slice(max(0, edge - MOST_TRAINED), edge)
-    matrix, is_word = _matrix(sessions, trained)
+    known = sessions.take(order[trained])
+    features = _features(known)
     model = HistGradientBoostingClassifier(
         learning_rate=0.05, max_iter=100, max_leaf_nodes=8, early_stopping=False,
-        categorical_features=is_word, random_state=SEED,
+        categorical_features=[one.is_word for one in features], random_state=SEED,
     )  # fmt: skip
     # Two threads that share busy cores wait for one another ten times as long as one works.
     with threadpool_limits(limits=1, user_api="openmp"):
-        model.fit(matrix[trained], has_order[trained])
-        scores = _scored(model, matrix)
+        model.fit(_matrix(known, features), has_order[trained])
+        scores = _scored(model, sessions, order, features)
     held, truth = scores[edge:], has_order[edge:]
     auc = float(roc_auc_score(truth, held))
     if auc < LOWEST_AUC:
@@ -84,10 +89,14 @@ def _fit(sessions: pa.Table) -> tuple[Floats, dict[str, float]]:
     }
 
 
-def _scored(model: Any, matrix: Floats) -> Floats:
+def _scored(
+    model: Any, sessions: pa.Table, order: pa.Array, features: Sequence["_Feature"]
+) -> Floats:
     """Every tree goes over all rows: a part that stays in the cache takes less time."""
-    starts = range(0, len(matrix), SCORED_AT_ONCE)
-    parts = [model.predict_proba(matrix[at : at + SCORED_AT_ONCE])[:, 1] for at in starts]
+    parts = []
+    for at in range(0, len(order), SCORED_AT_ONCE):
+        matrix = _matrix(sessions.take(order[at : at + SCORED_AT_ONCE]), features)
+        parts.append(model.predict_proba(matrix)[:, 1])
     return np.concatenate(parts).astype(float)
 
 
@@ -109,20 +118,49 @@ def _top_decile_share(scores: Floats, truth: Mask) -> float:
     return float(truth[best].sum() / truth.sum())
 
 
-def _matrix(sessions: pa.Table, trained: slice) -> tuple[Floats, list[bool]]:
-    """A column of numbers per feature, words numbered by how common they were in training."""
-    named = {n: sessions[n] for n in sessions.column_names if n not in NO_FEATURES}
-    named |= {f"features.{name}": column for name, column in _told(sessions["features"]).items()}
-    columns, is_word = [], []
-    for _, column in sorted(named.items()):
-        words = pa.types.is_string(column.type)
-        numbers = _numbered(column, trained) if words else _numbers(column)
-        if not np.isnan(numbers[trained]).all():  # never told: nothing can be learned from it
-            columns.append(numbers)
-            is_word.append(words)
-    if not columns:
+@dataclass(frozen=True)
+class _Feature:
+    """A column, and the words that training met most often in it; None for numbers."""
+
+    name: str
+    words: pa.Array | None
+
+    @property
+    def is_word(self) -> bool:
+        return self.words is not None
+
+    def numbers(self, part: pa.Table) -> Floats:
+        """A number a row: of a word its place among the commonest, one more for the others."""
+        column = part[self.name]
+        if self.words is None:
+            return _numbers(column)
+        places = pc.fill_null(pc.index_in(column, value_set=self.words), MOST_WORDS)
+        return _numbers(pc.if_else(column.is_valid(), places, None))
+
+
+def _features(known: pa.Table) -> list[_Feature]:
+    """What training can learn from, by name; not what was never told there."""
+    names = sorted(name for name in known.column_names if name not in NO_FEATURES)
+    features = []
+    for name in names:
+        is_text = pa.types.is_string(known.schema.field(name).type)
+        feature = _Feature(name, _commonest(known[name]) if is_text else None)
+        if not np.isnan(feature.numbers(known)).all():
+            features.append(feature)
+    if not features:
         raise Refused("nothing is known of the sessions before their orders")
-    return np.column_stack(columns), is_word
+    return features
+
+
+def _matrix(part: pa.Table, features: Sequence[_Feature]) -> Floats:
+    return np.column_stack([feature.numbers(part) for feature in features])
+
+
+def _with_told(sessions: pa.Table) -> pa.Table:
+    """With a column `features.name` for each that a source measured itself."""
+    for name, column in _told(sessions["features"]).items():
+        sessions = sessions.append_column(f"features.{name}", column)
+    return sessions
 
 
 def _told(features: pa.ChunkedArray) -> dict[str, pa.ChunkedArray]:
@@ -155,11 +193,7 @@ def _numbers(column: pa.ChunkedArray) -> Floats:
     return np.asarray(floats, dtype=float)
 
 
-def _numbered(column: pa.ChunkedArray, trained: slice) -> Floats:
-    """The commonest words of the training part as 0, 1, ...; the rest as one more; null as none."""
-    counts = pc.value_counts(column[trained].drop_null()).to_pylist()
+def _commonest(column: pa.ChunkedArray) -> pa.Array:
+    counts = pc.value_counts(column.drop_null()).to_pylist()
     ranked = sorted(counts, key=lambda found: (-found["counts"], found["values"]))
-    words = pa.array([found["values"] for found in ranked[:MOST_WORDS]], pa.string())
-    numbers = pc.fill_null(pc.index_in(column, value_set=words), MOST_WORDS)
-    known = pc.if_else(column.is_valid(), numbers, None).cast(pa.float64())
-    return np.asarray(known.to_numpy(zero_copy_only=False), dtype=float)
+    return pa.array([found["values"] for found in ranked[:MOST_WORDS]], pa.string())
