@@ -108,7 +108,7 @@ def csv_records(path: Path, delimiter: str, width: int) -> Iterator[Record]:
             next(csv.reader(source, delimiter=delimiter, strict=True), None)
         except csv.Error:
             raise KhachError(
-                f"{path.name}, line 1: it is no record; its lines may end in a carriage return alone",
+                f"{path.name}, line 1: no record; lines may end in a carriage return alone",
                 fix="deliver it with line feeds, and with quotes that are closed",
             ) from None
         number = 0

@@ -2,8 +2,8 @@
 
 Settings: `folder` (a path or URL, `${NAME}` is an environment variable) and `tables`: entity to
 `from` (a pattern below the folder), `columns`, `constants`, `filter`, `values`, `deleted_when` (an
-expression that is true where a row says that its key is deleted). A file whose content is in a
-committed load is not offered again. Run alone: `khach run --select ingest`.
+expression that is true where a row says that its key is deleted). A file that is what it was when
+it last landed is not offered again. Run alone: `khach run --select ingest`.
 """
 
 from __future__ import annotations
