@@ -147,6 +147,9 @@ def _attached(env: Environment, target: Path) -> Iterator[duckdb.DuckDBPyConnect
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
         connection.execute("set preserve_insertion_order = false")
+        # DuckDB's own default is 80 % of the machine: as profiles.yml has it for dbt.
+        memory = os.environ.get("KHACH_DBT_MEMORY", "4GB")
+        connection.execute(f"set memory_limit = {_text(memory)}")
         connection.execute(f"attach {_text(env.warehouse)} as warehouse (read_only)")
         connection.execute(f"attach {_text(target)} as marts")
         yield connection
