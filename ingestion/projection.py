@@ -192,7 +192,8 @@ def _problem(target: Target, type_: str, time_zone: str) -> str | None:
         elif target.letter == "i" and type_ in ("DOUBLE", "FLOAT"):
             bad = f"({bad} or {value} != {column})"
         elif type_ == "DOUBLE":  # what a sum of doubles adds at the end is no decimal
-            bad = f"({bad} or abs(cast({value} as double) - {column}) > 1e-9 * abs({column}))"
+            off = f"abs(cast({value} as double) - {column})"
+            bad = f"({bad} or {off} > 1e-9 * greatest(1, abs({column})))"
     words = _WORDS.get(target.letter, "a number with at most 4 decimals")
     return (
         f"case when {column} is not null and {bad} then {literal(target.name + ': ')} || "
