@@ -133,5 +133,8 @@ def _earlier(last: str, minutes: int) -> str:
     if not _ISO.match(last):
         return last
     # A space sorts before a T: whichever of them the rows have, none above is left out.
-    before = datetime.fromisoformat(last[:19]) - timedelta(minutes=minutes)
+    try:
+        before = datetime.fromisoformat(last[:19]) - timedelta(minutes=minutes)
+    except (ValueError, OverflowError):  # 9999-99-99 99:99:99 only looks like a time
+        return last
     return f"{before:%Y-%m-%d %H:%M:%S}"

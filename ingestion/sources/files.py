@@ -195,7 +195,8 @@ def _check_columns(config: FilesConfig, entity: str, mapping: FileTable, reading
     wanted = {name.lower() for name in mapping.source_columns()}
     for name, columns in reading.file_columns.items():
         has_header = format_of(name) in ("csv", "xlsx")
-        if has_header and wanted and not wanted & {column.lower() for column in columns}:
+        is_other = columns and not wanted & {column.lower() for column in columns}
+        if has_header and wanted and is_other:
             # Not a word of what stands there: it may be somebody's row. With one row alone, too.
             raise config.problem(
                 f"{name} has none of the columns that {entity} reads, but {len(columns)} others",

@@ -490,3 +490,13 @@ def test_parquet_of_bytes_and_of_doubles_lands_as_what_was_meant(
     reasons = [row["reason"] for row in quarantined(env, "shop", "payments", "payments.parquet")]
     assert reasons[0].endswith("is not text in UTF-8")
     assert reasons[1] == "amount: 9.99999999 is not a number with at most 4 decimals"
+
+
+def test_a_file_without_a_byte_stops_nothing(
+    env: Environment, configure: Configure, folder: Path
+) -> None:
+    configure(PAYMENTS)
+    (folder / "payments-1.csv").write_text(HEADER + "1,o,1,2026-01-01 10:00:00\n")
+    (folder / "payments-2.csv").write_text("")
+    load = ingest(env, "shop")
+    assert load is not None and load.tables["payments"].rows_landed == 1
