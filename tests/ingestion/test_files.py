@@ -370,7 +370,7 @@ def test_a_year_of_two_digits_is_not_one_of_the_first_century(
     ]
 
 
-def test_a_time_of_day_below_a_plain_date_of_a_workbook_is_kept(
+def test_a_workbooks_times_below_a_plain_date_and_its_last_digits_are_what_was_meant(
     env: Environment, configure: Configure, folder: Path
 ) -> None:
     configure(PAYMENTS)
@@ -378,17 +378,18 @@ def test_a_time_of_day_below_a_plain_date_of_a_workbook_is_kept(
     with duckdb.connect() as connection:
         load_excel(connection)
         connection.execute(
-            "copy (select unnest([1, 2]) as id, 'o' as order_id, 7 as amount, "
+            "copy (select unnest([1, 2]) as id, 'o' as order_id, cast(7.5 as double) as amount, "
             "unnest([date '2024-03-05', date '2024-03-06']) as paid_at) "
             f"to '{plain}' (format xlsx, header true)"
         )
     with zipfile.ZipFile(plain) as old, zipfile.ZipFile(folder / "payments.xlsx", "w") as new:
         for name in old.namelist():
-            new.writestr(name, old.read(name).replace(b">45357.0<", b">45357.75<"))
+            content = old.read(name).replace(b">45357.0<", b">45357.75<")
+            new.writestr(name, content.replace(b">7.5<", b">59.969999999999999<"))
     ingest(env, "shop")
-    assert rows_of(env, "shop", "payments", "payment_id, paid_at") == [
-        ("1", datetime(2024, 3, 4, 17)),  # noqa: DTZ001
-        ("2", datetime(2024, 3, 6, 11)),  # noqa: DTZ001
+    assert rows_of(env, "shop", "payments", "payment_id, amount, paid_at") == [
+        ("1", Decimal("59.97"), datetime(2024, 3, 4, 17)),  # noqa: DTZ001
+        ("2", Decimal("59.97"), datetime(2024, 3, 6, 11)),  # noqa: DTZ001
     ]
 
 
