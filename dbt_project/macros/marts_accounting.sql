@@ -4,8 +4,6 @@
 #}
 {% macro raw_rows(table, keys) -%}
 {%- set columns = raw_columns(table) -%}
-{%- set files = run_query('select source, load_id, file from (' ~ accepted_files_sql(table)
-    ~ ') as accepted order by source, file, load_id').rows if execute else [] -%}
     select
         cast(null as varchar) as source,
         cast(null as varchar) as load_id,
@@ -15,11 +13,7 @@
         {%- endfor %}
         cast(null as boolean) as is_kept
     where false
-    {%- set parts = {} -%}
-    {%- for file in files -%}
-        {%- do parts.setdefault((file['source'], file['file'].split('/')[-2]), []).append(file) -%}
-    {%- endfor -%}
-    {%- for (name, part), own in parts.items() %}
+    {%- for (name, part), own in delivered_parts(table).items() %}
     union all
     select
         '{{ name }}',
@@ -31,6 +25,18 @@
         {{ 'coalesce(_is_kept, true)' if '_is_kept' in columns else 'true' }}
     from ({{ rows_of_files(own) }}) as delivered
     {%- endfor %}
+{%- endmacro %}
+
+
+{# The files of accepted loads, by source and part of the entity. #}
+{% macro delivered_parts(table) -%}
+    {%- set files = run_query('select source, load_id, file from (' ~ accepted_files_sql(table)
+        ~ ') as accepted order by source, file, load_id').rows if execute else [] -%}
+    {%- set parts = {} -%}
+    {%- for file in files -%}
+        {%- do parts.setdefault((file['source'], file['file'].split('/')[-2]), []).append(file) -%}
+    {%- endfor -%}
+    {{ return(parts) }}
 {%- endmacro %}
 
 
@@ -87,6 +93,23 @@
   that staging lost, the last load.
 #}
 {% macro key_owners(table, keys, staged, staged_keys) -%}
+    {%- set parts = delivered_parts(table).keys() | list -%}
+    {%- set has_one_part = parts and (parts | map(attribute=0) | unique | list) | length
+        == parts | length %}
+    {#- A source has one part: a key's row in staging tells its load, only lost keys are sought. #}
+    {%- if has_one_part %}
+    select
+        source,
+        {%- for key in staged_keys %}
+        cast({{ key }} as varchar) as k{{ loop.index }},
+        {%- endfor %}
+        _load_id || '/' || case source
+            {%- for source, part in parts %} when '{{ source }}' then '{{ part }}'{% endfor %}
+            else '' end as delivery,
+        case when {{ is_tombstone(table, 'staged') }} then 1 else 0 end as is_tombstone
+    from {{ ref(staged) }} as staged
+    union all
+    {%- endif %}
     select
         source,
         {%- for key in keys %}
@@ -102,10 +125,7 @@
             {%- endfor %}
             delivered.load_id || '/' || delivered.table_name as delivery,
             delivered.load_id = staged._load_id as is_staged,
-            {{ 'coalesce(staged._is_deleted, false)' if '_is_deleted' in raw_columns(table)
-                else 'false' }}
-            {{- ' or ' ~ is_of_deleted_order('staged') if goes_with_its_order(table) }}
-            as is_tombstone
+            {{ is_tombstone(table, 'staged') }} as is_tombstone
         from ({{ raw_rows(table, keys) }}) as delivered
         left join {{ ref(staged) }} as staged
             on delivered.source = staged.source
@@ -113,8 +133,19 @@
             and delivered.k{{ loop.index }} = staged.{{ key }}
             {%- endfor %}
         where delivered.is_kept
+        {%- if has_one_part %}
+            and staged.source is null
+        {%- endif %}
     ) as offered
     group by source{% for key in keys %}, k{{ loop.index }}{% endfor %}
+{%- endmacro %}
+
+
+{# Whether the version of a key that won says that it is deleted. #}
+{% macro is_tombstone(table, staged) -%}
+    {{ 'coalesce(' ~ staged ~ '._is_deleted, false)' if '_is_deleted' in raw_columns(table)
+        else 'false' }}
+    {{- ' or ' ~ is_of_deleted_order(staged) if goes_with_its_order(table) }}
 {%- endmacro %}
 
 

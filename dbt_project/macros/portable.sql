@@ -273,3 +273,16 @@
     )
 {%- endif -%}
 {%- endmacro %}
+
+
+{% macro row_number_in(relation, key, index, count) -%}
+    {{ return(adapter.dispatch('row_number_in')(relation, key, index, count)) }}
+{%- endmacro %}
+{# What tells the rows of `count` tables apart within one query, this one being table `index`. #}
+{% macro default__row_number_in(relation, key, index, count) -%}
+{{ key }}
+{%- endmacro %}
+{# A number, where the engine has one: joins of many rows then need no texts. #}
+{% macro duckdb__row_number_in(relation, key, index, count) -%}
+{{ key if relation is string else 'rowid * ' ~ count ~ ' + ' ~ index }}
+{%- endmacro %}

@@ -8,24 +8,22 @@
 {#
     Every staged web event, whatever vendor collected it: use it like a table. A vendor's staging
     `stg_<vendor>__events` has these columns, with event names in the words of Segment's
-    e-commerce spec, so that a new vendor touches no int model.
+    e-commerce spec, so that a new vendor touches no int model. `event_number` tells events apart
+    within one query, for joins on less than two texts.
 #}
 {% macro web_event_rows() -%}
-    {%- set names = ['stg_segment__events'] -%}
-    {%- for vendor in web_event_vendors() -%}
-        {%- do names.append('stg_' ~ vendor ~ '__events') -%}
-    {%- endfor -%}
-    {%- if names | length == 1 -%}
-        {{ return(ref(names[0])) }}
-    {%- endif -%}
+    {%- set vendors = ['segment'] + web_event_vendors() -%}
     (
-    {%- for name in names %}
+    {%- for vendor in vendors %}
+        {%- set staged = ref('stg_' ~ vendor ~ '__events') %}
         select
+            {{ row_number_in(staged, "source || ':' || message_id", loop.index0, vendors | length) }}
+                as event_number,
             source, namespace, message_id, type, event, anonymous_id, user_id, previous_id,
             occurred_at, received_at, trait_email, trait_phone, product_id, product_name, category,
             cart_id, order_id, search_text, price, quantity, total, page_path, page_url, referrer,
             utm_source, utm_medium, utm_campaign, device_id, device_type, locale
-        from {{ ref(name) }}
+        from {{ staged }}
         {{- " union all" if not loop.last }}
     {%- endfor %}
     )

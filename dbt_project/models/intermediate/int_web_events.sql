@@ -18,7 +18,7 @@ with visitors as (
 events as (
     select
         visitors.visitor_number,
-        parsed.message_id,
+        parsed.event_number,
         parsed.occurred_at,
         coalesce(parsed.user_id, '') as user_id
     from {{ ref('int_web_events_parsed') }} as parsed
@@ -31,7 +31,7 @@ gaps as (
         *,
         lag(occurred_at) over (
             partition by visitor_number
-            order by occurred_at asc nulls last, message_id asc
+            order by occurred_at asc nulls last
         ) as previous_at
     from events
 ),
@@ -65,11 +65,35 @@ stays as (
         visitor_number,
         session_number,
         user_id,
-        max(case when is_start = 1 then message_id end) as first_message_id,
         min(occurred_at) as started_at,
         max(occurred_at) as ended_at
     from numbered
     group by visitor_number, session_number, user_id
+),
+
+begun as (
+    select
+        visitor_number,
+        session_number,
+        min(started_at) as started_at
+    from stays
+    group by visitor_number, session_number
+),
+
+-- Of several events at a session's first moment, the one with the least key names it.
+firsts as (
+    select
+        begun.visitor_number,
+        begun.session_number,
+        min(parsed.source || ':' || parsed.message_id) as session_id
+    from begun
+    inner join numbered
+        on begun.visitor_number = numbered.visitor_number
+        and begun.session_number = numbered.session_number
+        and begun.started_at is not distinct from numbered.occurred_at
+    inner join {{ ref('int_web_events_parsed') }} as parsed
+        on numbered.event_number = parsed.event_number
+    group by begun.visitor_number, begun.session_number
 ),
 
 -- The account an event names, else whose device it is (a shared device is nobody's).
@@ -94,7 +118,6 @@ visits as (
     select
         visitor_number,
         session_number,
-        min(source) || ':' || max(first_message_id) as session_id,
         -- What happened before the log-in on a shared device belongs to the one who logged in,
         -- unless two people did so within the session.
         case when min(own_customer_id) = max(own_customer_id) then min(own_customer_id) end
@@ -117,12 +140,16 @@ crowds as (
 turns as (
     select
         visits.*,
+        firsts.session_id,
         crowds.visitor_number is not null as is_crowded,
         last_value(visits.customer_id ignore nulls) over earlier as previous_customer_id,
         max(case when visits.is_named then visits.ended_at end) over earlier as previous_named_at,
         first_value(visits.customer_id ignore nulls) over later as next_customer_id,
         min(case when visits.is_named then visits.started_at end) over later as next_named_at
     from visits
+    inner join firsts
+        on visits.visitor_number = firsts.visitor_number
+        and visits.session_number = firsts.session_number
     left join crowds on visits.visitor_number = crowds.visitor_number
     window
         earlier as (
@@ -158,7 +185,6 @@ stay_owners as (
         identified.visitor_number,
         identified.session_number,
         identified.user_id,
-        identified.source,
         owners.session_id,
         coalesce(identified.own_customer_id, owners.customer_id) as customer_id
     from identified
@@ -169,8 +195,7 @@ stay_owners as (
 
 owned as (
     select
-        stay_owners.source,
-        numbered.message_id,
+        numbered.event_number,
         stay_owners.session_id,
         stay_owners.customer_id
     from numbered
@@ -186,4 +211,4 @@ select
     parsed.product_name, parsed.cart_id, parsed.order_id, parsed.original_price_amount,
     parsed.quantity
 from {{ ref('int_web_events_parsed') }} as parsed
-inner join owned on parsed.source = owned.source and parsed.message_id = owned.message_id
+inner join owned on parsed.event_number = owned.event_number

@@ -2,6 +2,7 @@
 
 -- Web events in our words, before sessions and customers are known.
 select
+    event_number,
     message_id,
     source,
     namespace,
