@@ -21,7 +21,8 @@ with identifiers as (
     where holder_type = 'record'
 ),
 
-resolved as (
+-- One text to order by: DuckDB then finds the least in a group instead of sorting all.
+ranked as (
     select
         identifiers.source,
         identifiers.record_kind,
@@ -30,14 +31,24 @@ resolved as (
         row_number() over (
             partition by identifiers.source, identifiers.record_kind, identifiers.record_id
             order by
-                {{ identifier_rank('identifiers.identifier_type') }} asc,
-                identifiers.identifier_value asc
+                cast({{ identifier_rank('identifiers.identifier_type') }} as varchar)
+                || identifiers.identifier_value asc
         ) as strength
     from identifiers
     inner join {{ ref('identity_map') }} as identity_map
         on identifiers.identifier_type = identity_map.identifier_type
         and identifiers.namespace = identity_map.namespace
         and identifiers.identifier_value = identity_map.identifier_value
+),
+
+resolved as (
+    select
+        source,
+        record_kind,
+        record_id,
+        customer_id
+    from ranked
+    where strength = 1
 ),
 
 -- An address that a family shares is mapped to nobody, but what was mailed to it went to the one
@@ -53,7 +64,6 @@ subscribers as (
         on observed.source = resolved.source
         and observed.record_kind = resolved.record_kind
         and observed.record_id = resolved.record_id
-        and resolved.strength = 1
     where observed.record_kind = 'customers' and observed.identifier_type = 'email'
     group by observed.identifier_value
     having count(distinct resolved.customer_id) = 1
@@ -82,7 +92,6 @@ left join resolved
     on records.source = resolved.source
     and records.record_kind = resolved.record_kind
     and records.record_id = resolved.record_id
-    and resolved.strength = 1
 left join mailed
     on records.source = mailed.source
     and records.record_kind = mailed.record_kind
