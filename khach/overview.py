@@ -4,6 +4,7 @@ Everything is read from what is published (marts and operations), never from the
 that it also answers while a run goes on. No personal data: counts, ids of runs and plans, figures.
 """
 
+import json
 from typing import Any
 
 import duckdb
@@ -94,11 +95,13 @@ def gates(connection: duckdb.DuckDBPyConnection, run_id: str | None) -> Facts:
 
 
 def snapshot(env: Environment, connection: duckdb.DuckDBPyConnection) -> Facts | None:
-    """The published snapshot: its id and time, people, and the sizes of their segments."""
+    """The published snapshot: id, run, time of the data, people, and the sizes of segments."""
     snapshot_id = current_snapshot(env)
     if snapshot_id is None:
         return None
-    facts: Facts = {"snapshot_id": snapshot_id, "customers": None, "lifecycle": [], "segments": []}
+    note = json.loads((env.published / snapshot_id / "snapshot.json").read_text(encoding="utf-8"))
+    facts: Facts = {"snapshot_id": snapshot_id, "run_id": note["run_id"], "as_of": note["as_of"],
+                    "customers": None, "lifecycle": [], "segments": []}  # fmt: skip
     if _has(connection, "customers"):
         facts["customers"] = _one(connection, "select count(*) from customers")
         facts["lifecycle"] = _records(

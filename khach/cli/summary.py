@@ -74,6 +74,9 @@ def draw_gates(console: Console, facts: Mapping[str, Any]) -> None:
     gates = facts.get("gates")
     if not gates:
         return
+    if not gates["checks"]:
+        console.print("\n[bold]Gates[/bold] none was reached by this run")
+        return
     console.print(
         f"\n[bold]Gates[/bold] {gates['passed']:,} of {gates['checks']:,} checks passed, "
         f"{gates['failed']:,} failed, {gates['warnings']:,} warnings"
@@ -98,7 +101,10 @@ def draw_people(
     if not snapshot:
         console.print("\nnothing is published yet")
         return
-    found = f"\n[bold]People[/bold] {text(snapshot['customers'])} customers found"
+    run = facts.get("run")
+    is_earlier = run and snapshot["run_id"] != run["run_id"]
+    when = f" as of {text(snapshot['as_of'])} UTC, published before:" if is_earlier else ""
+    found = f"\n[bold]People[/bold]{when} {text(snapshot['customers'])} customers found"
     if simulated:
         found += (
             f"; simulated: {simulated['people']:,} people, {simulated['seen']:,} of whom left "
