@@ -3,17 +3,26 @@
 from identity.likely_pairs import likely_pairs
 
 
-def model(dbt, session):  # noqa: ARG001  dbt calls it with both
+def model(dbt, session):
     """Grain: left_key x right_key; is_link tells a link from a question."""
     dbt.config(materialized="table")
     is_enabled, link_at, review_at, duplicate_free, leave_out = dbt.ref(
         "identity_match_settings"
     ).fetchone()
     records = dbt.ref("identity_match_records")
-    return likely_pairs(
-        records.to_arrow_table() if is_enabled else records.limit(0).to_arrow_table(),
-        link_at=link_at,
-        review_at=review_at,
-        duplicate_free=duplicate_free.split(),
-        leave_out=leave_out.split(),
-    )
+    table = records.to_arrow_table() if is_enabled else records.limit(0).to_arrow_table()
+    # Pairs need gigabytes of their own beside DuckDB's, most of which are pages that were read
+    # before. Nothing else can run meanwhile but what does not wait for identity.
+    limit = session.sql("select current_setting('memory_limit')").fetchone()[0]
+    size, unit = limit.split()
+    session.execute(f"set memory_limit = '{float(size) / 2} {unit}'")
+    try:
+        return likely_pairs(
+            table,
+            link_at=link_at,
+            review_at=review_at,
+            duplicate_free=duplicate_free.split(),
+            leave_out=leave_out.split(),
+        )
+    finally:
+        session.execute(f"set memory_limit = '{limit}'")
