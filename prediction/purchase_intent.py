@@ -20,7 +20,7 @@ from prediction.fits import Fit, Refused
 from prediction.likelihood import Floats
 
 MODEL, SEED = "purchase_intent", 20260101
-FEWEST_SESSIONS, FEWEST_ORDERS, FEWEST_HELD_OUT, LOWEST_AUC = 500, 50, 10, 0.55
+FEWEST_SESSIONS, FEWEST_ORDERS = 500, 50
 TRAINED_SHARE, MOST_TRAINED, MOST_WORDS = 0.8, 200_000, 30
 SCORED_AT_ONCE = 20_000
 FIGURES = ("holdout_auc", "holdout_top_decile_share", "holdout_order_share", "session_count",
@@ -32,21 +32,28 @@ SCHEMA = pa.schema(
 Mask = NDArray[np.bool_]
 
 
-def score(sessions: pa.Table) -> pa.Table:
+def score(sessions: pa.Table, *, lowest_auc: float, fewest_held_out: int) -> pa.Table:
     """A row per session with its score (null when refused), and a row per figure of the fit.
 
     `sessions`: `session_id`, `started_at`, `has_order`, `features` (a JSON object of what the
     source measured itself, or null) and any further columns of numbers, words or truth values,
-    each of them known before the session's order.
+    each of them known before the session's order. Refused below `lowest_auc` (area under the ROC
+    curve), and where fewer than `fewest_held_out` of the sessions it is judged on have an order, or
+    have none.
     """
     keys = [("started_at", "ascending"), ("session_id", "ascending")]
     # Rows are fetched in this order a part at a time: a second whole table would be gigabytes.
     order = pc.sort_indices(sessions, sort_keys=keys)
     scores: pa.Array = pa.nulls(len(order), pa.float64())
     try:
-        found, figures = _fit(_with_told(sessions), order)
+        found, figures = _fit(_with_told(sessions), order, fewest_held_out)
+        if (auc := figures["holdout_auc"]) < lowest_auc:
+            raise Refused(
+                "it ranks held-out sessions hardly better than chance "
+                f"(AUC {auc:.3f}, {lowest_auc:.2f} needed)"
+            )
         scores = pa.array(found)
-        fit = Fit(MODEL, figures, figures["holdout_auc"])
+        fit = Fit(MODEL, figures, auc)
     except Refused as refusal:
         fit = Fit.refused(MODEL, FIGURES, str(refusal))
     in_order = sessions["session_id"].take(order)
@@ -56,11 +63,13 @@ def score(sessions: pa.Table) -> pa.Table:
     )
 
 
-def _fit(sessions: pa.Table, order: pa.Array) -> tuple[Floats, dict[str, float]]:
+def _fit(
+    sessions: pa.Table, order: pa.Array, fewest_held_out: int
+) -> tuple[Floats, dict[str, float]]:
     told = sessions["has_order"].take(order).fill_null(False).to_numpy(zero_copy_only=False)
     has_order = np.asarray(told, dtype=bool)
     edge = int(len(has_order) * TRAINED_SHARE)
-    _check(has_order, edge)
+    _check(has_order, edge, fewest_held_out)
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.metrics import roc_auc_score
     from threadpoolctl import threadpool_limits
@@ -77,11 +86,8 @@ def _fit(sessions: pa.Table, order: pa.Array) -> tuple[Floats, dict[str, float]]
         model.fit(_matrix(known, features), has_order[trained])
         scores = _scored(model, sessions, order, features)
     held, truth = scores[edge:], has_order[edge:]
-    auc = float(roc_auc_score(truth, held))
-    if auc < LOWEST_AUC:
-        raise Refused(f"it ranks held-out sessions hardly better than chance (AUC {auc:.2f})")
     return scores, {
-        "holdout_auc": auc,
+        "holdout_auc": float(roc_auc_score(truth, held)),
         "holdout_top_decile_share": _top_decile_share(held, truth),
         "holdout_order_share": float(truth.mean()),
         "session_count": float(len(has_order)),
@@ -100,7 +106,7 @@ def _scored(
     return np.concatenate(parts).astype(float)
 
 
-def _check(has_order: Mask, edge: int) -> None:
+def _check(has_order: Mask, edge: int, fewest_held_out: int) -> None:
     if len(has_order) < FEWEST_SESSIONS:
         raise Refused(f"too few sessions: {len(has_order)} of the {FEWEST_SESSIONS} needed")
     if (orders := int(has_order[:edge].sum())) < FEWEST_ORDERS:
@@ -109,7 +115,7 @@ def _check(has_order: Mask, edge: int) -> None:
             "sessions"
         )
     held = has_order[edge:]
-    if min(held.sum(), (~held).sum()) < FEWEST_HELD_OUT:
+    if min(held.sum(), (~held).sum()) < fewest_held_out:
         raise Refused("too few sessions with or without an order among the last 20 % to judge by")
 
 

@@ -10,7 +10,7 @@ from tiny_lake import TinyLake
 
 from khach.environment import PROJECT, Environment, load_environment
 
-MODELS = ("customer_purchases.sql", "customer_value_settings.sql", "customer_value_fits.py",
+MODELS = ("customer_purchases.sql", "prediction_settings.sql", "customer_value_fits.py",
     "customer_values.py")  # fmt: skip
 # The purchases of the 1/10 sample, in the words of the mart: an order per row, several on a day.
 ORDERS = """

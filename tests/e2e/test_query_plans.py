@@ -18,11 +18,12 @@ SMALL_SIDE = {
     "segment_history",
     "segment_membership",
     "segment_transitions",
-    # One row: the bounds of the history, the rate of all leads, the best province.
+    # One row: the bounds of the history, the rate or the fit of all leads, the best province.
     "customer_purchases",
     "customer_reach_days",
     "lead_score_fit",
     "lead_score_rates",
+    "lead_scores",
     "market_potential",
     "open_lead_values",
     # The few purposes that somebody can refuse.

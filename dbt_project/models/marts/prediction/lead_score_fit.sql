@@ -1,6 +1,7 @@
 -- How well the score tells won leads from lost on the last fifth of those decided, by rates of the
 -- earlier: the chance that a won lead has the higher of two scores (area under the ROC curve, by
--- the ranks' sum; equal scores share their rank). One row; holdout_auc null where one class lacks.
+-- the ranks' sum; equal scores share their rank). One row; refused, with a reason in words and no
+-- figure, where too few were decided or the rates tell next to nothing.
 with judged as (
     select
         lead_groups.is_won,
@@ -29,14 +30,39 @@ decided as (
     where outcome is not null
 )
 
+measured as (
+    select
+        decided.decided_count,
+        (summed.won_ranks - summed.won_count * (summed.won_count + 1) / 2)
+        / nullif(summed.won_count * summed.lost_count, 0) as auc,
+        least(summed.won_count, summed.lost_count) < settings.fewest_held_out as is_unjudged,
+        settings.fewest_held_out,
+        settings.lowest_auc
+    from summed
+    cross join decided
+    cross join {{ ref('prediction_settings') }} as settings
+),
+
+reasoned as (
+    select
+        decided_count,
+        auc,
+        case
+            when decided_count < 20
+                then 'too few decided leads: ' || cast(decided_count as varchar) || ' of 20 needed'
+            when is_unjudged
+                then 'fewer than ' || cast(fewest_held_out as varchar)
+                    || ' won or lost leads among the last fifth of the decided to judge by'
+            when auc < lowest_auc
+                then 'it ranks held-out leads hardly better than chance (AUC '
+                    || cast(cast(auc as decimal(4, 3)) as varchar) || ', '
+                    || cast(cast(lowest_auc as decimal(3, 2)) as varchar) || ' needed)'
+        end as reason
+    from measured
+)
+
 select
-    decided.decided_count,
-    (summed.won_ranks - summed.won_count * (summed.won_count + 1) / 2)
-    / nullif(summed.won_count * summed.lost_count, 0) as holdout_auc,
-    case
-        when decided.decided_count < 20
-            then 'too few decided leads: ' || cast(decided.decided_count as varchar)
-                || ' of 20 needed'
-    end as reason
-from summed
-cross join decided
+    decided_count,
+    case when reason is null then auc end as holdout_auc,
+    reason
+from reasoned
