@@ -28,7 +28,7 @@ decided as (
     select count(*) as decided_count
     from {{ ref('lead_groups') }}
     where outcome is not null
-)
+),
 
 measured as (
     select
