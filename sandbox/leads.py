@@ -11,12 +11,13 @@ import pyarrow as pa
 from sandbox.delivery import CRM, Delivery, open_hours
 from sandbox.draw import (
     DAY_SECONDS,
+    Bools,
     Ints,
     chance,
     label,
     moments,
     nulled,
-    pick,
+    pick_by_row,
     take,
 )
 from sandbox.frames import Frame, append, rows, split_due, where
@@ -27,7 +28,7 @@ NEW, CONTACTED, QUALIFIED, PROPOSAL, WON, LOST = range(6)
 STAGES = ["new", "contacted", "qualified", "proposal", "won", "lost"]
 OUTCOMES = ["", "won", "lost", "unqualified"]
 FORGOTTEN, UNDECIDED, UNQUALIFIED, LOST_EARLY, LOST_LATE, BUYS = range(6)
-_FATES = [22, 14, 17, 16, 13, 18]
+_FATES = np.array([22, 14, 17, 16, 13, 18])
 # The stage after each stage, by fate.
 _NEXT = np.array([
     [NEVER] * 6, [CONTACTED] + [NEVER] * 5, [CONTACTED, LOST] + [NEVER] * 4,
@@ -37,6 +38,13 @@ _NEXT = np.array([
 ])  # fmt: skip
 _ELSEWHERE = ["hoi_cho", "cua_hang", "facebook_lead"]
 _SOURCES = [source or "direct" for source, _, _ in SOURCES] + _ELSEWHERE
+# Of 100 leads that are decided, how many are won, by source: of people who have never bought, and of
+# those who have.
+_WON = np.array([
+    [24, 44], [24, 44], [16, 32],  # direct, Google's results, its ads
+    [8, 20], [6, 16], [18, 36], [40, 62],  # Facebook, TikTok, Zalo, newsletter
+    [5, 14], [58, 80], [8, 20],  # a fair, a store, Facebook's forms
+])  # fmt: skip
 _OF_SIGN_UPS, _ELSEWHERE_PER_DAY = 0.4, 0.0006
 OWNERS = ["sale-bac", "sale-trung", "sale-nam"]
 
@@ -66,7 +74,8 @@ def _appear(d: Delivery, v: Frame, rng: np.random.Generator) -> Frame:
     source = np.concatenate([v["source"][signed],
                              len(SOURCES) + rng.integers(0, len(_ELSEWHERE), m)])  # fmt: skip
     at = np.concatenate([v["at"][signed] + 900, d.start + rng.integers(9, 20, m) * 3_600])
-    fate = pick(rng, _FATES, n)
+    # Who orders in the very visit of the sign-up counts as new: it is the later of the two.
+    fate = fates(rng, source, (p["bought_at"][person] > 0) & (p["bought_at"][person] < at))
     promise = np.array([25, 40, 20, 45, 60, 75])[fate] + rng.integers(-18, 19, n)
     born: Frame = {
         "lead": d.world.issue("lead", n), "person": person, "source": source,
@@ -79,6 +88,18 @@ def _appear(d: Delivery, v: Frame, rng: np.random.Generator) -> Frame:
     }  # fmt: skip
     d.truth(CRM, "leads", label("L", born["lead"]), person)
     return born
+
+
+def fates(rng: np.random.Generator, source: Ints, has_bought: Bools) -> Ints:
+    """What will become of leads: as many are decided from every source, more or less are won."""
+    won = _WON / 100
+    lost = _FATES[UNQUALIFIED:BUYS]
+    decided = _FATES[UNQUALIFIED:].sum()
+    table = np.empty((*won.shape, len(_FATES)))
+    table[..., :UNQUALIFIED] = _FATES[:UNQUALIFIED]
+    table[..., UNQUALIFIED:BUYS] = decided * (1 - won)[..., None] * lost / lost.sum()
+    table[..., BUYS] = decided * won
+    return pick_by_row(rng, table.reshape(-1, len(_FATES)), source * 2 + has_bought)
 
 
 def _next_day(at: Ints, days: np.ndarray) -> Ints:
