@@ -26,7 +26,7 @@ def run(d: Delivery) -> None:
     rng, w = d.rng("advice"), d.world
     came, waiting = split_due(w.frames["appointments"], d.end)
     p, size = w.p, w.size
-    here = np.flatnonzero(p["starts_on"] <= d.day)
+    here = np.flatnonzero(w.here())
     n = int(size.people * _PER_DAY * size.pace) + 1
     person = np.sort(rng.choice(here, n, replace=False))
     walk_in = chance(rng, _WALK_IN, n)

@@ -97,11 +97,18 @@ def _assign(
     w, rng, n = d.world, d.rng(f"campaign-{campaign}"), len(emails)
     treated = ~chance(rng, HOLDOUT[kind], n)
     worked = treated & chance(rng, uplift(kind, campaign)[w.p["generation"][persons]], n)
+    gone = w.p["gone_at"][persons] > 0
+    worked &= ~gone
     if cart is not None:
         worked &= cart["natural"] == 0
     at = d.start + _SEND_HOUR * 3_600
     w.frames["assigned"] = append(
-        w.frames["assigned"], campaign=campaign, person=persons, treated=treated, caused=worked
+        w.frames["assigned"],
+        campaign=campaign,
+        person=persons,
+        treated=treated,
+        caused=worked,
+        gone=gone,
     )
     identifier = campaign_ids(w.seed, np.full(n, campaign))
     record = pc.binary_join_element_wise(identifier, take(w.emails, emails), "-")
@@ -156,8 +163,9 @@ def _plan_reactions(
     rng: np.random.Generator,
 ) -> None:
     n, generation = len(emails), d.world.p["generation"][persons]
-    clicks = worked | chance(rng, _CLICKS[generation], n)
-    opens = clicks | chance(rng, _OPENS[generation], n)
+    here = d.world.p["gone_at"][persons] == 0
+    clicks = worked | chance(rng, _CLICKS[generation], n) & here
+    opens = clicks | chance(rng, _OPENS[generation], n) & here
     sent_at = d.start + _SEND_HOUR * 3_600
     opened_at = sent_at + np.minimum(rng.exponential(8 * 3_600, n), 2.5 * DAY_SECONDS).astype(int)
     clicked_at = opened_at + rng.integers(20, 400, n)

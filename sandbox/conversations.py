@@ -130,7 +130,7 @@ def _live_chats(d: Delivery, v: Frame, rng: np.random.Generator) -> None:
 def _zalo(d: Delivery, rng: np.random.Generator) -> None:
     p, n = d.world.p, len(d.world)
     writes = chance(rng, _ZALO_PER_DAY[p["value"]] * d.world.size.pace, n)
-    persons = np.flatnonzero(writes & (p["starts_on"] <= d.day))
+    persons = np.flatnonzero(writes & d.world.here())
     at = d.start + rng.integers(7 * 3_600, 23 * 3_600, len(persons))
     plan(d, rng, persons, at, about=pick(rng, _ZALO_CLASSES, len(persons)))
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from sandbox.canaries import CANARY_COUNT
-from sandbox.draw import DAY_SECONDS, Bools, Ints, label, moments, nulled, stream, take
+from sandbox.draw import DAY_SECONDS, Bools, Ints, chance, label, moments, nulled, stream, take
 from sandbox.frames import append
 from sandbox.handwriting import CAREFUL_STYLE, typed_email, typed_name, typed_phone
 from sandbox.world import BUY, NEVER, World
@@ -58,13 +58,23 @@ class Delivery:
             "record_id": ids, "person_id": label("P", persons),
         }))  # fmt: skip
 
+    def bought(self, persons: Ints, at: Ints, where: str) -> None:
+        """These people have bought, and some of them never come again."""
+        p = self.world.p
+        p["bought_at"][persons] = at
+        leaves = chance(self.rng(f"leaving-{where}"), p["fickle"][persons], len(persons))
+        leaves &= persons >= CANARY_COUNT
+        p["gone_at"][persons[leaves]] = at[leaves]
+
     def cause(self, cause: str, persons: Ints, at: Ints, *, in_store: Bools) -> None:
-        """These people will buy because of `cause`, about local seconds `at`.
+        """These people will buy because of `cause`, about local seconds `at`; not who has left.
 
         Today's visits to the web shop are over: those meant for today come tomorrow.
         """
-        w, n = self.world, len(persons)
-        web = ~in_store
+        w = self.world
+        here = w.p["gone_at"][persons] == 0
+        persons, at, in_store = persons[here], at[here], in_store[here]
+        n, web = len(persons), ~in_store
         at = np.where(in_store, open_hours(at), at + DAY_SECONDS * (at < self.end))
         w.frames["store_visits"] = append(
             w.frames["store_visits"], person=persons[in_store], at=at[in_store]

@@ -38,8 +38,8 @@ _NEXT = np.array([
 ])  # fmt: skip
 _ELSEWHERE = ["hoi_cho", "cua_hang", "facebook_lead"]
 _SOURCES = [source or "direct" for source, _, _ in SOURCES] + _ELSEWHERE
-# Of 100 leads that are decided, how many are won, by source: of people who have never bought, and of
-# those who have.
+# Of 100 leads that are decided, how many are won, by source: of people who have never bought, and
+# of those who have.
 _WON = np.array([
     [24, 44], [24, 44], [16, 32],  # direct, Google's results, its ads
     [8, 20], [6, 16], [18, 36], [40, 62],  # Facebook, TikTok, Zalo, newsletter
@@ -67,7 +67,7 @@ def run(d: Delivery, v: Frame) -> Frame:
 def _appear(d: Delivery, v: Frame, rng: np.random.Generator) -> Frame:
     p, size = d.world.p, d.world.size
     signed = np.flatnonzero((v["signup"] == 1) & chance(rng, _OF_SIGN_UPS, rows(v)))
-    here = np.flatnonzero(p["starts_on"] <= d.day)
+    here = np.flatnonzero(d.world.here())
     met = rng.choice(here, int(size.people * _ELSEWHERE_PER_DAY * size.pace) + 1, replace=False)
     person = np.concatenate([v["person"][signed], met])
     n, m = len(person), len(met)
@@ -108,7 +108,8 @@ def _next_day(at: Ints, days: np.ndarray) -> Ints:
 
 
 def _step(d: Delivery, due: Frame, rng: np.random.Generator) -> Frame:
-    """Each lead one stage on; who is won buys."""
+    """Each lead one stage on; who is won buys, and who has left meanwhile cannot be won."""
+    due["fate"][(due["fate"] == BUYS) & (d.world.p["gone_at"][due["person"]] > 0)] = LOST_LATE
     stage, at = _NEXT[due["fate"], due["stage"]], due["at"]
     lost = np.where(due["fate"] == UNQUALIFIED, 3, 2)
     won = stage == WON

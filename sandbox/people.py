@@ -36,8 +36,10 @@ INCOME_WEIGHTS = [[30, 40, 22, 6, 2], [4, 22, 40, 25, 9], [6, 25, 36, 22, 11], [
 MARITAL_WEIGHTS = [[90, 10, 0, 0], [28, 65, 7, 0], [7, 80, 11, 2], [3, 72, 8, 17]]
 # What people look for (`names.VALUES`), per generation.
 VALUE_WEIGHTS = [[40, 14, 30, 16], [24, 30, 28, 18], [10, 42, 30, 18], [5, 45, 32, 18]]
-VISITS_PER_DAY = np.array([0.115, 0.085, 0.055, 0.025])
-STORE_BUYS_PER_DAY = np.array([0.012, 0.020, 0.020, 0.014])
+VISITS_PER_DAY = np.array([0.120, 0.089, 0.058, 0.026])
+STORE_BUYS_PER_DAY = np.array([0.0128, 0.0213, 0.0213, 0.0149])
+# How likely somebody is never to come again after a purchase: a beta distribution, most hardly.
+FICKLE = 0.5, 8.0
 
 
 @dataclass
@@ -78,6 +80,7 @@ def make(
     _habits(rng, p, n, pace)
     # A stream of its own: tastes came later than everything else that is drawn here.
     p["value"] = pick_by_row(stream(seed, day, "values"), VALUE_WEIGHTS, p["generation"])
+    p["fickle"] = stream(seed, day, "fickle").beta(*FICKLE, n)
     _places(rng, p, n, head - first, store_provinces)
     _contacts(rng, p, ids, head)
     _devices(rng, p, ids, head, stores)

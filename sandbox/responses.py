@@ -120,7 +120,7 @@ def _uses(d: Delivery, text: Text) -> Iterator[_Use]:
     if not uses or not d.start <= at < d.end:
         return
     p = d.world.p
-    here = p["starts_on"] <= d.day
+    here = d.world.here()
     if passes_on:
         person = int(rng.choice(np.flatnonzero(here & (p["account"] >= 0))))
     else:

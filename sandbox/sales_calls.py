@@ -89,7 +89,7 @@ def _sell(
     """Call these people, at the numbers of the list where there is one; see what comes of it."""
     p, n = d.world.p, len(persons)
     answered = chance(rng, _ANSWERED, n)
-    works = answered & chance(rng, _WORKS, n)
+    works = answered & chance(rng, _WORKS, n) & (p["gone_at"][persons] == 0)
     said = np.where(works, 0, pick(rng, _SAID, n))
     outcome = np.where(answered, said, pick(rng, _UNANSWERED, n))
     _deliver(d, rng, persons, at, outcome, phone_style=d.styles(rng, persons), answered=answered,

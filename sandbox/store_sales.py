@@ -35,7 +35,7 @@ def sell(d: Delivery) -> None:
     """Today's receipts."""
     w, p, rng = d.world, d.world.p, d.rng("stores")
     busy = 1.5 if w.date_of(d.day).weekday() >= 5 else 0.8
-    rate = np.where(p["starts_on"] <= d.day, p["store_rate"] * busy, 0.0)
+    rate = np.where(w.here(), p["store_rate"] * busy, 0.0)
     person = np.flatnonzero(rng.random(len(w)) < rate)
     n = len(person)
     opening = pick(rng, _OPEN_HOUR_WEIGHTS, n) + 9
@@ -55,7 +55,7 @@ def sell(d: Delivery) -> None:
     coupon = offers.till_coupons(d, person, sold_at)
     receipts["amount"], discount = _deliver_lines(d, receipts, coupon > 0, rng)
     d.truth(TILLS, "orders", label("R", receipts["receipt"]), person)
-    p["bought_at"][person] = sold_at
+    d.bought(person, sold_at, "store")
     less = discount > 0
     offers.redeem_in_store(d, where(receipts, less), coupon[less], discount[less])
     _deliver(d, receipts, "completed")

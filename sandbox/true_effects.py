@@ -22,8 +22,9 @@ def effects(world: World) -> pa.Table:
     treated person; for reminders it applies to carts that would not have come back by themselves.
     `effect` is what treated and held-out people differ by in the share who converted: have placed
     an order within three days that was not cancelled, or recovered a cart within seven. It is less
-    than the uplift by those who convert anyway. `caused_count` is how many orders or recoveries the
-    campaign really caused.
+    than the uplift by those who convert anyway; both are of all who were assigned, those among them
+    too who had left for good. `caused_count` is how many orders or recoveries the campaign really
+    caused.
     """
     assigned, campaigns = world.frames["assigned"], world.frames["campaigns"]
     kinds = dict(zip(campaigns["campaign"].tolist(), campaigns["kind"].tolist(), strict=True))
@@ -36,13 +37,17 @@ def effects(world: World) -> pa.Table:
     number, gen = found // 4, found % 4
     kind = np.array([kinds[int(c)] for c in number], np.int64)
     true = np.array([uplift(int(k), int(c))[g] for k, c, g in zip(kind, number, gen, strict=True)])
-    anyway = np.bincount(place, weights=_orders_anyway(world)[assigned["person"]]) / everybody
-    moved = np.where(kind == REMINDER, 1 - NATURAL_RECOVERY[gen], KEPT_SHARE[gen] * (1 - anyway))
+    here = 1 - assigned["gone"]
+    idle = here * (1 - _orders_anyway(world)[assigned["person"]])  # here, and would not buy anyway
+    here_share, idle_share = (np.bincount(place, weights=w) / everybody for w in (here, idle))
+    moved = np.where(
+        kind == REMINDER, (1 - NATURAL_RECOVERY[gen]) * here_share, KEPT_SHARE[gen] * idle_share
+    )
     return pa.table({
         "campaign_id": campaign_ids(world.seed, number),
         "segment": take(names.GENERATIONS, gen),
         "metric": take(["orders", "cart_recoveries"], (kind == REMINDER).astype(np.int64)),
-        "uplift": pa.array(true, pa.float64()),
+        "uplift": pa.array(true * here_share, pa.float64()),
         "effect": pa.array(true * moved, pa.float64()),
         "treated_count": treated, "holdout_count": everybody - treated, "caused_count": caused,
     })  # fmt: skip

@@ -43,10 +43,9 @@ ORDERS_PER_VISIT = _CART_SHARE * (_ORDER_SHARE + (1 - _ORDER_SHARE) * NATURAL_RE
 def plan(d: Delivery) -> Frame:
     """All visits of the day, ordered by start."""
     w, rng = d.world, d.rng("visits")
-    here = w.p["starts_on"] <= d.day
     weekday = w.date_of(d.day).weekday()
     busy = 1.25 if weekday >= 5 else 0.95
-    counts = rng.poisson(np.where(here, w.p["visit_rate"] * busy, 0.0))
+    counts = rng.poisson(np.where(w.here(), w.p["visit_rate"] * busy, 0.0))
     person = np.repeat(np.arange(len(w)), counts)
     generation = w.p["generation"][person]
     hour = pick_by_row(rng, _HOUR_WEIGHTS, generation)

@@ -59,7 +59,7 @@ def place(d: Delivery, v: Frame) -> None:
         "method": method, "status": np.where(method == 0, PENDING, PAID), "at": ordered_at,
     }  # fmt: skip
     d.truth(SHOP, "orders", label("W", order_no), person)
-    w.p["bought_at"][person] = ordered_at
+    d.bought(person, ordered_at, "web")
     offers.redeem_online(d, where(orders, coupon > 0), discount[coupon > 0])
     _deliver(d, orders)
     _deliver_payments(d, where(orders, method != 0))

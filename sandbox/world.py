@@ -18,11 +18,11 @@ from pyarrow import feather
 
 from sandbox import people
 from sandbox.catalogue import product_prices, store_provinces
-from sandbox.draw import Ints, midnight, stream
+from sandbox.draw import Bools, Ints, midnight, stream
 from sandbox.frames import Frame, frame
 from sandbox.sizes import SIZES, Size
 
-LAYOUT = 2  # raised when saved states can no longer be read
+LAYOUT = 3  # raised when saved states can no longer be read
 NEVER = -1
 BROWSE, BUY, RECOVER = 0, 1, 2  # why somebody comes to the shop
 FRAMES = {
@@ -35,7 +35,7 @@ FRAMES = {
                 "amount", "is_whole", "at"),
     "mail_events": ("campaign", "email", "action", "at"),
     "campaigns": ("campaign", "kind", "started_at", "sent"),
-    "assigned": ("campaign", "person", "treated", "caused"),
+    "assigned": ("campaign", "person", "treated", "caused", "gone"),
     "surveys": ("kind", "person", "account", "email", "at"),
     # purchases in stores that chats, calls, leads and advice lead to
     "store_visits": ("person", "at"),
@@ -51,7 +51,8 @@ FRAMES = {
 PERSON_STATE = {
     "account": NEVER, "account_at": 0, "account_changed_at": 0, "account_email": NEVER,
     "card": NEVER, "card_at": 0, "card_changed_at": 0, "tier": 0, "receipts": 0,
-    "web_consent": 0, "card_consent": 0, "bought_at": 0, "left_at": 0, "asked_values": 0,
+    "web_consent": 0, "card_consent": 0, "bought_at": 0, "gone_at": 0, "left_at": 0,
+    "asked_values": 0,
 }  # fmt: skip
 EMAIL_STATE = {"status": 0, "person": NEVER, "opted_at": 0, "changed_at": 0, "tag": 0}
 
@@ -84,6 +85,14 @@ class World:
         if self.strings is None:
             raise RuntimeError("the world has no people yet")
         return self.strings
+
+    def here(self) -> Bools:
+        """Who is a customer of this brand today: has appeared and not left for good.
+
+        What is on its way when somebody leaves (a cart to be recovered, a visit that a call or a
+        mail has brought about) still happens.
+        """
+        return (self.p["starts_on"] <= self.day) & (self.p["gone_at"] == 0)
 
     def date_of(self, day: int) -> date:
         """The calendar date of a simulated day."""
