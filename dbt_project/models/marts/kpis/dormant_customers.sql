@@ -16,6 +16,7 @@ ranked as (
         customers.order_count,
         customers.net_revenue_amount,
         customers.predicted_clv_12m_amount,
+        customers.p_alive,
         customers.preferred_store_id,
         customers.preferred_category,
         customers.nps_score,
@@ -48,8 +49,9 @@ select
     nps_score,
     last_topic,
     may_be_called,
+    -- After a single purchase p_alive is 1 and says nothing (docs/value-models.md).
     case
-        when predicted_clv_12m_amount > 0 then 'expected to buy again'
+        when order_count > 1 and p_alive >= 0.5 then 'expected to buy again'
         when order_count > 1 then 'bought more than once'
         else 'bought once'
     end as reason
