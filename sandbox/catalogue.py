@@ -30,6 +30,10 @@ _VALUE_CATEGORY = np.array(
 _VALUE_PRICE_POWER = np.array([0.0, 1.0, -0.9, 0.0])
 # Within a category a few models sell most.
 _RANK = np.concatenate([np.arange(n) for n in _PER_CATEGORY])
+# New models come out on some days; whoever looks for what is new wants them first.
+_LAUNCHES, _FIRST_LAUNCH, _LAUNCH_EVERY, _NEW_DAYS = 5, 36, 15, 30
+_LAUNCHED = {"chạy bộ": 1, "lifestyle": 2, "skate": 1}  # models of a launch
+_TREND, _TREND_WANTS_NEW = names.VALUES.index("trend"), 9.0
 POPULARITY = TASTE[:, CATEGORY_OF] / (1.0 + _RANK) ** 0.8
 
 
@@ -48,11 +52,29 @@ def _wanted() -> Floats:
     return taste.reshape(-1, PRODUCT_COUNT)
 
 
-WANTED = _wanted()
+def _launched_on() -> Ints:
+    """The day on which each product comes out, -1 where it was there before the history."""
+    day = np.full(PRODUCT_COUNT, -1)
+    for category, each in _LAUNCHED.items():
+        models = np.flatnonzero((CATEGORIES.index(category) == CATEGORY_OF) & (_RANK >= 3))
+        models = models[: each * _LAUNCHES]
+        day[models] = _FIRST_LAUNCH + np.arange(len(models)) // each * _LAUNCH_EVERY
+    return day
+
+
+_WANTED, LAUNCHED_ON = _wanted(), _launched_on()
+
+
+def wanted(day: int) -> Floats:
+    """Weights of the products on a day; a row for each generation and value (`wanted_row`)."""
+    weights = np.where(day >= LAUNCHED_ON, _WANTED, 0.0)
+    is_new = (LAUNCHED_ON >= 0) & (day - _NEW_DAYS < LAUNCHED_ON)
+    weights[_TREND :: len(names.VALUES), is_new] *= _TREND_WANTS_NEW
+    return weights
 
 
 def wanted_row(generation: Ints, value: Ints) -> Ints:
-    """The row of `WANTED` of people of a generation who look for a value."""
+    """The row of `wanted` of people of a generation who look for a value."""
     return generation.astype(np.int64) * len(names.VALUES) + value
 
 

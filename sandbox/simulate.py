@@ -83,7 +83,7 @@ def _opening_lists(d: Delivery) -> None:
     stores = d.world.size.stores
     opened = moments(np.full(stores, d.start - 400 * 86_400), utc=True)
     d.add(TILLS, "stores", catalogue.stores_table(stores, opened))
-    listed = np.arange(catalogue.PRODUCT_COUNT)
+    listed = np.flatnonzero(catalogue.LAUNCHED_ON < 0)
     since = moments(np.full(len(listed), d.start - 30 * 86_400))
     d.add(SHOP, "products", catalogue.products_table(listed, d.world.prices, since))
     d.add(EMAIL, "lists", pa.table({
@@ -92,11 +92,15 @@ def _opening_lists(d: Delivery) -> None:
 
 
 def _prices(d: Delivery) -> None:
-    """On Mondays a few list prices change."""
+    """New models on the days of a launch; on Mondays a few list prices change."""
+    launched = np.flatnonzero(d.day == catalogue.LAUNCHED_ON)
+    at = moments(np.full(len(launched), d.start + 5 * 3_600))
+    d.add(SHOP, "products", catalogue.products_table(launched, d.world.prices, at))
     if d.day == 0 or d.world.date_of(d.day).weekday():
         return
     rng = d.rng("prices")
-    changed = np.sort(rng.choice(catalogue.PRODUCT_COUNT, 4, replace=False))
+    listed = np.flatnonzero(d.day >= catalogue.LAUNCHED_ON)
+    changed = np.sort(rng.choice(listed, 4, replace=False))
     factor = rng.uniform(0.9, 1.12, 4)
     d.world.prices[changed] = (d.world.prices[changed] * factor).astype(np.int64) // 10_000 * 10_000
     since = moments(np.full(4, d.start + 6 * 3_600))

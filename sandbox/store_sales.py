@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from sandbox import accounts, offers
 from sandbox.canaries import CANARY_COUNT
-from sandbox.catalogue import WANTED, product_ids, store_ids, wanted_row
+from sandbox.catalogue import product_ids, store_ids, wanted, wanted_row
 from sandbox.delivery import TILLS, Delivery
 from sandbox.draw import (
     DAY_SECONDS,
@@ -85,10 +85,10 @@ def _deliver_lines(
     d: Delivery, receipts: Frame, has_code: Bools, rng: np.random.Generator
 ) -> tuple[Ints, Ints]:
     n, p, person = rows(receipts), d.world.p, receipts["person"]
-    wanted = wanted_row(p["generation"][person], p["value"][person])
+    products, taste = wanted(d.day), wanted_row(p["generation"][person], p["value"][person])
     items = {"n": 1 + pick(rng, [68, 24, 8], n)}
     for i in range(3):
-        items[f"p{i}"] = pick_by_row(rng, WANTED, wanted)
+        items[f"p{i}"] = pick_by_row(rng, products, taste)
         items[f"q{i}"] = 1 + chance(rng, 0.06, n).astype(np.int64)
     parent, product, units = unroll(items)
     price = d.world.prices[product]

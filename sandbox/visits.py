@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from sandbox import accounts
-from sandbox.catalogue import WANTED, wanted_row
+from sandbox.catalogue import wanted, wanted_row
 from sandbox.delivery import Delivery
 from sandbox.draw import DAY_SECONDS, chance, pick_by_row
 from sandbox.frames import Frame, append, rows, split_due, where
@@ -102,8 +102,9 @@ def _intent(d: Delivery, v: Frame, rng: np.random.Generator) -> None:
     v["order"] = (recovers | buys | cart & chance(rng, _ORDER_SHARE[generation], n)).astype(int)
     v["checkout"] = v["order"] | (cart & chance(rng, 0.35, n))
     v["search"] = chance(rng, 0.35, n).astype(int) * (v["views"] > 0)
+    products, taste = wanted(d.day), wanted_row(generation, p["value"][person])
     for slot in range(MAX_VIEWS):
-        v[f"v{slot}"] = pick_by_row(rng, WANTED, wanted_row(generation, p["value"][person]))
+        v[f"v{slot}"] = pick_by_row(rng, products, taste)
     for slot in range(3):
         v[f"q{slot}"] = 1 + chance(rng, 0.07, n).astype(np.int64)
     _log_ins(d, v, rng)
