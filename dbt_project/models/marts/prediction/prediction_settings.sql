@@ -1,8 +1,8 @@
 {{ config(materialized='view') }}
 
--- What the models of this folder are told: what a customer's money is worth (settings.yml), and from
--- where on a score may be shown: the area under the ROC curve on cases that it was not made from, of
--- which fewest_held_out at least ended well and as many did not. One row.
+-- What the models of this folder are told: what a customer's money is worth (settings.yml), and
+-- from where on a score is shown: the area under the ROC curve on cases that it was not made from,
+-- of which fewest_held_out at least ended well and as many did not. One row.
 select
     cast({{ var('margin_rate') }} as double) as margin_rate,
     cast({{ var('discount_rate') }} as double) as discount_rate,
