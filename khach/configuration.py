@@ -1,8 +1,7 @@
-"""The configuration as a whole: every file checked, dbt's vars written, versions remembered."""
+"""The configuration as a whole: every file checked, dbt's vars written."""
 
-import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,7 @@ from khach.config_files import read_yaml
 from khach.environment import Environment
 from khach.errors import ConfigError, KhachError
 from khach.identity_settings import load_identity_settings
-from khach.runs import utc_now
 from khach.settings import Settings, load_settings
-from khach.state import open_state
 
 
 def check_configuration(env: Environment) -> list[KhachError]:
@@ -151,27 +148,6 @@ def _holdout_shares(env: Environment) -> dict[str, float]:
     }  # fmt: skip
 
 
-def record_versions(env: Environment) -> Mapping[str, str]:
-    """Remember the content of each configuration file once per change; name to version."""
-    found = {_name(env, path): path.read_text(encoding="utf-8") for path in _files(env)}
-    versions = {name: _version(content) for name, content in found.items()}
-    with open_state(env) as state:
-        last = dict(
-            state.execute(
-                "select name, max_by(version, first_seen_at) from configuration_versions "
-                "group by name"
-            ).fetchall()
-        )
-        for name, content in found.items():
-            kind = "audience" if name.startswith("audiences/") else Path(name).stem
-            if last.get(name) != versions[name]:
-                state.execute(
-                    "insert into configuration_versions values (?, ?, ?, ?, ?)",
-                    [versions[name], kind, name, utc_now(), content],
-                )
-    return versions
-
-
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Replace a small file so that a reader, or a kill, never meets half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -185,18 +161,3 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
-
-
-def _files(env: Environment) -> list[Path]:
-    if not env.config.is_dir():
-        return []
-    patterns = ("*.yml", "*.csv", "audiences/*.yml")
-    return sorted(path for pattern in patterns for path in env.config.glob(pattern))
-
-
-def _name(env: Environment, path: Path) -> str:
-    return path.relative_to(env.config).as_posix()
-
-
-def _version(content: str) -> str:
-    return hashlib.sha256(content.encode("utf-8")).hexdigest()[:12]

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, TypeVar
 from khach import runs
 from khach.checks import CheckResult, gate_error, record_checks
 from khach.cli.problems import as_khach_error
-from khach.configuration import record_versions, resolve_as_of, write_dbt_vars
+from khach.configuration import resolve_as_of, write_dbt_vars
+from khach.configuration_versions import record_versions
 from khach.environment import Environment
 from khach.errors import ConfigError, GateError, KhachError, StoppedError
 from khach.lock import run_lock
@@ -189,7 +190,7 @@ def open_session(
         )
         _require_present(session)
         runs.mark_dead_runs(env)
-        record_versions(env)
+        record_versions(env, session.as_of())
         session.write_vars()
         runs.start_stage(env, session.run_id, "run", session.as_of())
         try:

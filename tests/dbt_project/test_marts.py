@@ -6,7 +6,7 @@ import re
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -19,6 +19,7 @@ from tiny_lake import TinyLake
 
 from activation.rules import compile_rule
 from ingestion import compaction
+from khach.configuration_versions import record_versions
 from khach.environment import PROJECT
 
 DAYS = STORY.order_days()
@@ -623,6 +624,25 @@ def test_a_key_is_credited_to_the_load_that_won_and_a_lost_one_does_not_balance(
     assert before[1:] == [("2", 0, 2, 0), ("3", 0, 0, 1)]
     assert found == [(first[0], first[1] - 1, *first[2:]), ("2", 0, 1, 1), ("3", 0, 1, 0)]
     assert marts.rows(counts) == before
+
+
+def test_a_change_stands_at_the_present_of_the_run_that_met_it(marts: TinyLake) -> None:
+    """There and back twice in runs of one present, then a change that lies ahead of this one."""
+    policy = marts.env.config / "policy.yml"
+    then = AS_OF - timedelta(days=1)
+    for most, present in (3, then), (2, then), (3, then), (2, then), (1, AS_OF + timedelta(days=1)):
+        policy.write_text(f"caps: [{{channels: [sms], at_most: {most}}}]", encoding="utf-8")
+        record_versions(marts.env, present.replace(tzinfo=UTC))
+    policy.unlink()
+    assert not marts.failures("build", "-s", "changes")
+    told = marts.rows(
+        "select changed_at, name, summary from changes where kind = 'policy' order by all"
+    )
+    assert told == [
+        (then, "policy.yml", "caps.0.at_most 2 -> 3"),
+        (then, "policy.yml", "caps.0.at_most 3 -> 2"),
+        (then, "policy.yml", None),
+    ]
 
 
 # The day after: last, because it moves the tables on --------------------------------------------

@@ -8,14 +8,12 @@ import pytest
 from khach.config_files import parse, read_yaml, suggest
 from khach.configuration import (
     check_configuration,
-    record_versions,
     resolve_as_of,
     write_dbt_vars,
 )
 from khach.environment import Environment, load_environment
 from khach.errors import ConfigError
 from khach.settings import Settings, load_settings
-from khach.state import open_state
 
 GOOD = "business_time_zone: Europe/London\nthresholds:\n  session_minutes: 20\n"
 
@@ -148,15 +146,3 @@ def test_parse_names_a_missing_key(tmp_path: Path) -> None:
     path.write_text("other: 1\n")
     with pytest.raises(ConfigError, match="missing key 'name'"):
         parse(read_yaml(path), Needs)
-
-
-def test_a_file_that_goes_back_to_an_earlier_version_is_a_change_too(env: Environment) -> None:
-    settings = env.config / "settings.yml"
-    for margin in ("0.4", "0.5", "0.5", "0.4"):
-        settings.write_text(f"margin_rate: {margin}\n", encoding="utf-8")
-        record_versions(env)
-    with open_state(env) as state:
-        contents = state.execute(
-            "select content from configuration_versions order by first_seen_at"
-        ).fetchall()
-    assert [text.split()[-1] for (text,) in contents] == ["0.4", "0.5", "0.4"]

@@ -1,17 +1,22 @@
 -- What the business changed, and when. A file is followed by the versions that runs met, with the
--- version each replaced; the first price of a product is none's change.
+-- version each replaced; the first price of a product is none's change. The time of a version is
+-- the present of the run that met it, so that it stands where the data of that day stand; versions
+-- that an older release met have the clock's only.
 with versions as (
     select
-        first_seen_at as changed_at,
+        coalesce(as_of, first_seen_at) as changed_at,
+        coalesce(as_of <= {{ as_of_at() }}, true) as has_happened,
         case
             when kind in ('audience', 'policy') then kind
             when kind in ('settings', 'segments', 'generations') then 'segment'
+            when kind = 'targets' then 'target'
         end as kind,
         name,
         lag(version) over (
             partition by kind, name order by first_seen_at asc, version asc
         ) as from_version,
-        version as to_version
+        version as to_version,
+        summary
     from state.main.configuration_versions
 ),
 
@@ -38,16 +43,22 @@ offers as (
     where valid_from is not null and offer_code is not null and valid_from < {{ as_of_at() }}
 )
 
-select changed_at, kind, name, from_version, to_version
+-- Two runs of one present may meet the same change twice.
+select distinct changed_at, kind, name, from_version, to_version, summary
 from versions
-where kind is not null
+where kind is not null and has_happened
 union all
-select valid_from, 'offer', offer_code, null, offer_name
+select valid_from, 'offer', offer_code, null, offer_name, 'begins'
 from offers
 {% if is_staged('products') -%}
 union all
 select
-    priced_at, 'price', product_id, cast(earlier_price as varchar), cast(price as varchar)
+    priced_at,
+    'price',
+    product_id,
+    cast(earlier_price as varchar),
+    cast(price as varchar),
+    'price ' || cast(earlier_price as varchar) || ' -> ' || cast(price as varchar)
 from prices
 where earlier_price <> price
 {%- endif %}
