@@ -9,6 +9,7 @@ import csv
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import yaml
@@ -68,18 +69,18 @@ def _values(name: str, before: str, after: str) -> tuple[Values, Values]:
         return dict(_of_table(name, before)), dict(_of_table(name, after))
     old, new = yaml.safe_load(before), yaml.safe_load(after)
     if model := _model(name):
-        try:
+        # A file of an older release may not hold: what stands in it is compared then.
+        with suppress(ValidationError):
             old, new = (model.model_validate(data or {}).model_dump(mode="json")
                         for data in (old, new))  # fmt: skip
-        except ValidationError:
-            pass  # an older release's file; what stands in it is compared
     return dict(_of_tree("", old)), dict(_of_tree("", new))
 
 
 def _model(name: str) -> type[BaseModel] | None:
     from activation.policy import PolicyFile
 
-    return {"settings.yml": Settings, "policy.yml": PolicyFile}.get(name)
+    models: dict[str, type[BaseModel]] = {"settings.yml": Settings, "policy.yml": PolicyFile}
+    return models.get(name)
 
 
 def _of_tree(key: str, data: Any) -> Iterator[tuple[str, str]]:

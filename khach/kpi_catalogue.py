@@ -27,6 +27,7 @@ class Kpi:
     slices: tuple[str, ...]
     additive_slices: tuple[str, ...]
     window: str
+    bounds: tuple[int, int] | None  # what a value can be
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,12 @@ def slices_by_kpi() -> dict[str, tuple[str, ...]]:
         for kpi in entities.kpis:
             found[kpi.name] = (*found.get(kpi.name, ()), *kpi.slices)
     return found
+
+
+def bounds_by_kpi() -> dict[str, tuple[int, int]]:
+    """Least and most that a value of a KPI can be, where it is bounded: a share's are 0 and 1."""
+    kpis = (kpi for entities in load_catalogue() for kpi in entities.kpis)
+    return {kpi.name: kpi.bounds for kpi in kpis if kpi.bounds}
 
 
 def page() -> str:
@@ -96,7 +103,8 @@ How to read a slice:
   outbound call of purpose `sales`, or of no purpose and content class `promotion`.
 - A refusal counts as a block where it takes back what had been granted.
 - Sign-ups and what else lies before the first touch ever observed are in no period.
-- The Value KPIs are sums over customers as they stand, published for the periods in progress.\
+- The Value KPIs are sums over customers as they stand, published for the periods in progress.
+- Rates and shares lie in 0..1, those of targets.csv too: 45 % is 0.45.\
 """.splitlines()
 
 
@@ -114,7 +122,9 @@ def _kpi(kpi: Mapping[str, Any], meta: Mapping[str, Any]) -> Kpi:
         days, f"{str(days).replace('_', ' ')}{' days' if isinstance(days, int) else ''} after it"
     )
     formula = str(kpi.get("formula", "as over all, within the category"))
-    return Kpi(kpi["name"], formula, slices, adding if kpi.get("is_additive") else (), window)
+    additive = adding if kpi.get("is_additive") else ()
+    bounds = (kpi["bounds"][0], kpi["bounds"][1]) if "bounds" in kpi else None
+    return Kpi(kpi["name"], formula, slices, additive, window, bounds)
 
 
 def _meta(model: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -10,10 +10,11 @@ from typing import TypeVar
 from khach.config_files import suggest
 from khach.environment import Environment
 from khach.errors import ConfigError
-from khach.kpi_catalogue import GRAINS, slices_by_kpi
+from khach.kpi_catalogue import GRAINS, bounds_by_kpi, slices_by_kpi
 
 COLUMNS = ("kpi", "grain", "period_start", "slice", "slice_value", "target")
 _LARGEST = Decimal(10) ** 20  # the marts hold decimal(28,8)
+_HUNDRED = 100
 Row = Mapping[str, str]
 Value = TypeVar("Value")
 
@@ -40,7 +41,8 @@ def _mistakes(path: Path) -> Iterator[ConfigError]:
         wanted = ",".join(COLUMNS)
         yield ConfigError("targets.csv has another header", file=path, line=1, fix=wanted)
         return
-    slices, seen = slices_by_kpi(), dict[tuple[str, ...], int]()
+    slices, bounds = slices_by_kpi(), bounds_by_kpi()
+    seen: dict[tuple[str, ...], int] = {}
     for cells in rows:
         line = rows.line_num
         if not cells:
@@ -50,7 +52,7 @@ def _mistakes(path: Path) -> Iterator[ConfigError]:
             yield ConfigError(message, file=path, line=line, fix=",".join(header))
             continue
         row = dict(zip(header, cells, strict=True))
-        for column, message, fix in _row_mistakes(row, slices):
+        for column, message, fix in _row_mistakes(row, slices, bounds.get(row["kpi"])):
             yield ConfigError(message, file=path, line=line, key=column, fix=fix)
         place = tuple(row[column] for column in COLUMNS[:-1])
         if place in seen:
@@ -60,7 +62,7 @@ def _mistakes(path: Path) -> Iterator[ConfigError]:
 
 
 def _row_mistakes(
-    row: Row, slices: Mapping[str, Sequence[str]]
+    row: Row, slices: Mapping[str, Sequence[str]], bounds: tuple[int, int] | None
 ) -> Iterator[tuple[str, str, str | None]]:
     """Column, message and fix of each mistake in a row."""
     kpi, grain, name = row["kpi"], row["grain"], row["slice"]
@@ -85,6 +87,12 @@ def _row_mistakes(
     target = _parsed(Decimal, row["target"])
     if target is None or not target.is_finite() or abs(target) >= _LARGEST:
         yield "target", "no number such as 1200000 or 0.35", None
+    elif bounds and not bounds[0] <= target <= bounds[1]:
+        least, most = bounds
+        fix = f"a number from {least} to {most}"
+        if most == 1 and least <= target / _HUNDRED <= most:
+            fix = f"{(target / _HUNDRED).normalize():f} means {target.normalize():f} %"
+        yield "target", f"{kpi} is never {row['target']}, it lies between {least} and {most}", fix
 
 
 def _parsed(parse: Callable[[str], Value], text: str) -> Value | None:

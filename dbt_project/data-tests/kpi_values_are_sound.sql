@@ -1,5 +1,5 @@
--- Additive KPIs add up over slice values and over days, totals are those of the orders, shares lie
--- in 0..1, no denominator of 0 has a value, and every slice has its unknown row.
+-- Additive KPIs add up over slice values and over days, totals are those of the orders, values lie
+-- within their bounds, no denominator of 0 has a value, and every slice has its unknown row.
 with additive as (
     select kpi, grain, period_start, slice, sum(numerator) as total
     from {{ ref('kpi_values') }}
@@ -57,14 +57,11 @@ not_the_orders as (
 out_of_bounds as (
     select kpi || ' out of bounds' as problem
     from {{ ref('kpi_values') }}
-    where (
-        (kpi like '%_rate%' or kpi in ('reachable_share', 'new_reach', 'csat'))
-        -- Of one order there may be several complaints.
-        and (value < 0 or (value > 1 and kpi <> 'complaint_rate'))
-    )
-    or (kpi = 'nps' and (value < -100 or value > 100))
-    or (denominator = 0 and value is not null)
-    or (lower_95 > value or upper_95 < value)
+    where (lower_95 > value or upper_95 < value)
+        or (denominator = 0 and value is not null)
+        {%- for kpi, bounds in kpi_bounds().items() %}
+        or (kpi = '{{ kpi }}' and (value < {{ bounds[0] }} or value > {{ bounds[1] }}))
+        {%- endfor %}
 ),
 
 without_unknown as (

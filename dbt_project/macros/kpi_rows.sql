@@ -15,6 +15,7 @@
   is_stock                both parts sum changes: the KPI is what stands at the period's end
   lift                    instead of the two: {group, converted}, columns of an experiment; the
                           difference of the converted shares of treated and holdout, with interval
+  bounds                  [least, most] that a value can be; a share's are [0, 1]
   keeps_null              null, not 0, where there is nothing to add up
   not_by                  slices of the model that have no meaning for this KPI
 
@@ -259,4 +260,16 @@ customers.customer_number,
         {{ touch }}.purpose = 'sales'
         or ({{ touch }}.purpose is null and {{ touch }}.content_class = 'promotion')
     )
+{%- endmacro %}
+
+
+{# What a value of each bounded KPI can be: name to [least, most]. #}
+{% macro kpi_bounds() -%}
+{%- set found = {} -%}
+{%- for node in (graph.nodes.values() if execute else []) if node.config.get('meta') -%}
+    {%- for kpi in node.config.meta.get('kpi', []) if kpi.get('bounds') -%}
+        {%- do found.update({kpi.name: kpi.bounds}) -%}
+    {%- endfor -%}
+{%- endfor -%}
+{%- do return(found) -%}
 {%- endmacro %}

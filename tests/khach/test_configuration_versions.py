@@ -84,5 +84,5 @@ def test_a_whole_new_file_is_told_in_a_line_of_bounded_length() -> None:
 
 @given(st.text("abc0123456789@. ", min_size=4), st.sampled_from(["policy.yml", "audiences/a.yml"]))
 def test_no_address_gets_into_the_line(value: str, name: str) -> None:
-    text = f"seeds:\n  - {{name: lan, email: \"{value}@x\", phone: \"{value}1\"}}\n"
+    text = f'seeds:\n  - {{name: lan, email: "{value}@x", phone: "{value}1"}}\n'
     assert summary(name, "{}\n", text) == "seeds changed"

@@ -1,5 +1,6 @@
 """targets.csv is checked before anything runs, and the KPI catalogue is what the marts publish."""
 
+import re
 import shutil
 
 import pytest
@@ -8,7 +9,7 @@ from khach.config_files import read_yaml
 from khach.configuration import check_configuration
 from khach.environment import PROJECT, Environment
 from khach.errors import ConfigError
-from khach.kpi_catalogue import PAGE, load_catalogue, page, slices_by_kpi
+from khach.kpi_catalogue import PAGE, bounds_by_kpi, load_catalogue, page, slices_by_kpi
 from khach.targets import check_targets
 
 HEADER = "kpi,grain,period_start,slice,slice_value,target\n"
@@ -44,6 +45,12 @@ def test_targets_of_published_kpis_are_taken(env: Environment) -> None:
         ("orders,day,2026-06-02,all,all,many", "target", "number"),
         ("orders,day,2026-06-02,all,all,nan", "target", "number"),
         ("orders,day,2026-06-02,all,all,1e30", "target", "number"),
+        ("open_rate,day,2026-06-03,all,all,45", "target", "between 0 and 1 0.45 means 45 %"),
+        ("open_rate,day,2026-06-03,all,all,100", "target", "1 means 100 %"),
+        ("open_rate,day,2026-06-03,all,all,-0.1", "target", "between 0 and 1 a number from 0 to 1"),
+        ("reachable_share,day,2026-06-03,all,all,450", "target", "a number from 0 to 1"),
+        ("cart_recovery_incremental,day,2026-06-03,all,all,5", "target", "0.05 means 5 %"),
+        ("nps,month,2026-06-01,all,all,130", "target", "a number from -100 to 100"),
     ],
 )
 def test_a_mistake_is_named_with_line_column_and_remedy(
@@ -53,6 +60,22 @@ def test_a_mistake_is_named_with_line_column_and_remedy(
     assert problem.file == str(env.config / "targets.csv")
     assert (problem.line, problem.key, problem.exit_code) == (4, key, 2)
     assert hint in f"{problem.message} {problem.fix}"
+
+
+def test_a_target_at_the_bounds_or_of_what_has_none_is_taken(env: Environment) -> None:
+    """Of one order there may be several complaints, and revenue is what it is."""
+    rows = "open_rate,day,2026-06-02,all,all,1\nnps,day,2026-06-02,all,all,-100\n"
+    rows += "complaint_rate,day,2026-06-02,all,all,1.5\norders,day,2026-06-02,all,all,45\n"
+    (env.config / "targets.csv").write_text(HEADER + rows, encoding="utf-8")
+    check_targets(env)
+
+
+def test_every_share_says_what_it_can_be() -> None:
+    """Names of shares end so (DESIGN: 0..1)."""
+    shares = {name for name in slices_by_kpi() if re.search("_(rate|share)(_|$)", name)}
+    assert {name for name, most in bounds_by_kpi().items() if most == (0, 1)} == (
+        shares - {"complaint_rate"} | {"csat", "new_reach"}
+    )
 
 
 def test_every_mistake_of_the_file_is_told_at_once(env: Environment) -> None:
