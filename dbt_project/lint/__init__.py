@@ -118,6 +118,11 @@ def thresholds() -> dict[str, Any]:
     return {"loyal_order_days": 3}
 
 
+def kpi_bounds() -> dict[str, tuple[int, int]]:
+    """One."""
+    return {"nps": (-100, 100)}
+
+
 def blocked_patterns() -> list[dict[str, str]]:
     """One."""
     return [{"identifier_type": "'stub'", "pattern": "'stub'", "reason": "'stub'"}]

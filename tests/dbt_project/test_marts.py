@@ -59,7 +59,7 @@ def percentile(values: list[int], share: float) -> float:
 P40, P80 = percentile(gaps(), 0.4), percentile(gaps(), 0.8)
 
 
-def stage(person: int, day: date) -> str:
+def stage(person: int, day: date, loyal_order_days: int = 3) -> str:
     """The lifecycle stage at the close of a day, as docs/kpis.md says it."""
     days = [d for d in DAYS.get(person, []) if d <= day]
     if not days:
@@ -71,7 +71,7 @@ def stage(person: int, day: date) -> str:
         return "at_risk"
     if len(days) == 1:
         return "first_time"
-    return "loyal" if len(days) >= 3 else "repeat"
+    return "loyal" if len(days) >= loyal_order_days else "repeat"
 
 
 def months() -> list[tuple[date, date]]:
@@ -654,7 +654,7 @@ def test_the_next_day_appends_changes_and_a_repeated_run_nothing(marts: TinyLake
     first = marts.rows(spenders + "order by all")
     again = TinyLake(
         marts.env, marts.project, marts.sources, as_of=str(AS_OF + timedelta(days=1)),
-        variables={"thresholds": {"high_spend_score": 4}},
+        variables={"thresholds": {"high_spend_score": 4, "loyal_order_days": 4}},
     )  # fmt: skip
     chain = ("-s", "lifecycle_thresholds", "lifecycle_intervals", "customers", "segment_inputs",
              "segment_flags", "segment_assignments", "segment_history",
@@ -671,11 +671,25 @@ def test_the_next_day_appends_changes_and_a_repeated_run_nothing(marts: TinyLake
         "order by all"
     )
     judged = LAST_DAY + timedelta(days=1), LAST_DAY + timedelta(days=2)
-    stages = {p: tuple(stage(p, day) for day in judged) for p in range(60)}
+    stages = {p: (stage(p, judged[0]), stage(p, judged[1], 4)) for p in range(60)}
     assert moved == sorted(
         (f"p{p}@hoa.example", f"lifecycle_{old}", f"lifecycle_{new}")
         for p, (old, new) in stages.items()
         if old != new
+    )
+    # What is counted from raw has one definition for all its days, today's: the entries into loyal
+    # of the KPIs are those of the new threshold from the first day on.
+    days = [LAST_DAY + timedelta(days=n) for n in range(-200, 3)]
+    entries = sorted(
+        (f"p{p}@hoa.example", day)
+        for p in DAYS
+        for before_it, day in pairwise(days)
+        if stage(p, before_it, 4) != "loyal" == stage(p, day, 4)
+    )
+    assert entries
+    assert entries == marts.rows(
+        "select email, valid_from from intermediate.lifecycle_intervals join customers "
+        "using (customer_id) where stage = 'loyal' and previous_stage is not null order by all"
     )
     # A threshold that moved moves the segment: whoever enters it enters on that day.
     entered = marts.rows(
