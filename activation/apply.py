@@ -34,7 +34,7 @@ from activation.recovery import settle_sync
 from activation.sending import Sender
 from activation.suppression import push_suppressions
 from khach.clock import now
-from khach.config_files import suggest
+from khach.config_mistakes import suggest
 from khach.environment import Environment
 from khach.errors import ConfigError, GateError, KhachError
 from khach.settings import load_settings

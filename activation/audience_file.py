@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from activation.channels import CHANNELS
 from activation.channels.capabilities import Capabilities
+from khach.config_mistakes import WrongValueError
 from khach.settings import Section
 
 Name = Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")]
@@ -59,12 +60,15 @@ class Sync(Section):
     def _keys_of_its_kind(self) -> "Sync":
         if self.is_message:
             if self.on_enter is None:
-                raise ValueError("a message says on_enter: {cool_down_days: 14, "
-                                 "valid_for_hours: 72}")  # fmt: skip
+                raise WrongValueError(
+                    "a message says on_enter", "on_enter: {cool_down_days: 14, valid_for_hours: 72}"
+                )
             if self.mode is not None:
-                raise ValueError("mode belongs to kind membership; a message is sent once")
+                raise WrongValueError("mode belongs to kind membership; a message is sent once",
+                                      "leave mode out")  # fmt: skip
         elif self.on_enter is not None or self.send_window is not None:
-            raise ValueError("on_enter and send_window belong to kind message")
+            raise WrongValueError("on_enter and send_window belong to kind message",
+                                  "leave them out, or kind: message")  # fmt: skip
         return self
 
     @property
@@ -109,5 +113,5 @@ class Audience(Section):
     @model_validator(mode="after")
     def _one_definition(self) -> "Audience":
         if (self.where is None) == (self.model is None):
-            raise ValueError("an audience has either `where` or `model`")
+            raise WrongValueError("an audience has either `where` or `model`", "keep one of them")
         return self

@@ -11,7 +11,8 @@ from activation.policy import load_policy
 from activation.rules import NOT_COLUMNS, Rule, RuleError, compile_rule, evaluate_example
 from activation.segments import unknown_segment
 from activation.sync_checks import check_sync
-from khach.config_files import ConfigFile, parse, read_yaml, suggest
+from khach.config_files import ConfigFile, parse, read_yaml
+from khach.config_mistakes import suggest
 from khach.environment import Environment
 from khach.errors import ConfigError
 

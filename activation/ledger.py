@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from khach.config_files import suggest
+from khach.config_mistakes import suggest
 from khach.errors import ConfigError
 from khach.runs import utc_now
 

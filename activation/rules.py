@@ -16,7 +16,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from khach.config_files import suggest
+from khach.config_mistakes import suggest
 
 # What an example says besides values of columns: `segments` lists those the customer is in.
 NOT_COLUMNS = ("in", "as_of", "segments")

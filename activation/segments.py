@@ -5,7 +5,6 @@ runs: it may speak of the contracted columns of `customers` and `customer_behavi
 thresholds of settings.yml by name, of `as_of` and `as_of_on`.
 """
 
-import csv
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +16,8 @@ from pydantic import Field, StringConstraints, ValidationError
 from activation.contract import mart_columns
 from activation.rules import RuleError, compile_rule
 from khach import publishing
-from khach.config_files import suggest
+from khach.config_csv import header_remedy, read_csv
+from khach.config_mistakes import mistakes, suggest
 from khach.environment import Environment
 from khach.errors import ConfigError
 from khach.names import fold
@@ -47,34 +47,21 @@ class Segment(Section):
 def check_segments(env: Environment) -> list[Segment]:
     """The retailer's own segments; without a file there are none.
 
-    Raises ConfigError with file, line, key and what would be right.
+    Raises ConfigErrors in a group, every mistake with file, line, key and what would be right.
     """
     path = env.config / "segments.csv"
     if not path.exists():
         return []
-    kinds = {row["segment_kind"] for _, row in _rows(env.dbt_project / _SEED)} - {""}
-    columns = rule_columns(env)
-    found: dict[str, Segment] = {}
-    for line, row in _rows(path):
-        segment = _parse(path, line, row)
-        name = segment.segment_id
-        if name in found:
-            raise _error(path, line, "segment_id", f"segment {name!r} stands twice")
-        if any(name == kind or name.startswith(f"{kind}_") for kind in {*kinds, *OPEN_KINDS}):
-            raise _error(
-                path, line, "segment_id", f"{name!r} is a name of an exclusive kind", "another name"
-            )
-        try:
-            rule = compile_rule(segment.rule, columns)
-        except RuleError as problem:
-            raise _error(path, line, "rule", str(problem), problem.fix) from None
-        if rule.segments:
-            raise _error(
-                path, line, "rule", "the rule of a segment cannot ask for another segment",
-                "write that one's rule out",
-            )  # fmt: skip
-        found[name] = segment
-    return list(found.values())
+    file = read_csv(path)
+    wrong = list(_header_mistakes(path, file.header))
+    if not wrong:
+        wrong = [*file.misfits, *_name_mistakes(env, path, file.rows)]
+        columns = rule_columns(env)
+        for line, row in file.rows:
+            wrong += _row_mistakes(path, line, row, columns)
+    if wrong:
+        raise ExceptionGroup("segments.csv", sorted(wrong, key=lambda mistake: mistake.line or 0))
+    return [Segment.model_validate(row) for _, row in file.rows]
 
 
 def rule_columns(env: Environment) -> dict[str, str]:
@@ -92,9 +79,9 @@ def unknown_segment(env: Environment, segment: str) -> str | None:
 
     An id of an open kind is good when a customer ever was in it, or nothing is published yet.
     """
-    declared = {row["segment_id"] for _, row in _rows(env.dbt_project / _SEED)}
+    declared = {row["segment_id"] for row in _rows(env.dbt_project / _SEED)}
     if (own := env.config / "segments.csv").exists():
-        declared |= {row.get("segment_id") or "" for _, row in _rows(own)}
+        declared |= {row.get("segment_id") or "" for row in _rows(own)}
     if segment in declared:
         return None
     known = declared
@@ -117,43 +104,70 @@ def _provinces(env: Environment) -> set[str]:
     wards = env.dbt_project / "seeds" / "wards.csv"
     return {
         "province_" + re.sub("[^a-z0-9]+", "_", fold(row["province"])).strip("_")
-        for _, row in _rows(wards)
+        for row in _rows(wards)
     }
 
 
-def _parse(path: Path, line: int, row: dict[str, str]) -> Segment:
-    try:
-        return Segment.model_validate(row)
-    except ValidationError as problem:
-        mistakes = problem.errors(include_url=False, include_input=False)
-        first = next((m for m in mistakes if m["type"] == "extra_forbidden"), mistakes[0])
-        key = str(first["loc"][0]) if first["loc"] else ""
-        if first["type"] == "extra_forbidden":
-            message = f"unknown column {key!r}"
-            raise _error(path, 1, key, message, suggest(key, list(Segment.model_fields))) from None
-        if first["type"] == "missing":
-            raise _error(path, 1, key, f"missing column {key!r}") from None
-        raise _error(path, line, key, str(first["msg"])) from None
-
-
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Each row of a CSV with the line it ends on; nothing when there is no file."""
-    if not path.exists():
+def _header_mistakes(path: Path, header: list[str]) -> Iterator[ConfigError]:
+    known = list(Segment.model_fields)
+    fix = header_remedy(header, known)
+    if len(header) == 1 or len(set(header)) < len(header):
+        yield _error(path, 1, "", "segments.csv has another header", fix)
         return
+    for name in header:
+        if name not in known:
+            yield _error(path, 1, name, f"unknown column {name!r}", suggest(name, known))
+    for name in known:
+        if name not in header:
+            yield _error(path, 1, name, f"missing column {name!r}", fix)
+
+
+def _name_mistakes(
+    env: Environment, path: Path, rows: list[tuple[int, dict[str, str]]]
+) -> Iterator[ConfigError]:
+    """What is wrong with a row's id beside the others'."""
+    kinds = {row["segment_kind"] for row in _rows(env.dbt_project / _SEED)} - {""}
+    seen: dict[str, int] = {}
+    for line, row in rows:
+        name = row["segment_id"]
+        if name in seen:
+            message = f"segment {name!r} stands twice"
+            yield _error(path, line, "segment_id", message, f"line {seen[name]} has it, too")
+        elif any(name == kind or name.startswith(f"{kind}_") for kind in {*kinds, *OPEN_KINDS}):
+            message = f"{name!r} is a name of an exclusive kind"
+            yield _error(path, line, "segment_id", message, "another name")
+        seen.setdefault(name, line)
+
+
+def _row_mistakes(
+    path: Path, line: int, row: dict[str, str], columns: dict[str, str]
+) -> Iterator[ConfigError]:
+    """What is wrong with a row by itself."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            for row in reader:
-                if None in row or None in row.values():
-                    raise _error(
-                        path, reader.line_num, "", "the row has more or fewer values than columns",
-                        "put a value with a comma into double quotes",
-                    )  # fmt: skip
-                yield reader.line_num, row
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path.name} is not UTF-8 text", file=path) from None
-    except csv.Error as problem:
-        raise ConfigError(f"{path.name} is no CSV: {problem}", file=path) from None
+        Segment.model_validate(row)
+    except ValidationError as problem:
+        for message, place, fix in mistakes(Segment, problem, row):
+            yield _error(path, line, str(place[0]), message, fix)
+    if not row["rule"].strip():
+        return  # told above
+    try:
+        rule = compile_rule(row["rule"], columns)
+    except RuleError as problem:
+        yield _error(path, line, "rule", str(problem), problem.fix)
+        return
+    if rule.segments:
+        asks = "the rule of a segment cannot ask for another segment"
+        yield _error(path, line, "rule", asks, "write that one's rule out")
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV; none when there is no file. ConfigError for one that does not fit."""
+    if not path.exists():
+        return []
+    file = read_csv(path)
+    if file.misfits:
+        raise file.misfits[0]
+    return [row for _, row in file.rows]
 
 
 def _error(path: Path, line: int, key: str, message: str, fix: str | None = None) -> ConfigError:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from khach.config_csv import header_remedy
 from khach.contacts import parse_email, parse_phone
 from khach.errors import ConfigError
 
@@ -33,6 +34,7 @@ def _rows(path: Path, country: str) -> list[tuple[str, str]]:
                 "the suppression list must have the columns channel and identifier",
                 file=path,
                 line=1,
+                fix=header_remedy(reader.fieldnames or (), ("channel", "identifier")),
             )
         return sorted({_suppression(path, reader.line_num, row, country) for row in reader})
 

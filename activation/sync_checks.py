@@ -9,7 +9,8 @@ from activation.fields import is_column
 from activation.identifiers import IDENTIFIERS
 from activation.policy import ADVERTISING_PURPOSES, PolicyFile
 from activation.templates import TemplateError, check_template
-from khach.config_files import ConfigFile, suggest
+from khach.config_files import ConfigFile
+from khach.config_mistakes import suggest
 
 Place = tuple[str | int, ...]
 

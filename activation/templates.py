@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from khach.config_files import suggest
+from khach.config_mistakes import suggest
 
 OFFER_CODE = "offer_code"
 _PART = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")

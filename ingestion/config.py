@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from ingestion.registry import MODULES, source_spec
 from ingestion.spec import SourceConfig
-from khach.config_files import ConfigFile, parse, read_yaml, suggest
+from khach.config_files import ConfigFile, parse, read_yaml
+from khach.config_mistakes import suggest
 from khach.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ingestion.parquet import quote
+from khach.config_mistakes import WrongValueError
 
 NOT_SHARED = "set disabled_optimizers = 'common_subexpressions'"
 BUILTINS = ("_file", "_row")
+_SUCH_AS = "an expression over the columns, such as lower(email)"
 _LITERALS = ("null", "true", "false")
 _PLAIN = re.compile(r"[^\W\d][\w ]*")
 
@@ -103,10 +105,10 @@ def _parse(text: str) -> Any:  # sqlglot's own types hide what a tree holds
     try:
         trees = sqlglot.parse(text, dialect="duckdb")
     except sqlglot.errors.SqlglotError:
-        raise ValueError(f"{text!r} is not a SQL expression") from None
+        raise WrongValueError(f"{text!r} is not a SQL expression", _SUCH_AS) from None
     tree = trees[0] if len(trees) == 1 else None
     if not isinstance(tree, exp.Expression):
-        raise ValueError("give one SQL expression")
+        raise WrongValueError("give one SQL expression", _SUCH_AS)
     forbidden = (
         (exp.Query, "a subquery"),
         (exp.AggFunc, "an aggregate"),
@@ -121,12 +123,16 @@ def _parse(text: str) -> Any:  # sqlglot's own types hide what a tree holds
     )
     for kind, word in forbidden:
         if tree.find(kind):
-            raise ValueError(f"{text!r} holds {word}; give one scalar SQL expression")
+            raise WrongValueError(
+                f"{text!r} holds {word}; give one scalar SQL expression", _SUCH_AS
+            )
     if not isinstance(tree, exp.Condition):
-        raise ValueError(f"{text!r} is not a scalar SQL expression")
+        raise WrongValueError(f"{text!r} is not a scalar SQL expression", _SUCH_AS)
     for column in tree.find_all(exp.Column):
         if column.table:
-            raise ValueError(f"write {column.name}, without {column.table} before it")
+            raise WrongValueError(
+                f"write {column.name}, without {column.table} before it", column.name
+            )
     return tree
 
 

@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints
 
 from khach.config_files import ConfigFile
+from khach.config_mistakes import WrongValueError
 from khach.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -111,13 +112,18 @@ class Seen:
 
 def _environment_name(value: str) -> str:
     if not re.fullmatch(r"[A-Z][A-Z0-9_]*", value):
-        raise ValueError("give the NAME of an environment variable in capitals, never its value")
+        raise WrongValueError(
+            "give the NAME of an environment variable in capitals, never its value",
+            "a name such as SHOP_API_KEY",
+        )
     return value
 
 
 def _time_zone(value: str) -> str:
     if value not in available_timezones():
-        raise ValueError("is not an IANA time zone such as Asia/Ho_Chi_Minh or Europe/London")
+        raise WrongValueError(
+            "is not an IANA time zone", "a name such as Asia/Ho_Chi_Minh or Europe/London"
+        )
     return value
 
 

@@ -1,6 +1,5 @@
 """YAML configuration with the line of every key, checked against a pydantic model."""
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,9 +8,9 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from khach.config_mistakes import Path_, mistakes
 from khach.errors import ConfigError
 
-Path_ = tuple[str | int, ...]
 Model = TypeVar("Model", bound=BaseModel)
 # libyaml's parser is ten times faster, and every plan reads every audience.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -47,14 +46,6 @@ class ConfigFile:
         )
 
 
-def suggest(word: str, known: Sequence[str]) -> str | None:
-    """`did you mean x?`, or the list of what is known when nothing is near."""
-    near = difflib.get_close_matches(word, list(known), n=3, cutoff=0.6)
-    if near:
-        return f"did you mean {' or '.join(near)}?"
-    return f"known: {', '.join(known)}" if known else None
-
-
 def read_yaml(path: Path) -> ConfigFile:
     """Read one YAML file; ConfigError when it is absent, empty of meaning or not YAML."""
     try:
@@ -66,7 +57,9 @@ def read_yaml(path: Path) -> ConfigFile:
             fix="khach init --sandbox, or khach init --from-template NAME, writes one",
         ) from None
     except UnicodeDecodeError:
-        raise ConfigError(f"{path.name} is not UTF-8 text", file=path) from None
+        raise ConfigError(
+            f"{path.name} is not UTF-8 text", file=path, fix="save it as UTF-8"
+        ) from None
     file = ConfigFile(path, {})
     try:
         loader = _LOADER(text)
@@ -80,6 +73,7 @@ def read_yaml(path: Path) -> ConfigFile:
             f"{path.name} is not valid YAML: {problem.problem}",
             file=path,
             line=mark.line + 1 if mark else None,
+            fix="look at the indentation, quotes and colons of this line and of the one above",
         ) from None
     except ValueError as problem:  # what looks like a date and is none: 2026-13-45
         raise ConfigError(
@@ -113,43 +107,8 @@ def parse(file: ConfigFile, model: type[Model]) -> Model:
     try:
         return model.model_validate(file.data)
     except ValidationError as problem:
-        raise _config_error(file, model, problem) from None
-
-
-def _config_error(
-    file: ConfigFile, model: type[BaseModel], problem: ValidationError
-) -> ConfigError:
-    mistakes = problem.errors(include_url=False, include_input=False)
-    # A misspelt key is a missing one too; the spelling is what helps.
-    first = next((m for m in mistakes if m["type"] == "extra_forbidden"), mistakes[0])
-    location = tuple(part for part in first["loc"] if not str(part).startswith("function-"))
-    fix = None
-    message = str(first["msg"]).removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden":
-        message = f"unknown key {location[-1]!r}"
-        fix = suggest(str(location[-1]), _keys_at(model, location[:-1]))
-    elif first["type"] == "missing":
-        message = f"missing key {location[-1]!r}"
-    return file.error(message, location, fix=fix)
-
-
-def _keys_at(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
-    """The keys that are allowed at a location, found by walking the models' annotations."""
-    current: list[type[BaseModel]] = [model]
-    for part in location:
-        following: list[type[BaseModel]] = []
-        for candidate in current:
-            named = candidate.model_fields.get(str(part))
-            if named is not None:
-                following += _models_in(named.annotation)
-        current = following or current
-    return sorted({f.alias or n for m in current for n, f in m.model_fields.items()})
-
-
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [m for part in getattr(annotation, "__args__", ()) for m in _models_in(part)]
+        message, place, fix = mistakes(model, problem, file.data)[0]
+        raise file.error(message, place, fix=fix) from None
 
 
 def _index(node: yaml.Node, place: Path_, file: ConfigFile) -> None:
@@ -159,7 +118,9 @@ def _index(node: yaml.Node, place: Path_, file: ConfigFile) -> None:
             inner = (*place, key.value)
             if key.value in seen:
                 file.lines[inner] = key.start_mark.line + 1
-                raise file.error(f"key {key.value!r} stands twice", inner)
+                raise file.error(
+                    f"key {key.value!r} stands twice", inner, fix="keep one of the two"
+                )
             seen.add(key.value)
             file.lines[inner] = key.start_mark.line + 1
             _index(value, inner, file)

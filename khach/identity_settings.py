@@ -2,7 +2,8 @@
 
 from pydantic import Field
 
-from khach.config_files import ConfigFile, parse, read_yaml, suggest
+from khach.config_files import ConfigFile, parse, read_yaml
+from khach.config_mistakes import suggest
 from khach.environment import Environment
 from khach.identifier_rules import Identifiers, Matching
 from khach.settings import Section

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from khach.config_files import suggest
+from khach.config_mistakes import suggest
 from khach.environment import Environment
 from khach.errors import ConfigError
 

@@ -6,7 +6,7 @@ from typing import Any
 import duckdb
 
 from khach import clock
-from khach.config_files import suggest
+from khach.config_mistakes import suggest
 from khach.environment import Environment
 from khach.errors import ConfigError
 from khach.identity_settings import ATTRIBUTES

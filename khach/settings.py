@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from khach.config_files import parse, read_yaml, suggest
+from khach.config_files import parse, read_yaml
+from khach.config_mistakes import WrongValueError, suggest
 from khach.environment import PROJECT, Environment
 
 
@@ -88,8 +89,10 @@ class Publish(Section):
     @classmethod
     def _is_a_name(cls, value: str | None) -> str | None:
         if value is not None and re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", value) is None:
-            raise ValueError("write the NAME of an environment variable, e.g. KHACH_BI_URL, here; "
-                             "the address stands in that variable")  # fmt: skip
+            raise WrongValueError(
+                "here stands the NAME of an environment variable; the address stands in that",
+                "a name such as KHACH_BI_URL",
+            )
         return value
 
 
@@ -115,7 +118,9 @@ class Settings(Section):
         try:
             ZoneInfo(value)
         except (KeyError, ValueError, OSError):
-            raise ValueError(f"{value!r} is no IANA time zone, e.g. Asia/Ho_Chi_Minh") from None
+            raise WrongValueError(
+                f"{value!r} is no IANA time zone", "a name such as Asia/Ho_Chi_Minh"
+            ) from None
         return value
 
     @field_validator("unit_costs")
@@ -129,8 +134,8 @@ class Settings(Section):
         ]
         for word in value:
             if word not in known:
-                raise ValueError(
-                    f"{word!r} is no channel and no kind of touch, {suggest(word, known)}"
+                raise WrongValueError(
+                    f"{word!r} is no channel and no kind of touch", str(suggest(word, known))
                 )
         return value
 

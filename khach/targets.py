@@ -1,13 +1,13 @@
 """targets.csv: what the business wants its KPIs to reach, checked before anything runs."""
 
-import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TypeVar
 
-from khach.config_files import suggest
+from khach.config_csv import header_remedy, read_csv
+from khach.config_mistakes import suggest
 from khach.environment import Environment
 from khach.errors import ConfigError
 from khach.kpi_catalogue import GRAINS, bounds_by_kpi, slices_by_kpi
@@ -24,36 +24,23 @@ def check_targets(env: Environment) -> None:
     path = env.config / "targets.csv"
     if not path.exists():
         return
-    mistakes = list(_mistakes(path))
+    mistakes = sorted(_mistakes(path), key=lambda mistake: mistake.line or 0)
     if mistakes:
         raise ExceptionGroup("targets.csv", mistakes)
 
 
 def _mistakes(path: Path) -> Iterator[ConfigError]:
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        yield ConfigError("targets.csv is not UTF-8 text", file=path)
+    file = read_csv(path)
+    if sorted(file.header) != sorted(COLUMNS):
+        fix = header_remedy(file.header, COLUMNS)
+        yield ConfigError("targets.csv has another header", file=path, line=1, fix=fix)
         return
-    rows = csv.reader(lines)
-    header = next(rows, [])
-    if sorted(header) != sorted(COLUMNS):
-        wanted = ",".join(COLUMNS)
-        yield ConfigError("targets.csv has another header", file=path, line=1, fix=wanted)
-        return
+    yield from file.misfits
     slices, bounds = slices_by_kpi(), bounds_by_kpi()
     seen: dict[tuple[str, ...], int] = {}
-    for cells in rows:
-        line = rows.line_num
-        if not cells:
-            continue
-        if len(cells) != len(header):
-            message = f"{len(cells)} values for {len(header)} columns"
-            yield ConfigError(message, file=path, line=line, fix=",".join(header))
-            continue
-        row = dict(zip(header, cells, strict=True))
-        for column, message, fix in _row_mistakes(row, slices, bounds.get(row["kpi"])):
-            yield ConfigError(message, file=path, line=line, key=column, fix=fix)
+    for line, row in file.rows:
+        for column, message, remedy in _row_mistakes(row, slices, bounds.get(row["kpi"])):
+            yield ConfigError(message, file=path, line=line, key=column, fix=remedy)
         place = tuple(row[column] for column in COLUMNS[:-1])
         if place in seen:
             message = f"the target of line {seen[place]} stands here again"
@@ -75,7 +62,7 @@ def _row_mistakes(
         yield "grain", f"unknown grain {grain!r}", suggest(grain, GRAINS)
     start = _parsed(date.fromisoformat, row["period_start"])
     if start is None:
-        yield "period_start", "no date such as 2026-06-01", None
+        yield "period_start", "no date", "a date such as 2026-06-01"
     elif grain == "week" and start.weekday() != 0:
         monday = date.fromordinal(start.toordinal() - start.weekday())
         yield "period_start", "a week begins on Monday", f"{monday}"
@@ -86,7 +73,7 @@ def _row_mistakes(
         yield "slice_value", "slice and slice_value do not fit together", fix
     target = _parsed(Decimal, row["target"])
     if target is None or not target.is_finite() or abs(target) >= _LARGEST:
-        yield "target", "no number such as 1200000 or 0.35", None
+        yield "target", "no number", "a number such as 1200000 or 0.35"
     elif bounds and not bounds[0] <= target <= bounds[1]:
         least, most = bounds
         fix = f"a number from {least} to {most}"

@@ -20,7 +20,7 @@ from activation.channels.sending import Sender, masked
 from activation.channels.variables import platform_address, require_variable
 from activation.consent import PermittedRow
 from activation.policy import ADVERTISING_PURPOSES, PolicyFile
-from khach.config_files import suggest
+from khach.config_mistakes import suggest
 from khach.environment import Environment
 from khach.errors import ConfigError
 

@@ -136,7 +136,7 @@ def _days(
 
 def _stages(select: str | None) -> tuple[str, ...] | None:
     """The selected stages in the order of the job; None means all of them."""
-    from khach.config_files import suggest
+    from khach.config_mistakes import suggest
 
     if select is None:
         return None

@@ -195,6 +195,12 @@ def test_the_retailers_segments_are_flags_that_audiences_may_ask_for(bare_shop: 
         check_audiences(bare_shop.env)
 
 
+def _mistakes(env: Environment) -> list[ConfigError]:
+    with pytest.raises(ExceptionGroup) as caught:
+        check_segments(env)
+    return [problem for problem in caught.value.exceptions if isinstance(problem, ConfigError)]
+
+
 @pytest.mark.parametrize(
     ("rows", "message", "where", "fix"),
     [
@@ -206,10 +212,11 @@ def test_the_retailers_segments_are_flags_that_audiences_may_ask_for(bare_shop: 
         (BIG.replace("order_count > 9 and ", "random() > 9 and "), "not allowed", (2, "rule"), ""),
         (BIG + BIG, "stands twice", (3, "segment_id"), ""),
         (BIG.replace("big,", "province_x,"), "exclusive kind", (2, "segment_id"), ""),
-        (BIG.replace("big,", "Big one,"), "match pattern", (2, "segment_id"), ""),
-        (BIG.replace("behavioural", "behavioral"), "'behavioural'", (2, "kind"), ""),
-        (BIG.replace("Buys much", ""), "at least 1 character", (2, "description"), ""),
-        (BIG.replace("crm", "crm,more"), "more or fewer values", (2, ""), "double quotes"),
+        (BIG.replace("big,", "Big one,"), "match pattern", (2, "segment_id"), "such as"),
+        (BIG.replace("behavioural", "behavioral"), "'behavioural'", (2, "kind"),
+         "did you mean behavioural"),
+        (BIG.replace("Buys much", ""), "at least 1 character", (2, "description"), "text"),
+        (BIG.replace("crm", "crm,more"), "8 values for 7 columns", (2, ""), "double quotes"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_named_with_file_line_and_key(
@@ -218,13 +225,47 @@ def test_a_mistake_is_named_with_file_line_and_key(
     line, key = where
     path = bare_shop.env.config / "segments.csv"
     path.write_text(HEAD + rows, encoding="utf-8")
-    with pytest.raises(ConfigError) as caught:
-        check_segments(bare_shop.env)
-    error = caught.value
+    (error,) = _mistakes(bare_shop.env)
     assert message in error.message
     assert (error.file, error.line, error.key or "") == (str(path), line, key)
     assert fix in (error.fix or "")
     assert any(problem.line == line for problem in check_configuration(bare_shop.env))
+
+
+def test_every_mistake_of_the_file_is_told_at_once(bare_shop: Shop) -> None:
+    path = bare_shop.env.config / "segments.csv"
+    rows = [
+        BIG,
+        BIG.replace("behavioural", "behavioral").replace("order_count", "ordr_count"),
+        BIG.replace("crm", "crm,more"),
+        BIG.replace("big,", "gender_big,").replace("Buys much", ""),
+    ]
+    path.write_text(HEAD + "".join(rows), encoding="utf-8")
+    assert [(problem.line, problem.key) for problem in _mistakes(bare_shop.env)] == [
+        (3, "segment_id"), (3, "kind"), (3, "rule"), (4, None), (5, "segment_id"),
+        (5, "description"),
+    ]  # fmt: skip
+    assert all(problem.fix for problem in _mistakes(bare_shop.env))
+    told = check_configuration(bare_shop.env)
+    assert sum(problem.file == str(path) for problem in told) == len(_mistakes(bare_shop.env))
+
+
+@pytest.mark.parametrize(
+    ("header", "keys", "hint"),
+    [
+        (HEAD.replace(",", ";"), [None], "by commas, not by semicolons"),
+        (HEAD.replace(",", "\t"), [None], "by commas, not by tabs"),
+        (HEAD.replace("label_vi", "label"), ["label", "label_vi"], "label_vi"),
+        ("", [None], HEAD.strip()),
+    ],
+)
+def test_a_header_is_told_with_what_it_should_be(
+    bare_shop: Shop, header: str, keys: list[str | None], hint: str
+) -> None:
+    (bare_shop.env.config / "segments.csv").write_text(header + "a\n", encoding="utf-8")
+    told = _mistakes(bare_shop.env)
+    assert [(problem.line, problem.key) for problem in told] == [(1, key) for key in keys]
+    assert all(hint in (problem.fix or "") for problem in told)
 
 
 def test_an_unknown_segment_is_named_with_suggestions(bare_shop: Shop) -> None:

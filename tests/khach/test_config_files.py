@@ -1,11 +1,15 @@
 """Configuration mistakes are named with file, line, key and what would be right."""
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel, ValidationError
 
-from khach.config_files import parse, read_yaml, suggest
+from ingestion.registry import MODULES, source_spec
+from khach.config_files import parse, read_yaml
+from khach.config_mistakes import mistakes, suggest
 from khach.configuration import (
     check_configuration,
     resolve_as_of,
@@ -53,10 +57,14 @@ def test_models_learn_what_share_each_audience_file_holds_out(env: Environment) 
         ("thresholds:\n  sesion_minutes: 3\n", 2, "thresholds.sesion_minutes", "session_minutes"),
         ("business_time_zone: Hanoi\n", 1, "business_time_zone", "IANA"),
         ("\n\nmargin_rate: 1.5\n", 3, "margin_rate", "less than or equal"),
-        ("as_of: soon\n", 1, "as_of", ""),
+        ("as_of: soon\n", 1, "as_of", "fix: a date such as 2026-06-30 or known: now, latest"),
+        ("thresholds:\n  session_minutes: 1.5\n", 2, "thresholds.session_minutes", "such as 3"),
+        ("thresholds: 3\n", 1, "thresholds", "fix: keys and values"),
+        ("reporting_currency: vnd\n", 1, "reporting_currency", "fix: such as VND"),
+        ("unit_costs: {emial: 3}\n", 1, "unit_costs", "did you mean email?"),
         ("attribution: {include: [clicks]}\n", 1, "attribution.include", "sends"),
         ("measurement:\n  lift_window_days: [0]\n", 2, "measurement.lift_window_days", "greater"),
-        ("as_of: now\nas_of: latest\n", 2, "as_of", "twice"),
+        ("as_of: now\nas_of: latest\n", 2, "as_of", "keep one"),
     ],
 )
 def test_a_mistake_is_named_with_its_line_and_a_remedy(
@@ -66,7 +74,8 @@ def test_a_mistake_is_named_with_its_line_and_a_remedy(
     assert problem.file == str(env.config / "settings.yml")
     assert problem.line == line
     assert (problem.key or "").startswith(key)
-    assert hint in f"{problem.message} {problem.fix}"
+    assert problem.fix
+    assert hint in f"{problem.message} fix: {problem.fix}"
     assert problem.exit_code == 2
 
 
@@ -137,8 +146,6 @@ def test_an_unknown_environment_is_refused(env: Environment, monkeypatch) -> Non
 
 
 def test_parse_names_a_missing_key(tmp_path: Path) -> None:
-    from pydantic import BaseModel
-
     class Needs(BaseModel):
         name: str
 
@@ -146,3 +153,34 @@ def test_parse_names_a_missing_key(tmp_path: Path) -> None:
     path.write_text("other: 1\n")
     with pytest.raises(ConfigError, match="missing key 'name'"):
         parse(read_yaml(path), Needs)
+
+
+ODD = (None, True, 3, -3, 10**30, 1.5, float("inf"), "", "x", "Ä b", date(2026, 6, 30), [], [3],
+       ["x"], {}, {"x": 3}, {3: "x"})  # fmt: skip
+
+
+def _sections(section: type[BaseModel] = BaseModel) -> Iterator[type[BaseModel]]:
+    for inner in section.__subclasses__():
+        if inner.__module__.split(".")[0] in ("khach", "activation", "ingestion"):
+            yield inner
+        yield from _sections(inner)
+
+
+def test_whatever_is_wrong_has_a_remedy(env: Environment) -> None:
+    """Every key of every section of every file, with every kind of value."""
+    check_configuration(env)  # loads the rooms' sections
+    for kind in MODULES:
+        source_spec(kind)
+    bare = set()
+    sections = {section for section in _sections() if section.model_fields}
+    for section in sections:
+        contents = [{field.alias or key: odd} for key, field in section.model_fields.items()
+                    for odd in ODD]  # fmt: skip
+        for content in [*contents, *ODD]:
+            try:
+                section.model_validate(content)
+            except ValidationError as problem:
+                found = mistakes(section, problem, content)
+                bare |= {(section.__name__, place, told) for told, place, fix in found if not fix}
+    assert len(sections) > 30
+    assert not bare

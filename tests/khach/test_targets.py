@@ -83,6 +83,8 @@ def test_every_mistake_of_the_file_is_told_at_once(env: Environment) -> None:
     assert [problem.line for problem in _mistakes(env, rows)] == [4, 5, 6, 7]
     (problem,) = _mistakes(env, GOOD, header="kpi,target\n")
     assert problem.line == 1
+    (problem,) = _mistakes(env, GOOD.replace(",", ";"), header=HEADER.replace(",", ";"))
+    assert "by commas, not by semicolons" in (problem.fix or "")
     told = [problem.file for problem in check_configuration(env)]
     assert str(env.config / "targets.csv") in told
 
