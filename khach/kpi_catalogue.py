@@ -3,6 +3,7 @@
 `python -m khach.kpi_catalogue` writes docs/kpi-catalogue.md again; a test keeps it in step.
 """
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,7 @@ class Kpi:
     additive_slices: tuple[str, ...]
     window: str
     bounds: tuple[int, int] | None  # what a value can be
+    is_money: bool
 
 
 @dataclass(frozen=True)
@@ -54,10 +56,17 @@ def slices_by_kpi() -> dict[str, tuple[str, ...]]:
     return found
 
 
-def bounds_by_kpi() -> dict[str, tuple[int, int]]:
+@functools.cache
+def bounds_by_kpi() -> Mapping[str, tuple[int, int]]:
     """Least and most that a value of a KPI can be, where it is bounded: a share's are 0 and 1."""
     kpis = (kpi for entities in load_catalogue() for kpi in entities.kpis)
     return {kpi.name: kpi.bounds for kpi in kpis if kpi.bounds}
+
+
+@functools.cache
+def money_kpis() -> frozenset[str]:
+    """The KPIs that are amounts of the reporting currency."""
+    return frozenset(kpi.name for part in load_catalogue() for kpi in part.kpis if kpi.is_money)
 
 
 def page() -> str:
@@ -124,7 +133,7 @@ def _kpi(kpi: Mapping[str, Any], meta: Mapping[str, Any]) -> Kpi:
     formula = str(kpi.get("formula", "as over all, within the category"))
     additive = adding if kpi.get("is_additive") else ()
     bounds = (kpi["bounds"][0], kpi["bounds"][1]) if "bounds" in kpi else None
-    return Kpi(kpi["name"], formula, slices, additive, window, bounds)
+    return Kpi(kpi["name"], formula, slices, additive, window, bounds, "is_money" in kpi)
 
 
 def _meta(model: Mapping[str, Any]) -> Mapping[str, Any]:

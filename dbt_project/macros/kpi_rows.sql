@@ -16,6 +16,7 @@
   lift                    instead of the two: {group, converted}, columns of an experiment; the
                           difference of the converted shares of treated and holdout, with interval
   bounds                  [least, most] that a value can be; a share's are [0, 1]
+  is_money                an amount of the reporting currency
   keeps_null              null, not 0, where there is nothing to add up
   not_by                  slices of the model that have no meaning for this KPI
 

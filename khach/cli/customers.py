@@ -1,6 +1,7 @@
 """`khach customer`: what is known about one person, on the operator's own terminal."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
@@ -9,6 +10,7 @@ from rich.console import Console
 from khach.cli.output import AsJson, emit, table, text
 from khach.environment import load_environment
 from khach.errors import ConfigError
+from khach.money import rounded
 
 Record = dict[str, Any]
 
@@ -28,6 +30,7 @@ def customer(
     """What is still open with a person, then the profile. Personal data: written nowhere."""
     from khach.customers import find_customers
     from khach.profile import explain_attribute, profile
+    from khach.settings import load_settings
 
     env = load_environment()
     found = find_customers(env, who)
@@ -39,7 +42,27 @@ def customer(
         emit(as_json, document, lambda target: _draw_reasons(target, explain, rows))
         return
     profiles = [profile(env, customer_id) for customer_id in found]
-    emit(as_json, {"customers": profiles}, lambda target: _draw_profiles(target, profiles))
+    emit(
+        as_json,
+        {"customers": profiles},
+        lambda target: _draw_profiles(
+            target, [_payable(facts, load_settings(env).reporting_currency) for facts in profiles]
+        ),
+    )
+
+
+def _payable(facts: Any, currency: str) -> Any:
+    """The same facts; amounts (an average has more decimals) as they can be paid."""
+    if isinstance(facts, list):
+        return [_payable(part, currency) for part in facts]
+    if not isinstance(facts, dict):
+        return facts
+    return {
+        key: rounded(value, currency)
+        if key.endswith("_amount") and isinstance(value, Decimal)
+        else _payable(value, currency)
+        for key, value in facts.items()
+    }
 
 
 def _draw_profiles(target: Console, profiles: list[Record]) -> None:

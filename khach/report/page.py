@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,13 +10,13 @@ from zoneinfo import ZoneInfo
 from khach.configuration import write_atomically
 from khach.environment import Environment
 from khach.errors import KhachError
+from khach.kpi_catalogue import bounds_by_kpi, money_kpis
+from khach.money import decimals, rounded
 from khach.overview import overview
 from khach.readers import read_only_session
 from khach.report import plots
 from khach.report.figures import Figures, Tile
 from khach.settings import Settings, load_settings
-
-_NO_DECIMALS = {"VND", "JPY", "KRW"}
 
 
 def write_report(env: Environment) -> Path | None:
@@ -35,7 +36,14 @@ def write_report(env: Environment) -> Path | None:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    templates.filters |= {"number": number, "share": share}
+    currency = settings.reporting_currency
+    templates.filters |= {
+        "number": number,
+        "share": share,
+        "money": lambda value: money(value, currency),
+        "kpi": lambda value, name: kpi_value(value, name, currency),
+        "kpi_sum": lambda value, name: kpi_sum(value, name, currency),
+    }
     page = templates.get_template("page.html.j2").render(_content(env, settings, facts))
     path = env.published / "report.html"
     write_atomically(path, page)
@@ -54,6 +62,25 @@ def number(value: Any) -> str:
 def share(value: Any) -> str:
     """A share of 1 as a percentage with one decimal."""
     return "–" if value is None else f"{value:.1%}"
+
+
+def money(value: Any, currency: str) -> str:
+    """An amount with the decimals of its currency."""
+    return number(value if value is None else rounded(Decimal(value), currency))
+
+
+def kpi_value(value: Any, kpi: str, currency: str) -> str:
+    """A KPI's value or target in its unit."""
+    if kpi in money_kpis():
+        return money(value, currency)
+    if kpi.endswith("_rate") or bounds_by_kpi().get(kpi) in ((0, 1), (-1, 1)):
+        return share(value)
+    return number(value if value is None else round(value, 2))
+
+
+def kpi_sum(value: Any, kpi: str, currency: str) -> str:
+    """What a KPI's numerator adds up: an amount, or a count."""
+    return money(value, currency) if kpi in money_kpis() else number(value)
 
 
 def _content(env: Environment, settings: Settings, facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -160,7 +187,7 @@ def _value(value: float | None, kind: str, currency: str) -> str:
         return f"{value:,.0f}"
     if value >= 1e6:
         return f"{plots.compact(value)} {currency}"
-    return f"{value:,.{0 if currency in _NO_DECIMALS else 2}f} {currency}"
+    return f"{value:,.{decimals(currency)}f} {currency}"
 
 
 def _local(facts: Mapping[str, Any], settings: Settings) -> datetime | None:

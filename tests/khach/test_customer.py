@@ -99,6 +99,21 @@ def test_what_is_still_open_and_nothing_else_comes_first(desk: Environment, capf
     assert "Giày" in shown
 
 
+def test_money_is_shown_as_it_can_be_paid_and_handed_over_as_it_is(
+    desk: Environment, capfd
+) -> None:
+    with duckdb.connect(str(desk.current / "marts.duckdb")) as connection:
+        connection.execute(
+            "update orders set gross_amount = 2198666.6667 where order_id = 'o-open'"
+        )
+    (facts,) = found(capfd, "c5")
+    assert facts["open"]["orders"][0]["gross_amount"] == 2198666.6667
+    for currency, shown in (("VND", "2,198,667\n"), ("USD", "2,198,666.67\n")):
+        (desk.config / "settings.yml").write_text(f"reporting_currency: {currency}\n")
+        assert execute(["customer", "c5"]) == 0
+        assert shown in capfd.readouterr().out
+
+
 def test_a_merged_away_id_is_its_survivor_and_a_shared_phone_finds_its_records(
     desk: Environment, capfd
 ) -> None:

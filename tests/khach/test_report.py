@@ -1,6 +1,7 @@
 """The report stands alone: no script, nothing from outside, no personal data, whole or absent."""
 
 import re
+from decimal import Decimal
 from html.parser import HTMLParser
 
 import pytest
@@ -9,6 +10,7 @@ from khach.environment import Environment
 from khach.init import initialise
 from khach.report import write_report
 from khach.report.figures import Tile
+from khach.report.page import kpi_sum, kpi_value
 from tests.khach.shop import open_shop
 
 VOID = {"meta", "br"}
@@ -126,3 +128,26 @@ def test_a_change_is_good_or_bad_by_what_the_kpi_means(
 ) -> None:
     assert tile.change == pytest.approx(change)
     assert tile.is_good is is_good
+
+
+@pytest.mark.parametrize(
+    ("kpi", "value", "in_vnd", "in_usd"),
+    [
+        ("average_order_value", Decimal("2198666.66666667"), "2,198,667", "2,198,666.67"),
+        ("average_order_value", Decimal("0.50000000"), "1", "0.5"),
+        ("open_rate", Decimal("0.43"), "43.0%", "43.0%"),
+        ("cart_recovery_incremental", Decimal("-0.051"), "-5.1%", "-5.1%"),
+        ("complaint_rate", Decimal("1.5"), "150.0%", "150.0%"),
+        ("first_response_time", Decimal("12.345"), "12.34", "12.34"),
+        ("gross_revenue", None, "–", "–"),
+    ],
+)
+def test_a_kpi_is_read_in_its_unit_and_money_in_whole_coins(
+    kpi: str, value: Decimal | None, in_vnd: str, in_usd: str
+) -> None:
+    assert (kpi_value(value, kpi, "VND"), kpi_value(value, kpi, "USD")) == (in_vnd, in_usd)
+
+
+def test_a_numerator_is_an_amount_or_a_count() -> None:
+    assert kpi_sum(Decimal("1999.9"), "average_order_value", "VND") == "2,000"
+    assert kpi_sum(Decimal("12.0000"), "open_rate", "VND") == "12"
