@@ -28,7 +28,7 @@ TABLES: dict[str, list[dict[str, Any]]] = {
          "first_answered_at": at("02 03:05"), "closed_at": at("02 03:20")},
         {"conversation_id": "K2", **P6, "channel": "Messenger", "opened_at": at("03 03:00")},
         {"conversation_id": "K3", "anonymous_id": "v9", "channel": "zalo", "status": "Closed",
-         "initiated_by": "business", "opened_at": at("04 03:00")},
+         "initiated_by": "business", "opened_at": at("04 03:00"), "content_class": "tán gẫu"},
     ],
     # K2's messages, and those of a conversation that nobody described.
     "messages": [
@@ -37,7 +37,7 @@ TABLES: dict[str, list[dict[str, Any]]] = {
         {"message_id": "N2", "conversation_id": "K2", "direction": "outbound", "channel": "social",
          "sent_at": at("03 03:30")},
         {"message_id": "N3", "conversation_id": "K4", **P9, "direction": "inbound",
-         "channel": "zalo", "sent_at": at("05 03:00"), "content_class": "complaint"},
+         "channel": "zalo", "sent_at": at("05 03:00"), "content_class": "Complaint"},
         # Texts without a conversation: an answer to a survey, a refusal, and one of much later.
         *({"message_id": f"T{number}", **who, "channel": "SMS", "direction": "inbound",
            "body": body, "sent_at": at(moment)}
@@ -50,7 +50,7 @@ TABLES: dict[str, list[dict[str, Any]]] = {
         {"message_id": "N4", "conversation_id": "K4", "direction": "outbound", "channel": "zalo",
          "sent_at": at("05 04:00")},
         {"message_id": "N3", "conversation_id": "K4", **P9, "direction": "inbound",
-         "channel": "zalo", "sent_at": at("05 03:00"), "content_class": "complaint"},
+         "channel": "zalo", "sent_at": at("05 03:00"), "content_class": "Complaint"},
     ],
     "calls": [
         {"call_id": "C1", **P3, "direction": "outbound", "is_answered": True,

@@ -356,7 +356,7 @@ def test_conversations_have_their_customer_and_answer_also_when_only_messages_ca
     assert found == [
         ("desk:K1", "p3@hoa.example", "livechat", "customer", "closed", 5, "question"),
         ("desk:K2", "p6@hoa.example", "unknown", "customer", "open", None, None),
-        ("desk:K3", None, "zalo", "business", "closed", None, None),
+        ("desk:K3", None, "zalo", "business", "closed", None, "unknown"),
         ("desk:K4", "p9@hoa.example", "zalo", "customer", "open", 60, "complaint"),
     ]
 
@@ -384,6 +384,19 @@ def test_touches_of_the_desk_are_interactions(marts: TinyLake) -> None:
         ("referral:desk:F1", p3, "unknown", *in_, None, None, None, False, None),
         ("referral:desk:F2", p9, "unknown", *in_, None, None, None, False, None),
     ]
+
+
+def test_the_class_of_a_content_is_a_word_of_ours(marts: TinyLake) -> None:
+    """In whatever case it came; a word of the vendor's that nobody mapped is unknown."""
+    assert marts.rows(
+        "select interaction_id, content_class from interactions where interaction_id in "
+        "('conversation:desk:K1', 'conversation:desk:K3', 'message:desk:N2', 'message:desk:N3', "
+        "'message:desk:N4') order by 1"
+    ) == [
+        ("conversation:desk:K1", "question"), ("conversation:desk:K3", "unknown"),
+        ("message:desk:N2", None), ("message:desk:N3", "complaint"),
+        ("message:desk:N4", "complaint"),
+    ]  # fmt: skip
 
 
 def test_leads_offers_loyalty_and_referrals_reach_their_marts(marts: TinyLake) -> None:

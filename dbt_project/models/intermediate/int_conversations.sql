@@ -93,7 +93,10 @@ select
         else 'open'
     end as status,
     told.topic,
-    told.content_class,
+    case
+        when told.content_class is not null
+            then coalesce(content_classes.content_class, 'unknown')
+    end as content_class,
     told.sentiment,
     told.agent,
     told.order_id,
@@ -103,3 +106,5 @@ select
     told.closed_at
 from told
 left join {{ ref('channels') }} as channels on lower(told.channel) = channels.channel
+left join {{ ref('content_classes') }} as content_classes
+    on lower(told.content_class) = content_classes.content_class

@@ -125,10 +125,15 @@ select
     told.conversation_id,
     told.campaign_id,
     shop_orders.order_id,
-    told.content_class,
+    case
+        when told.content_class is not null
+            then coalesce(content_classes.content_class, 'unknown')
+    end as content_class,
     told.is_answered,
     told.outcome,
     told.purpose
 from told
 left join {{ ref('channels') }} as channels on lower(told.channel) = channels.channel
+left join {{ ref('content_classes') }} as content_classes
+    on lower(told.content_class) = content_classes.content_class
 left join shop_orders on told.order_id = shop_orders.source_order_id
