@@ -115,8 +115,12 @@ def test_changes_of_price_are_those_of_the_catalogue(twin: Installation) -> None
             "select name, cast(from_version as decimal(18, 4)), cast(to_version as decimal(18, 4)) "
             "from changes where kind = 'price'"
         ).fetchall()
+        summaries = marts.execute("select summary from changes where kind = 'price'").fetchall()
     assert moved
     assert sorted(told) == sorted(moved)
+    assert {summary for (summary,) in summaries} == {
+        f"price {before:.0f} -> {after:.0f}" for _, before, after in moved
+    }
 
 
 def test_customers_found_are_near_the_people_who_left_a_trace(twin: Installation) -> None:

@@ -58,7 +58,9 @@ select
     product_id,
     cast(earlier_price as varchar),
     cast(price as varchar),
-    'price ' || cast(earlier_price as varchar) || ' -> ' || cast(price as varchar)
+    -- 370000.0000 reads 370000; price has four decimals.
+    'price ' || rtrim(rtrim(cast(earlier_price as varchar), '0'), '.')
+    || ' -> ' || rtrim(rtrim(cast(price as varchar), '0'), '.')
 from prices
 where earlier_price <> price
 {%- endif %}
