@@ -102,9 +102,9 @@
 
 {#
     Whether two holders of one e-mail address or number can be one person: names at most one letter
-    apart, or three where both tell the same birth date, their words in any order, or one name with
-    words that the other leaves out (a middle name, a title); birth dates more than one digit apart
-    never are.
+    apart, or three where both tell the same birth date, their words in another order, or one name
+    with words that the other leaves out (a middle name, a title); birth dates more than one digit
+    apart never are, nor names that siblings bear.
 #}
 {% macro same_person(left, right) -%}
     (
@@ -119,7 +119,20 @@
             or levenshtein({{ left }}.folded_name, {{ right }}.folded_name)
                 <= case when {{ left }}.birth_date = {{ right }}.birth_date then 3 else 1 end
         )
+        and not {{ are_siblings_names(left, right) }}
     )
+{%- endmacro %}
+
+
+{#
+    Hoàng Như Hoài and Hoàng Hoài Như: nobody's name is written both ways, since who writes one in
+    another order (Hoài Hoàng Như, Như Hoài Hoàng) moves the family's word; parents name sisters so.
+#}
+{% macro are_siblings_names(left, right) -%}
+    ({{ left }}.sorted_name = {{ right }}.sorted_name
+        and {{ left }}.folded_name <> {{ right }}.folded_name
+        and {{ dbt.split_part(left ~ '.folded_name', "' '", 1) }}
+            = {{ dbt.split_part(right ~ '.folded_name', "' '", 1) }})
 {%- endmacro %}
 
 
@@ -142,6 +155,7 @@
                 words_beside(right ~ '.folded_name', left ~ '.folded_name')
             ) }})
         )
+        and not {{ are_siblings_names(left, right) }}
     )
 {%- endmacro %}
 

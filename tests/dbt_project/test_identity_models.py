@@ -1,7 +1,8 @@
 """Families, fathers and sons, tills and placeholders: what the identity models make of evidence.
 
 Mai and Nam share the family's telephone. Hùng and his son bear one name and share one e-mail.
-More people gave the shop's own telephone. Vy wrote two numbers into one field.
+More people gave the shop's own telephone. Vy wrote two numbers into one field. Như Hoài and Hoài
+Như are sisters.
 """
 
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from khach.identity_decisions import answer, decide_value
 
 DAY = datetime.fromisoformat("2026-03-01 03:00:00")
 FAMILY, SHOP_PHONE, MOTHERS = "0912 345 678", "0283 822 9999", "0905 111 222"
+SISTERS, TURNED = "0903 222 333", "0904 333 444"
 
 
 def person(record: str, name: str | None, **more: Any) -> dict[str, Any]:
@@ -35,6 +37,8 @@ ONLINE = [
     person("U6", "Đỗ Quỳnh Anh", user_id="U6", phone=MOTHERS, email="quynh.anh@do.example"),
     person("U8", "Vũ Quang Tuyên", user_id="U8", email="tuyen@vu.example"),
     person("U9", "Ngô Bảo Trâm", user_id="U9", email="noreply@tram.example"),
+    person("U10", "Hoàng Như Hoài", user_id="U10", phone=SISTERS),
+    person("U11", "Bùi Thanh Hà", user_id="U11", phone=TURNED),
     person("R1", None, family_name="Đặng", birth_date_text="1971-02-30"),
     person("R2", None, birth_date_text="1971-02-30"),
     person("R3", None, email=None),
@@ -51,6 +55,9 @@ AT_THE_TILL = [
     person("M6", "Đỗ Thị Kim", member_number="M6", phone=MOTHERS),
     person("M8", "Vu Quang Tueyn", member_number="M8", email="tuyen@vu.example"),
     person("M9", "Ngo Bao Tram", member_number="M9", email="noreply@tram.example"),
+    person("M10", "Hoang Hoai Nhu", member_number="M10", phone=SISTERS,
+           birth_date=datetime.fromisoformat("1963-10-28").date()),
+    person("M11", "Ha Bui Thanh", member_number="M11", phone=TURNED),
     person("M7", "An Van An", member_number="M7", phone=SHOP_PHONE),
 ]
 
@@ -85,6 +92,12 @@ def test_a_family_telephone_joins_nobody_but_finds_the_same_name(people: TinyLak
     found = who(people)
     assert found["U1"] == found["M1"] != found["U2"]
     assert found["U2"] == found["M2"], "one letter too many"
+
+
+def test_words_change_places_in_one_name_but_not_after_the_family_s(people: TinyLake) -> None:
+    found = who(people)
+    assert found["U11"] == found["M11"], "the family's word went with them"
+    assert found["U10"] != found["M10"], "two sisters"
 
 
 def test_a_name_that_fits_father_and_son_is_neither_s(people: TinyLake) -> None:

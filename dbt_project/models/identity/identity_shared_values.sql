@@ -17,7 +17,7 @@ grouped as (
     select
         *,
         row_number() over (
-            partition by identifier_type, identifier_value, sorted_name, birth_text
+            partition by identifier_type, identifier_value, folded_name, birth_text
             order by holder_key asc
         ) as position
     from shared
@@ -34,8 +34,8 @@ agreeing as (
         one.identifier_value,
         one.holder_key as left_key,
         other.holder_key as right_key,
-        one.sorted_name || '|' || one.birth_text as left_group,
-        other.sorted_name || '|' || other.birth_text as right_group,
+        one.folded_name || '|' || one.birth_text as left_group,
+        other.folded_name || '|' || other.birth_text as right_group,
         one.birth_date as left_date,
         other.birth_date as right_date,
         other.source,
@@ -78,7 +78,7 @@ from grouped
 inner join firsts
     on grouped.identifier_type = firsts.identifier_type
     and grouped.identifier_value = firsts.identifier_value
-    and grouped.sorted_name = firsts.sorted_name
+    and grouped.folded_name = firsts.folded_name
     and grouped.birth_text = firsts.birth_text
 where grouped.position > 1
 union
