@@ -19,6 +19,7 @@ from pyarrow import feather
 from sandbox import people
 from sandbox.catalogue import product_prices, store_provinces
 from sandbox.draw import Bools, Ints, midnight, stream
+from sandbox.errors import SandboxError
 from sandbox.frames import Frame, frame
 from sandbox.sizes import SIZES, Size
 
@@ -173,11 +174,17 @@ def save(world: World, root: Path) -> None:
 
 
 def load(root: Path, world_date: date) -> World:
-    """The state saved for `world_date`. Raises FileNotFoundError when there is none."""
+    """The state saved for `world_date`.
+
+    Raises FileNotFoundError when there is none, SandboxError when another release made it.
+    """
     folder = _state_path(root, world_date)
     meta = json.loads((folder / "meta.json").read_text())
     if meta["layout"] != LAYOUT:
-        raise ValueError("the sandbox was made by another version: delete its folder")
+        raise SandboxError(
+            "this retailer was simulated by another release and cannot go on: delete "
+            f"{root.parent}, all of which is about it, and run again"
+        )
     world = World(meta["seed"], SIZES[meta["size"]], meta["day"], counters=meta["counters"])
     # A state of an earlier release has none.
     world.own_codes = {int(number): code for number, code in meta.get("own_codes", {}).items()}

@@ -133,3 +133,13 @@ def test_records_belong_to_one_person_each(history: Path) -> None:
         group by all having count(*) > 1""",
     )
     assert doubtful == []
+
+
+def test_a_retailer_of_another_release_says_what_to_delete(
+    history: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = tmp_path / "data" / "sandbox"
+    shutil.copytree(history, old)
+    monkeypatch.setattr(world, "LAYOUT", world.LAYOUT + 1)
+    with pytest.raises(SandboxError, match=f"delete {tmp_path / 'data'},"):
+        control.advance(old)
