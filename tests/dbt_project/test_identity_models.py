@@ -55,8 +55,13 @@ AT_THE_TILL = [
     person("M6", "Đỗ Thị Kim", member_number="M6", phone=MOTHERS),
     person("M8", "Vu Quang Tueyn", member_number="M8", email="tuyen@vu.example"),
     person("M9", "Ngo Bao Tram", member_number="M9", email="noreply@tram.example"),
-    person("M10", "Hoang Hoai Nhu", member_number="M10", phone=SISTERS,
-           birth_date=datetime.fromisoformat("1963-10-28").date()),
+    person(
+        "M10",
+        "Hoang Hoai Nhu",
+        member_number="M10",
+        phone=SISTERS,
+        birth_date=datetime.fromisoformat("1963-10-28").date(),
+    ),
     person("M11", "Ha Bui Thanh", member_number="M11", phone=TURNED),
     person("M7", "An Van An", member_number="M7", phone=SHOP_PHONE),
 ]
