@@ -63,8 +63,8 @@ ranked as (
     select
         *,
         item_count >= 1
-        and {{ seconds_between('occurred_at', 'followed_at') }}
-        > {{ threshold('abandoned_cart_minutes') * 60 }} as is_left
+        and followed_at > {{ plus_minutes('occurred_at', threshold('abandoned_cart_minutes')) }}
+            as is_left
     from states
 ),
 
@@ -105,8 +105,8 @@ select
     last_states.ordered_at,
     coalesce(
         last_states.is_left
-        and {{ seconds_between('last_states.occurred_at', 'last_states.ordered_at') }}
-        <= {{ threshold('cart_recovery_days') * 86400 }},
+        and last_states.ordered_at
+        <= {{ plus_minutes('last_states.occurred_at', threshold('cart_recovery_days') * 1440) }},
         false
     ) as is_recovered
 from carts

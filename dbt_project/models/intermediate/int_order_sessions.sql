@@ -22,8 +22,9 @@ with candidates as (
     from {{ ref('int_web_events') }} as events
     inner join {{ ref('int_orders') }} as orders
         on events.namespace = orders.namespace and events.cart_id = orders.cart_id
-    where abs({{ seconds_between('events.occurred_at', 'orders.ordered_at') }})
-        <= {{ threshold('session_minutes') * 60 }}
+    where events.occurred_at
+        between {{ plus_minutes('orders.ordered_at', -threshold('session_minutes')) }}
+        and {{ plus_minutes('orders.ordered_at', threshold('session_minutes')) }}
 ),
 
 ranked as (

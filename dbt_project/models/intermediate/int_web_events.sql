@@ -1,5 +1,5 @@
 {% set most_people = identifier_rule('anonymous_id', 'holders') -%}
-{% set window = identifier_rule('anonymous_id', 'window_days') * 86400 -%}
+{% set window = identifier_rule('anonymous_id', 'window_days') * 1440 -%}
 -- Web events with their session (a visitor's events with no pause of `session_minutes`) and the
 -- customer behind them, and what later models ask of each event. Sessions are found on numbers and
 -- times alone; owners on a session's accounts, of which there are far fewer than events. What only
@@ -41,8 +41,7 @@ starts as (
         *,
         case
             when previous_at is null then 1
-            when {{ seconds_between('previous_at', 'occurred_at') }}
-                > {{ threshold('session_minutes') * 60 }} then 1
+            when occurred_at > {{ plus_minutes('previous_at', threshold('session_minutes')) }} then 1
             else 0
         end as is_start
     from gaps
@@ -172,8 +171,8 @@ owners as (
         case
             when is_named then customer_id
             when is_crowded then null
-            when {{ seconds_between('previous_named_at', 'started_at') }} > {{ window }} then null
-            when {{ seconds_between('ended_at', 'next_named_at') }} > {{ window }} then null
+            when started_at > {{ plus_minutes('previous_named_at', window) }} then null
+            when next_named_at > {{ plus_minutes('ended_at', window) }} then null
             when previous_customer_id <> next_customer_id then null
             else coalesce(previous_customer_id, next_customer_id)
         end as customer_id

@@ -103,7 +103,11 @@ with begun as (
     left join persons using (customer_id)
     where direction = 'outbound'
 )
-select *, exists (select 1 from refusals where customer_id = customer
+select *,
+    -- Of several addresses of one person that a campaign wrote to, the first counts.
+    channel = 'email' and (customer is null or row_number() over (
+        partition by campaign, customer, channel order by begun_at) = 1) as is_recipient,
+    exists (select 1 from refusals where customer_id = customer
         and refused_at > begun_at and refused_at <= begun_at + interval 3 day) as is_unwanted,
     customer is not null and not exists (select 1 from sales
         where sales.customer = begun.customer and is_completed

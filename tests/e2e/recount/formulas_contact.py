@@ -64,7 +64,7 @@ def repeat_contact(chosen: Facts, whole: Facts, period: Period) -> Answer:
 
 
 def new_reach(chosen: Facts, whole: Facts, period: Period) -> Answer:
-    return share([r for r in period.of(chosen.contacts) if r["channel"] == "email"], "is_new_reach")
+    return share([r for r in period.of(chosen.contacts) if r["is_recipient"]], "is_new_reach")
 
 
 def unwanted(chosen: Facts, whole: Facts, period: Period) -> Answer:

@@ -32,20 +32,20 @@ steps as (
     window in_order as (partition by customer_id order by occurred_at asc, interaction_id asc)
 ),
 
-paused as (
-    select *, {{ seconds_between('previous_at', 'occurred_at') }} as pause_seconds
-    from steps
-),
-
 seated as (
     select
         *,
-        sum(case when pause_seconds <= {{ threshold('session_minutes') * 60 }} then 0 else 1 end)
-            over (
-                partition by customer_id order by step_number asc
-                rows between unbounded preceding and current row
-            ) as sitting_number
-    from paused
+        sum(
+            case
+                when occurred_at <= {{ plus_minutes('previous_at', threshold('session_minutes')) }}
+                    then 0
+                else 1
+            end
+        ) over (
+            partition by customer_id order by step_number asc
+            rows between unbounded preceding and current row
+        ) as sitting_number
+    from steps
 ),
 
 sittings as (
@@ -87,8 +87,8 @@ starts as (
         *,
         case
             when previous_at is null then 1
-            when {{ seconds_between('previous_at', 'began_at') }}
-                > {{ threshold('journey_gap_days') * 86400 }} then 1
+            when began_at
+                > {{ plus_minutes('previous_at', threshold('journey_gap_days') * 1440) }} then 1
             when is_shopping = 1 and purchases_before > last_purchases_before then 1
             else 0
         end as is_start
@@ -127,7 +127,10 @@ select
     cast(seated.step_number as integer) as step_number,
     seated.interaction_id,
     seated.stage,
-    cast(seated.pause_seconds / 3600.0 as decimal(18, 4)) as hours_since_previous,
+    cast(
+        {{ seconds_between('seated.previous_at', 'seated.occurred_at') }} / 3600.0
+        as decimal(18, 4)
+    ) as hours_since_previous,
     named.thread_id,
     seated.channel,
     seated.occurred_at

@@ -62,8 +62,8 @@ select
     case when contacts.is_conversation and contacts.is_closed then 1 else 0 end as is_resolved,
     case when contacts.is_inbound then contacts.seconds_to_answer end as seconds_to_answer,
     case
-        when {{ seconds_between('followed.previous_opened_at', 'contacts.opened_at') }}
-            <= 7 * 86400 then 1
+        when contacts.opened_at
+            <= {{ plus_minutes('followed.previous_opened_at', 7 * 1440) }} then 1
         else 0
     end as is_repeat,
     contacts.is_complaint,

@@ -44,8 +44,8 @@ contacted as (
         customers.customer_id,
         max(
             case
-                when {{ seconds_between('customers.identified_at', 'contacts.contacted_at') }}
-                    between 0 and 7 * 86400 then 1
+                when contacts.contacted_at between customers.identified_at
+                    and {{ plus_minutes('customers.identified_at', 7 * 1440) }} then 1
                 else 0
             end
         ) as is_contacted
@@ -65,8 +65,8 @@ select
     coalesce(contacted.is_contacted, 0) as is_contacted,
     case when unqualified.customer_id is null then 0 else 1 end as is_unqualified,
     case
-        when {{ seconds_between('customers.identified_at', 'customers.first_order_at') }}
-            <= 30 * 86400 then 1
+        when customers.first_order_at
+            <= {{ plus_minutes('customers.identified_at', 30 * 1440) }} then 1
         else 0
     end as is_buyer,
     ranked.channel,
