@@ -41,7 +41,8 @@ starts as (
         *,
         case
             when previous_at is null then 1
-            when occurred_at > {{ plus_minutes('previous_at', threshold('session_minutes')) }} then 1
+            when occurred_at > {{ plus_minutes('previous_at', threshold('session_minutes')) }}
+                then 1
             else 0
         end as is_start
     from gaps
