@@ -131,6 +131,12 @@ def recount(home: Path, now: datetime) -> Recount:
     connection.execute(
         "create table whose_cart as select cart_id, customer_id from marts.main.carts"
     )
+    # A call from a list of ours is the listed person's, whoever else has the number.
+    connection.execute(
+        "create table whose_call as select substr(interaction_id, 10) as call_id, customer_id, "
+        "coalesce(campaign_id, 'unknown') as campaign from marts.main.interactions "
+        "where interaction_id like 'call:crm:%'"
+    )
     rows = connection.execute(
         "select kpi, grain, period_start, slice, slice_value, numerator, denominator, value "
         "from marts.main.kpi_values"

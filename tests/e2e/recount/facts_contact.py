@@ -97,16 +97,16 @@ with begun as (
     union all
     select cast(started_at as timestamp), customer_id, coalesce(generation, 'unknown'),
         coalesce(gender, 'unknown'), if(customer_id is null, 'unknown', 'known'),
-        'phone', 'unknown',
+        'phone', campaign,
         cast(cast(started_at as timestamp) as date), 0, answered = 'true', purpose = 'sales'
-    from calls left join whose on system = 'crm' and kind = 'calls' and record_id = call_id
+    from calls left join whose_call using (call_id)
     left join persons using (customer_id)
     where direction = 'outbound'
 )
 select *,
-    -- Of several addresses of one person that a campaign wrote to, the first counts.
-    channel = 'email' and (customer is null or row_number() over (
-        partition by campaign, customer, channel order by begun_at) = 1) as is_recipient,
+    -- Of several times that a campaign turned to one person, the first counts.
+    campaign <> 'unknown' and (customer is null or row_number() over (
+        partition by campaign, customer order by begun_at) = 1) as is_recipient,
     exists (select 1 from refusals where customer_id = customer
         and refused_at > begun_at and refused_at <= begun_at + interval 3 day) as is_unwanted,
     customer is not null and not exists (select 1 from sales
