@@ -14,7 +14,7 @@ from activation.sync_checks import check_sync
 from khach.config_files import ConfigFile, parse, read_yaml
 from khach.config_mistakes import suggest
 from khach.environment import Environment
-from khach.errors import ConfigError
+from khach.errors import ConfigError, told_together
 
 
 @dataclass(frozen=True)
@@ -70,26 +70,29 @@ class Book(Mapping[str, Audience]):
 def load_audiences(env: Environment) -> Book:
     """Read and check every audience file; without a folder there are none.
 
-    Raises ConfigError with file, line, key and what would be right.
+    Raises ConfigError: the mistakes of every file with line, key and what would be right.
     """
     if not (env.config / "audiences").is_dir():
         return Book({}, {})
     columns, policy = mart_columns(env, "customers"), load_policy(env).rules
     files: dict[str, ConfigFile] = {}
     book = Book({}, {})
-    for path in sorted((env.config / "audiences").glob("*.yml")):
-        file = read_yaml(path)
-        audience = parse(file, Audience)
-        if audience.name in files:
-            raise file.error(f"audience {audience.name!r} stands in two files", ("name",))
-        for number in range(len(audience.syncs)):
-            check_sync(file, audience, number, columns, policy)
-        if audience.where is not None:
-            book.rules[audience.name] = _compile(env, file, audience.where, columns)
-        else:
-            _check_model(env, file, str(audience.model))
-        files[audience.name] = file
-        book._audiences[audience.name] = audience
+    with told_together() as each:
+        for path in sorted((env.config / "audiences").glob("*.yml")):
+            with each():
+                file = read_yaml(path)
+                audience = parse(file, Audience)
+                if audience.name in files:
+                    raise file.error(f"audience {audience.name!r} stands in two files", ("name",))
+                files[audience.name] = file
+                book._audiences[audience.name] = audience
+                for number in range(len(audience.syncs)):
+                    with each():
+                        check_sync(file, audience, number, columns, policy)
+                if audience.where is not None:
+                    book.rules[audience.name] = _compile(env, file, audience.where, columns)
+                else:
+                    _check_model(env, file, str(audience.model))
     _check_together(book, files)
     return book
 
@@ -97,15 +100,17 @@ def load_audiences(env: Environment) -> Book:
 def check_audiences(env: Environment) -> list[AudienceCheck]:
     """Everything `load_audiences` checks, and every example executed in memory.
 
-    Raises ConfigError at the first example that does not hold, with its line.
+    Raises ConfigError: every example that does not hold, with its line.
     """
     columns = mart_columns(env, "customers") if (env.config / "audiences").is_dir() else {}
     book = load_audiences(env)
-    for path in sorted((env.config / "audiences").glob("*.yml")):
-        file = read_yaml(path)
-        audience = book[file.data["name"]]
-        for number, example in enumerate(audience.examples):
-            _check_example(file, book.rules.get(audience.name), columns, number, example)
+    with told_together() as each:
+        for path in sorted((env.config / "audiences").glob("*.yml")):
+            file = read_yaml(path)
+            audience = book[file.data["name"]]
+            for number, example in enumerate(audience.examples):
+                with each():
+                    _check_example(file, book.rules.get(audience.name), columns, number, example)
     return [
         AudienceCheck(a.name, tuple(s.id for s in a.syncs), len(a.examples)) for a in book.values()
     ]

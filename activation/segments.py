@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import duckdb
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import Field
 
 from activation.contract import mart_columns
 from activation.rules import RuleError, compile_rule
 from khach import publishing
-from khach.config_csv import header_remedy, read_csv
-from khach.config_mistakes import mistakes, suggest
+from khach.config_csv import Text, header_mistakes, parse_rows, read_csv
+from khach.config_mistakes import suggest
 from khach.environment import Environment
 from khach.errors import ConfigError
 from khach.names import fold
@@ -28,7 +28,6 @@ OPEN_KINDS = (
     "marital_status", "occupation", "income_band", "country", "province", "ward", "store",
     "category", "channel", "answer",
 )  # fmt: skip
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 _SEED = Path("seeds") / "segment_definitions.csv"
 
 
@@ -47,21 +46,23 @@ class Segment(Section):
 def check_segments(env: Environment) -> list[Segment]:
     """The retailer's own segments; without a file there are none.
 
-    Raises ConfigErrors in a group, every mistake with file, line, key and what would be right.
+    Raises ConfigError: every mistake with file, line, key and what would be right.
     """
     path = env.config / "segments.csv"
     if not path.exists():
         return []
     file = read_csv(path)
-    wrong = list(_header_mistakes(path, file.header))
+    wrong = list(header_mistakes(path, file.header, list(Segment.model_fields)))
+    segments: list[tuple[int, Segment]] = []
     if not wrong:
-        wrong = [*file.misfits, *_name_mistakes(env, path, file.rows)]
+        segments, misfits = parse_rows(path, file.rows, Segment)
+        wrong = [*file.misfits, *_name_mistakes(env, path, file.rows), *misfits]
         columns = rule_columns(env)
         for line, row in file.rows:
-            wrong += _row_mistakes(path, line, row, columns)
+            wrong += _rule_mistakes(path, line, row["rule"], columns)
     if wrong:
-        raise ExceptionGroup("segments.csv", sorted(wrong, key=lambda mistake: mistake.line or 0))
-    return [Segment.model_validate(row) for _, row in file.rows]
+        raise ConfigError.first_of(sorted(wrong, key=lambda mistake: mistake.line or 0))
+    return [segment for _, segment in segments]
 
 
 def rule_columns(env: Environment) -> dict[str, str]:
@@ -79,9 +80,7 @@ def unknown_segment(env: Environment, segment: str) -> str | None:
 
     An id of an open kind is good when a customer ever was in it, or nothing is published yet.
     """
-    declared = {row["segment_id"] for row in _rows(env.dbt_project / _SEED)}
-    if (own := env.config / "segments.csv").exists():
-        declared |= {row.get("segment_id") or "" for row in _rows(own)}
+    declared = _declared(env)
     if segment in declared:
         return None
     known = declared
@@ -99,6 +98,18 @@ def unknown_segment(env: Environment, segment: str) -> str | None:
     return suggest(segment, sorted(known)) or "khach query 'select segment_id from segments'"
 
 
+def _declared(env: Environment) -> set[str]:
+    """Segments that a file lists: the seed's, the retailer's own, and one for each generation."""
+    seeds, generations = env.dbt_project / "seeds", env.config / "generations.csv"
+    if not generations.exists():
+        generations = seeds / generations.name
+    return {
+        row.get("segment_id") or ""
+        for row in (*_rows(env.dbt_project / _SEED), *_rows(env.config / "segments.csv"))
+        if row.get("segment_kind") != "generation" or row.get("segment_id") == "generation_unknown"
+    } | {f"generation_{row.get('generation')}" for row in _rows(generations)}
+
+
 def _provinces(env: Environment) -> set[str]:
     """Nobody may live there yet."""
     wards = env.dbt_project / "seeds" / "wards.csv"
@@ -106,20 +117,6 @@ def _provinces(env: Environment) -> set[str]:
         "province_" + re.sub("[^a-z0-9]+", "_", fold(row["province"])).strip("_")
         for row in _rows(wards)
     }
-
-
-def _header_mistakes(path: Path, header: list[str]) -> Iterator[ConfigError]:
-    known = list(Segment.model_fields)
-    fix = header_remedy(header, known)
-    if len(header) == 1 or len(set(header)) < len(header):
-        yield _error(path, 1, "", "segments.csv has another header", fix)
-        return
-    for name in header:
-        if name not in known:
-            yield _error(path, 1, name, f"unknown column {name!r}", suggest(name, known))
-    for name in known:
-        if name not in header:
-            yield _error(path, 1, name, f"missing column {name!r}", fix)
 
 
 def _name_mistakes(
@@ -139,19 +136,13 @@ def _name_mistakes(
         seen.setdefault(name, line)
 
 
-def _row_mistakes(
-    path: Path, line: int, row: dict[str, str], columns: dict[str, str]
+def _rule_mistakes(
+    path: Path, line: int, text: str, columns: dict[str, str]
 ) -> Iterator[ConfigError]:
-    """What is wrong with a row by itself."""
+    if not text.strip():
+        return  # told of the row
     try:
-        Segment.model_validate(row)
-    except ValidationError as problem:
-        for message, place, fix in mistakes(Segment, problem, row):
-            yield _error(path, line, str(place[0]), message, fix)
-    if not row["rule"].strip():
-        return  # told above
-    try:
-        rule = compile_rule(row["rule"], columns)
+        rule = compile_rule(text, columns)
     except RuleError as problem:
         yield _error(path, line, "rule", str(problem), problem.fix)
         return

@@ -8,7 +8,7 @@ from ingestion.registry import MODULES, source_spec
 from ingestion.spec import SourceConfig
 from khach.config_files import ConfigFile, parse, read_yaml
 from khach.config_mistakes import suggest
-from khach.errors import ConfigError
+from khach.errors import ConfigError, told_together
 
 if TYPE_CHECKING:
     from khach.environment import Environment
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def load_sources(env: Environment) -> list[SourceConfig]:
     """Every source of `config/sources.yml`, in the file's order.
 
-    The first mistake is raised as ConfigError with file, line, key and what would be right.
+    Each source's mistakes are raised as ConfigError with file, line, key and what would be right.
     """
     yaml = read_yaml(env.config / "sources.yml")
     if not isinstance(yaml.data, dict) or not isinstance(yaml.data.get("sources"), dict):
@@ -25,7 +25,12 @@ def load_sources(env: Environment) -> list[SourceConfig]:
     for key in yaml.data:
         if key != "sources":
             raise yaml.error(f"unknown key {key!r}", (key,), fix="known: sources")
-    return [_source(yaml, str(name), entry) for name, entry in yaml.data["sources"].items()]
+    sources = []
+    with told_together() as each:
+        for name, entry in yaml.data["sources"].items():
+            with each():
+                sources.append(_source(yaml, str(name), entry))
+    return sources
 
 
 def find_source(env: Environment, name: str) -> SourceConfig:
@@ -58,7 +63,9 @@ def _source(yaml: ConfigFile, name: str, entry: Any) -> SourceConfig:
     try:
         source = parse(part, source_spec(kind).settings)
     except ConfigError as mistake:
-        keys = tuple(mistake.key.split(".")) if mistake.key else ()
-        raise yaml.error(mistake.message, (*place, *keys), fix=mistake.fix) from None
+        raise ConfigError.first_of(
+            yaml.error(one.message, (*place, *(one.key or "").split(".")), fix=one.fix)
+            for one in mistake.each()
+        ) from None
     source.placed(yaml).check()
     return source

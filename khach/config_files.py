@@ -103,12 +103,14 @@ def _line_of_impossible(node: yaml.Node | None) -> int | None:
 
 
 def parse(file: ConfigFile, model: type[Model]) -> Model:
-    """Validate a file; the first mistake is raised with file, line, key and a suggestion."""
+    """Validate a file; its mistakes are raised with file, line, key and a suggestion each."""
     try:
         return model.model_validate(file.data)
     except ValidationError as problem:
-        message, place, fix = mistakes(model, problem, file.data)[0]
-        raise file.error(message, place, fix=fix) from None
+        found = mistakes(model, problem, file.data)
+        raise ConfigError.first_of(
+            file.error(message, place, fix=fix) for message, place, fix in found
+        ) from None
 
 
 def _index(node: yaml.Node, place: Path_, file: ConfigFile) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 Path_ = tuple[str | int, ...]
+_NEAR = 0.6  # difflib's measure of two words
 _DATE, _LIST = "a date such as 2026-06-30", "a list, such as [a, b]"
 _MAP = "keys and values below it, such as key: value"
 # What to write instead, by pydantic's name of the mistake (the longest prefix counts) and what
@@ -51,7 +52,7 @@ class WrongValueError(ValueError):
 
 def suggest(word: str, known: Sequence[str]) -> str | None:
     """`did you mean x?`, or the list of what is known when nothing is near."""
-    near = difflib.get_close_matches(word, list(known), n=3, cutoff=0.6)
+    near = difflib.get_close_matches(word, list(known), n=3, cutoff=_NEAR)
     if near:
         return f"did you mean {' or '.join(near)}?"
     return f"known: {', '.join(known)}" if known else None
@@ -63,10 +64,20 @@ def mistakes(
     """Message, location and remedy of each mistake in `data`; the most helpful one stands first."""
     found = problem.errors(include_url=False, include_input=False)
     by_place: dict[Path_, list[Any]] = {}
-    # A misspelt key is a missing one too; the spelling is what helps.
+    misspelt = [_place(one, data) for one in found if one["type"] == "extra_forbidden"]
     for mistake in sorted(found, key=lambda one: one["type"] != "extra_forbidden"):
-        by_place.setdefault(_place(mistake, data), []).append(mistake)
+        place = _place(mistake, data)
+        if mistake["type"] == "missing" and any(
+            place[:-1] == other[:-1] and _is_near(str(place[-1]), str(other[-1]))
+            for other in misspelt
+        ):
+            continue  # A misspelt key is a missing one too; the spelling is what helps.
+        by_place.setdefault(place, []).append(mistake)
     return [_told(model, place, here, data) for place, here in by_place.items()]
+
+
+def _is_near(word: str, other: str) -> bool:
+    return bool(difflib.get_close_matches(word, [other], cutoff=_NEAR))
 
 
 def _told(

@@ -18,7 +18,7 @@ from khach.settings import Settings, load_settings
 
 
 def check_configuration(env: Environment) -> list[KhachError]:
-    """Every mistake, one per file at least, in the order of the files; empty when all is well."""
+    """Every mistake that can be seen beside the others, file by file; empty when all is well."""
     found = [problem for check in _checks(env) for problem in _mistakes(env, check)]
     # Several checks read settings.yml: its mistake is told once.
     return list({str(problem): problem for problem in found}.values())
@@ -31,10 +31,12 @@ def _checks(env: Environment) -> Iterator[Callable[[Environment], Any]]:
     from ingestion.config import load_sources
     from khach.identity_settings import load_identity_settings
     from khach.targets import check_targets
+    from khach.vocabularies import check_vocabularies
 
     yield load_settings
     yield _check_as_of
     yield check_targets
+    yield check_vocabularies
     yield load_sources
     # The order of trust names sources: while those are wrong, only they are told of.
     if not _mistakes(env, load_sources):
@@ -55,16 +57,10 @@ def _check_as_of(env: Environment) -> None:
 
 
 def _mistakes(env: Environment, check: Callable[[Environment], Any]) -> list[KhachError]:
-    """A loader raises its first mistake, or an ExceptionGroup of several."""
     try:
         check(env)
     except KhachError as problem:
-        return [problem]
-    except ExceptionGroup as group:
-        known, other = group.split(KhachError)
-        if other is not None:
-            raise other from None
-        return [p for p in (known.exceptions if known else ()) if isinstance(p, KhachError)]
+        return problem.each()
     return []
 
 

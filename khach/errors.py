@@ -3,7 +3,10 @@
 Messages never carry personal data; values are shown as shapes (`khach.redact.shape`).
 """
 
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Self
 
 
 class KhachError(Exception):
@@ -26,6 +29,18 @@ class KhachError(Exception):
         self.file = str(file) if file is not None else None
         self.line = line
         self.key = key
+        self.others: list[Self] = []
+
+    @classmethod
+    def first_of(cls, mistakes: Iterable[Self]) -> Self:
+        """The first of several, to be raised; it carries the others (and theirs)."""
+        first, *rest = [one for mistake in mistakes for one in mistake.each()]
+        first.others = rest
+        return first
+
+    def each(self) -> list[Self]:
+        """This one and those that it carries."""
+        return [self, *self.others]
 
     def location(self) -> str | None:
         """`file:line key`, as far as known."""
@@ -60,6 +75,23 @@ class ConfigError(KhachError):
     """Wrong usage or configuration; nothing was run (exit 2)."""
 
     exit_code = 2
+
+
+@contextmanager
+def told_together() -> Iterator[Callable[[], AbstractContextManager[None]]]:
+    """Every ConfigError of the blocks `with each():` within, raised as one at the end."""
+    found: list[ConfigError] = []
+
+    @contextmanager
+    def each() -> Iterator[None]:
+        try:
+            yield
+        except ConfigError as mistake:
+            found.append(mistake)
+
+    yield each
+    if found:
+        raise ConfigError.first_of(found) from None
 
 
 class GateError(KhachError):

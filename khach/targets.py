@@ -26,7 +26,7 @@ def check_targets(env: Environment) -> None:
         return
     mistakes = sorted(_mistakes(path), key=lambda mistake: mistake.line or 0)
     if mistakes:
-        raise ExceptionGroup("targets.csv", mistakes)
+        raise ConfigError.first_of(mistakes)
 
 
 def _mistakes(path: Path) -> Iterator[ConfigError]:

@@ -25,8 +25,7 @@
             {{ quoted('identifier_type') }} as identifier_type,
             {{ quoted('pattern') }} as pattern,
             {{ quoted("'pattern:' || reason") }} as reason
-        from {{ "read_csv('" ~ file ~ "', header = true, all_varchar = true)" if file
-            else graph.nodes['seed.khach.blocked_identifiers'].relation_name }} as patterns
+        from {{ file or graph.nodes['seed.khach.blocked_identifiers'].relation_name }} as patterns
         where patterns.pattern <> ''
         order by 1, 2, 3
     {%- endset -%}

@@ -29,13 +29,12 @@
 #}
 {% macro segment_definitions(seed) -%}
     {%- set columns = 'segment_id, segment_name, label_vi, kind, description, rule, owner' -%}
-    {%- set file = config_csv('segments') -%}
-    {%- set own = "read_csv('" ~ (file or '') ~ "', header = true, all_varchar = true)" -%}
+    {%- set own = config_csv('segments') -%}
     (
         select {{ columns }}, coalesce(segment_kind, segment_id) as segment_kind,
             segment_kind is not null as is_exclusive
         from {{ seed }}
-        {%- if file %}
+        {%- if own %}
         where segment_id not in (select segment_id from {{ own }})
         union all
         select {{ columns }}, segment_id, false

@@ -66,21 +66,23 @@
             {%- for column, type in columns.items() %}
             cast({{ column }} as {{ type }}) as {{ column }}{{ "," if not loop.last }}
             {%- endfor %}
-        from {% if file -%}
-            read_csv('{{ file }}', header = true, all_varchar = true)
-        {%- else -%}
-            {{ seed }}
-        {%- endif %}
+        from {{ file or seed }}
     )
 {%- endmacro %}
 
 
-{# The retailer's `<config_dir>/<name>.csv`, fit for a literal; nothing when it is not there. #}
+{#
+    The retailer's `<config_dir>/<name>.csv` as a table of texts; nothing when it is not there. Read
+    as `khach config check` reads it: DuckDB's own guess could take a pattern's bars for columns.
+#}
 {% macro config_csv(name) -%}
     {%- set file = (var('config_dir') ~ '/' ~ name ~ '.csv') | replace("'", "''") -%}
     {%- set is_there = execute and var('config_dir')
         and run_query("select 1 from glob('" ~ file ~ "')").rows | length -%}
-    {{ return(file if is_there else none) }}
+    {{ return(
+        "read_csv('" ~ file ~ "', header = true, all_varchar = true, delim = ',', quote = '\"', "
+        ~ "escape = '\"')" if is_there else none
+    ) }}
 {%- endmacro %}
 
 

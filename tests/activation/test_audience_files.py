@@ -21,6 +21,30 @@ def mistake(shop: Shop, old: str, new: str) -> ConfigError:
     return caught.value
 
 
+def test_every_file_every_sync_and_every_example_is_told_of_at_once(shop: Shop) -> None:
+    shop.audience(
+        AUDIENCE.replace("channel: mailchimp", "channel: mailchmp")
+        .replace("format: csv", "format: docx")
+        .replace("carts_abandoned_3d > 0 and", "cart_abandoned_3d > 0 and")
+    )
+    other = shop.env.config / "audiences" / "other.yml"
+    other.write_text(AUDIENCE.replace("min_age: 16", "minage: 16"), encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        check_audiences(shop.env)
+    told = [(str(one.file).split("/")[-1], one.key) for one in caught.value.each()]
+    assert told == [
+        ("cart_abandoners.yml", "syncs.0.channel"),
+        ("cart_abandoners.yml", "syncs.1.remote.format"),
+        ("cart_abandoners.yml", "where"),
+        ("other.yml", "minage"),
+    ]
+    other.unlink()
+    shop.audience(AUDIENCE.replace("in: true", "in: no").replace("in: false", "in: yes"))
+    with pytest.raises(ConfigError) as caught:
+        check_audiences(shop.env)
+    assert len(caught.value.each()) == AUDIENCE.count("in: ")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message", "fix", "line"),
     [

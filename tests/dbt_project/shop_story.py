@@ -218,9 +218,21 @@ def _cart(story: Story, draw: random.Random, number: int) -> None:
             _place(story, draw, person, comes_back, cart)
 
 
+# The retailer's own generations: one of ours, one of ours with other years, one that we lack.
+GENERATIONS = (
+    ("doi_moi", None, 1986, "Thế hệ Đổi mới"),
+    ("gen_y", 1987, 1996, "Thế hệ Y"),
+    ("gen_z", 1997, None, "Thế hệ Z"),
+)
+
+
 def build(home: Path, patch: pytest.MonkeyPatch, story: Story) -> TinyLake:
     """The whole project built over a story below `home`."""
     (home / "config").mkdir()
+    rows = [",".join("" if cell is None else str(cell) for cell in row) for row in GENERATIONS]
+    (home / "config" / "generations.csv").write_text(
+        "\n".join(["generation,birth_year_from,birth_year_to,label_vi", *rows]), encoding="utf-8"
+    )
     patch.setenv("KHACH_HOME", str(home))
     env = Environment("dev", home, home / "config", home)
     lake = TinyLake(env, PROJECT / "dbt_project", SOURCES, as_of=str(AS_OF))

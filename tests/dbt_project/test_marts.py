@@ -14,7 +14,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from shop_story import AS_OF, LAST_DAY, STORY, build, make_story
+from shop_story import AS_OF, GENERATIONS, LAST_DAY, STORY, build, make_story
 from tiny_lake import TinyLake
 
 from activation.rules import compile_rule
@@ -480,6 +480,37 @@ def test_the_rule_of_a_segment_is_what_runs(marts: TinyLake) -> None:
     seen = {"first_time_buyer", "won_back", "referrer", "relationship_social", "lapsed",
             "relationship_structural", "visited_store_without_purchase"}  # fmt: skip
     assert {name: sizes[name] for name in seen if not 0 < sizes[name] < 60} == {}
+
+
+def test_the_retailers_own_generations_are_the_segments(marts: TinyLake) -> None:
+    born = {
+        row["email"]: row["birth_year"]
+        for source in ("shop", "tills")
+        for row in STORY.rows[source, "customers"]
+    }
+    expected: Counter[str] = Counter()
+    for year in born.values():
+        names = [
+            name
+            for name, first, last, _ in GENERATIONS
+            if year and (first or 0) <= year <= (last or year)
+        ]
+        expected[f"generation_{''.join(names) or 'unknown'}"] += 1
+    members = marts.rows(
+        "select segment_id, count(*) from segment_membership "
+        "where segment_kind = 'generation' and valid_to is null group by all"
+    )
+    assert dict(members) == expected
+    told = marts.rows(
+        "select segment_id, segment_name, label_vi, description from segments "
+        "where segment_kind = 'generation' order by 1"
+    )
+    assert told == [
+        ("generation_doi_moi", "doi_moi", "Thế hệ Đổi mới", "Born up to 1986"),
+        ("generation_gen_y", "Generation Y", "Thế hệ Y", "Born 1987-1996"),
+        ("generation_gen_z", "Generation Z", "Thế hệ Z", "Born from 1997"),
+        ("generation_unknown", "Generation unknown", "Chưa rõ thế hệ", "No birth year is known"),
+    ]
 
 
 def test_segments_combine_as_the_page_says(marts: TinyLake) -> None:

@@ -79,6 +79,32 @@ def test_a_mistake_is_named_with_its_line_and_a_remedy(
     assert problem.exit_code == 2
 
 
+def test_the_mistakes_of_several_files_are_told_at_once(env: Environment) -> None:
+    (env.config / "settings.yml").write_text(
+        "margin_rate: 40\nthresholds:\n  sesion_minutes: 3\n  trait_units: 0\n"
+    )
+    (env.config / "sources.yml").write_text(
+        "sources:\n  a: {kind: fils}\n  b: {kind: files, tabels: {}}\n  c: {kind: files}\n"
+    )
+    told = [
+        (Path(problem.file or "").name, problem.line, problem.key)
+        for problem in check_configuration(env)
+    ]
+    # `tabels` is the missing `tables` of b, told once; the order of trust waits for sources.yml.
+    assert sorted(told) == [
+        ("settings.yml", 1, "margin_rate"),
+        ("settings.yml", 3, "thresholds.sesion_minutes"),
+        ("settings.yml", 4, "thresholds.trait_units"),
+        ("sources.yml", 2, "sources.a.kind"),
+        ("sources.yml", 3, "sources.b.area"),
+        ("sources.yml", 3, "sources.b.folder"),
+        ("sources.yml", 3, "sources.b.tabels"),
+        ("sources.yml", 4, "sources.c.area"),
+        ("sources.yml", 4, "sources.c.folder"),
+        ("sources.yml", 4, "sources.c.tables"),
+    ]
+
+
 def test_broken_yaml_and_bytes_that_are_no_text_are_named(env: Environment) -> None:
     assert _refused(env, "a: [1,\nb: 2\n").line is not None
     assert "UTF-8" in _refused(env, b"a: \xff\n").message

@@ -1,6 +1,38 @@
 -- Declared segments, one per word that customers have in an open kind, one per stated answer.
-with declared as (
+with definitions as (
     select * from {{ segment_definitions(ref('segment_definitions')) }} as definitions
+),
+
+-- The retailer's generations, under the names that the seed has for ours.
+generations as (
+    select
+        'generation_' || generation as segment_id,
+        generation,
+        label_vi,
+        case
+            when birth_year_from is null then 'Born up to ' || birth_year_to
+            when birth_year_to is null then 'Born from ' || birth_year_from
+            else 'Born ' || birth_year_from || '-' || birth_year_to
+        end as description
+    from {{ vocabulary('generations', {
+        'generation': 'varchar', 'birth_year_from': 'varchar', 'birth_year_to': 'varchar',
+        'label_vi': 'varchar',
+    }) }} as vocabulary
+),
+
+declared as (
+    select
+        segment_id, segment_kind, segment_name, label_vi, kind, description, rule, owner,
+        is_exclusive
+    from definitions
+    where segment_kind <> 'generation' or segment_id = 'generation_unknown'
+    union all
+    select
+        generations.segment_id, 'generation', coalesce(definitions.segment_name, generation),
+        generations.label_vi, 'demographic', generations.description,
+        'generation = ' || {{ quoted('generation') }}, coalesce(definitions.owner, 'crm'), true
+    from generations
+    left join definitions on generations.segment_id = definitions.segment_id
 ),
 
 -- A segment's rule says which words it is.
