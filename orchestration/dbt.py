@@ -2,9 +2,10 @@
 
 import io
 import os
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from importlib.metadata import version as installed
 from typing import Any
 
@@ -126,16 +127,28 @@ def _build(
     )
     said = _Log(env)
     events = iter(invocation.stream())
-    while True:
-        with redirect_stdout(said):  # dagster-dbt repeats dbt's console, values of errors included
-            event = next(events, None)
-        if event is None:
-            break
-        session.progress.advance()
-        yield event
+    with ended_with_us(invocation.process):
+        while True:
+            with redirect_stdout(said):  # dagster-dbt repeats dbt's console, values included
+                event = next(events, None)
+            if event is None:
+                break
+            session.progress.advance()
+            yield event
     problem = judge_build(session, manifest, said.tail(), invocation.process.wait())
     if problem is not None:
         raise StepFailed(problem.message)
+
+
+@contextmanager
+def ended_with_us(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Whatever ends the block before its end, ends the process: it holds files that we need at the end."""
+    try:
+        yield
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
 
 
 def judge_build(

@@ -1,6 +1,8 @@
 """dbt without the messages that nobody hears: what somebody may hear is as it was."""
 
 import io
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +14,7 @@ from dbt_common.events.types import Note
 from dbt_common.exceptions.events import EventCompilationError
 from dbt_common.helper_types import WarnErrorOptions
 
+from orchestration.dbt import ended_with_us
 from orchestration.dbt_child import say_only_what_is_heard
 
 built: list[object] = []
@@ -68,3 +71,18 @@ def test_a_callback_and_what_may_become_an_error_are_not_passed_over(
     strict.warn_error, strict.warn_error_options = True, WarnErrorOptions(include="all")
     with pytest.raises(EventCompilationError):
         strict.fire_event(Note(msg="bad"), EventLevel.DEBUG, None, True)
+
+
+@pytest.mark.parametrize("reason", [KeyError("an event nobody knows"), GeneratorExit()])
+def test_a_dbt_whose_events_are_read_no_more_holds_no_file(reason: BaseException) -> None:
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as dbt:
+        with pytest.raises(type(reason)), ended_with_us(dbt):
+            raise reason
+        assert dbt.poll() is not None
+
+
+def test_a_dbt_that_is_read_to_its_end_tells_its_own_code() -> None:
+    with subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"]) as dbt:
+        with ended_with_us(dbt):
+            pass
+        assert dbt.wait() == 3
