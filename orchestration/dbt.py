@@ -142,7 +142,7 @@ def _build(
 
 @contextmanager
 def ended_with_us(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Whatever ends the block before its end, ends the process: it holds files that we need at the end."""
+    """Who leaves the block early ends the process: it holds files that we need at the end."""
     try:
         yield
     except BaseException:
