@@ -125,11 +125,17 @@ def _holdout(model: BgNbd, earlier: pa.Table) -> dict[str, float]:
     total = float(actual.sum())
     if not total:
         raise Refused("nobody bought in the part that was held out")
+    error, naive_error = (float(np.sqrt(_mean_square(p - actual))) for p in (predicted, naive))
+    if error >= naive_error:
+        raise Refused(
+            "each customer's own rate so far (x / T) says better who buys in the part that was "
+            f"held out: RMSE {naive_error:.3f} against {error:.3f}"
+        )
     return {
-        "holdout_rmse": float(np.sqrt(_mean_square(predicted - actual))),
+        "holdout_rmse": error,
         "holdout_total_error": _total(predicted) / total - 1,
         "holdout_top_decile_share": _top_share(predicted, actual) / total,
-        "holdout_naive_rmse": float(np.sqrt(_mean_square(naive - actual))),
+        "holdout_naive_rmse": naive_error,
         "holdout_naive_total_error": _total(naive) / total - 1,
     }
 

@@ -238,6 +238,14 @@ def test_refusals_say_why(shop: pa.Table) -> None:
     assert "too short a history: 0.0" in refusals(shop.slice(0, 0))["bg_nbd"]
     silent = changed(shop, "holdout_day_count", np.zeros(len(shop)))
     assert "nobody bought in the part that was held out" in refusals(silent)["bg_nbd"]
+    # Everybody goes on as before, and nobody ever leaves: the rate so far is the better word.
+    x, age, weeks = (
+        np.asarray(shop[name].fill_null(0.0), dtype=float)
+        for name in ("calibration_repeat_day_count", "calibration_age_weeks", "holdout_weeks")
+    )
+    rate = np.divide(x, age, out=np.zeros(len(x)), where=age > 0)
+    steady = changed(shop, "holdout_day_count", rate * weeks)
+    assert "rate so far (x / T) says better" in refusals(steady)["bg_nbd"]
 
 
 def test_no_convergence_is_a_refusal() -> None:
