@@ -142,7 +142,7 @@ class Audience(Section):
     holdout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """The share never contacted, so that the effect can be measured."""
     syncs: Annotated[list[Sync], Field(min_length=1)]
-    """Where it goes to."""
+    """Where it goes to, each with the fields that go along."""
     guards: Guards = Guards()
     examples: list[dict[str, Any]] = Field(default_factory=list)
     """Customers the rule must judge as `in` says; columns left out are null."""

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from khach.config_mistakes import suggest
 from khach.environment import Environment
 from khach.errors import ConfigError
 
@@ -14,6 +13,7 @@ def config_schema(env: Environment, file: str) -> dict[str, Any]:
     from activation.audience_schema import audience_schema
     from activation.policy import PolicyFile
     from ingestion.sources_schema import sources_schema
+    from khach.config_mistakes import suggest
     from khach.identity_settings import IdentitySettings
     from khach.json_schema import json_schema
     from khach.settings import Settings
