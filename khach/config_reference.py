@@ -12,6 +12,7 @@ import yaml
 from khach.config_keys import Key, keys
 from khach.environment import PROJECT
 from khach.json_schema import json_schema
+from khach.settings import Section, Settings
 
 PAGE = PROJECT / "docs" / "configuration.md"
 SEEDS = PROJECT / "dbt_project/seeds/_vocabularies__seeds.yml"
@@ -24,8 +25,8 @@ def file_keys() -> dict[str, list[Key]]:
     from activation.audience_file import Audience
     from activation.policy import PolicyFile
     from khach.identity_settings import IdentitySettings
-    from khach.settings import Settings
 
+    models: dict[str, type[Section]]
     models = {"settings": Settings, "identity": IdentitySettings, "policy": PolicyFile,
               "audience": Audience}  # fmt: skip
     return {name: list(keys(json_schema(model))) for name, model in models.items()}
@@ -59,7 +60,7 @@ def csv_keys() -> dict[str, list[Key]]:
     from activation.segments import Segment
     from khach.targets import Target
 
-    models = {"segments.csv": Segment, "targets.csv": Target}
+    models: dict[str, type[Section]] = {"segments.csv": Segment, "targets.csv": Target}
     return {name: list(keys(json_schema(model))) for name, model in models.items()}
 
 

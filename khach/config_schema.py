@@ -16,7 +16,7 @@ def config_schema(env: Environment, file: str) -> dict[str, Any]:
     from khach.config_mistakes import suggest
     from khach.identity_settings import IdentitySettings
     from khach.json_schema import json_schema
-    from khach.settings import Settings
+    from khach.settings import Section, Settings
 
     if file not in FILES:
         raise ConfigError(f"there is no schema {file!r}", fix=suggest(file, FILES))
@@ -24,5 +24,6 @@ def config_schema(env: Environment, file: str) -> dict[str, Any]:
         return sources_schema()
     if file == "audience":
         return audience_schema(env)
-    model = {"settings": Settings, "identity": IdentitySettings, "policy": PolicyFile}[file]
-    return {**json_schema(model), "title": f"{file}.yml of Khách"}
+    models: dict[str, type[Section]]
+    models = {"settings": Settings, "identity": IdentitySettings, "policy": PolicyFile}
+    return {**json_schema(models[file]), "title": f"{file}.yml of Khách"}

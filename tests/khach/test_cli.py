@@ -33,8 +33,8 @@ COMMANDS = [
     "sandbox advance", "sandbox report", "run", "dev", "status", "doctor", "query", "sources check",
     "sources replay", "loads", "loads accept", "loads reject", "loads compact", "checks show",
     "identity report", "identity evaluate", "identity block", "identity unblock", "identity review",
-    "audiences list", "audiences check", "audiences schema", "audiences show", "plan", "apply", "show",
-    "receipts", "reconcile", "why", "customer", "publish", "backup", "restore",
+    "audiences list", "audiences check", "audiences schema", "audiences show", "plan", "apply",
+    "show", "receipts", "reconcile", "why", "customer", "publish", "backup", "restore",
 ]  # fmt: skip
 
 
