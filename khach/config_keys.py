@@ -38,7 +38,7 @@ def keys(schema: Schema, node: Schema | None = None, prefix: str = "") -> Iterat
             f"{prefix}{name}",
             type_words(key),
             default,
-            key["description"],
+            key.get("description", ""),
             tuple(notes(f"{prefix}{name}", key)),
         )
         inner += _sections(schema, key, f"{prefix}{name}")
