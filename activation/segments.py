@@ -34,13 +34,20 @@ _SEED = Path("seeds") / "segment_definitions.csv"
 class Segment(Section):
     """A row of segments.csv: a flag, which a customer is in or not."""
 
-    segment_id: Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")]
+    segment_id: Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$", examples=["gold_at_risk"])]
+    """Stands once; a row with the id of one of ours takes its place."""
     segment_name: Text
+    """What it is called in English."""
     label_vi: Text
+    """What it is called in Vietnamese."""
     kind: Literal["demographic", "geographic", "psychographic", "behavioural", "relationship"]
+    """By what it tells customers apart."""
     description: Text
+    """Who is in it, in words a marketer understands."""
     rule: Text
+    """SQL condition over customers, customer_behaviours, thresholds, as_of and as_of_on."""
     owner: Text
+    """The team that answers for it."""
 
 
 def check_segments(env: Environment) -> list[Segment]:

@@ -55,7 +55,9 @@ class EventFilesConfig(VendorConfig):
     model_config = ConfigDict(populate_by_name=True)
 
     folder: Annotated[str, Field(min_length=1)]
+    """A path or URL; `${NAME}` in it is an environment variable."""
     from_: Annotated[str, Field(alias="from", min_length=1)]
+    """A pattern below the folder, such as `events-*.ndjson.gz`."""
 
 
 def event_source(

@@ -37,8 +37,9 @@ def _text(value: Any) -> Any:
     return str(value) if isinstance(value, int | float) else value
 
 
-Text = Annotated[str, BeforeValidator(_text)]
-_PART = re.compile(r"__[a-z][a-z0-9]*(_[a-z0-9]+)*")
+_Scalar = str | int | float | bool
+Text = Annotated[str, BeforeValidator(_text, json_schema_input_type=_Scalar)]
+PART = re.compile(r"__[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
 def _expression(value: Any) -> Any:
@@ -48,20 +49,30 @@ def _expression(value: Any) -> Any:
     return text
 
 
-Expression = Annotated[str, BeforeValidator(_expression)]
+Expression = Annotated[
+    str, BeforeValidator(_expression, json_schema_input_type=_Scalar), Field(title="SQL expression")
+]
 
 
 class TableMapping(BaseModel):
     """One entity of a source: where it comes from and what fills its columns."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, use_attribute_docstrings=True
+    )
 
     from_: Annotated[str, Field(alias="from", min_length=1)]
+    """Where its rows are: a pattern below the folder, or a table or SELECT of the database."""
     columns: dict[str, Expression]
+    """Our column to their column, or to an expression over their columns, `_row` and `_file`."""
     constants: dict[str, Text] = Field(default_factory=dict)
+    """Our column to a fixed word for all rows."""
     filter: Expression | None = None
-    deleted_when: Expression | None = None  # true: this row says that its key is deleted
+    """Rows for which it is not true land, are counted, and go no further."""
+    deleted_when: Expression | None = None
+    """True for a row that says that its key is deleted."""
     values: dict[str, dict[Text, Text]] = Field(default_factory=dict)
+    """Our column to their words for ours; a word that is not in the list stays as it is."""
 
     def source_columns(self) -> list[str]:
         """Every delivered column that the mapping reads."""
@@ -77,7 +88,7 @@ def check_tables(config: SourceConfig, tables: Mapping[str, TableMapping]) -> No
         if entity not in ENTITIES:
             near = _near(entity, ENTITIES)
             raise config.problem(f"there is no entity {entity!r}{near}", *place)
-        if table != entity and not _PART.fullmatch(table.removeprefix(entity)):
+        if table != entity and not PART.fullmatch(table.removeprefix(entity)):
             raise config.problem(
                 f"{table!r} is no name for a table of {entity}",
                 *place,

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr
 
 from khach.config_files import ConfigFile
 from khach.config_mistakes import WrongValueError
 from khach.errors import ConfigError
+from khach.settings import VARIABLE
 
 if TYPE_CHECKING:
     from ingestion.contract import Contract, Stopped
@@ -127,28 +128,38 @@ def _time_zone(value: str) -> str:
     return value
 
 
-EnvironmentName = Annotated[str, AfterValidator(_environment_name)]
-TimeZone = Annotated[str, AfterValidator(_time_zone)]
-Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+EnvironmentName = Annotated[
+    str,
+    AfterValidator(_environment_name),
+    Field(title=VARIABLE, json_schema_extra={"pattern": "^[A-Z][A-Z0-9_]*$"}),
+]
+TimeZone = Annotated[str, AfterValidator(_time_zone), Field(title="IANA time zone")]
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", examples=["VND"])]
 IssuedNumber = Literal["user_id", "member_number", "external_id", "anonymous_id"]
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$", examples=["web_shop"])]
 
 
 class SourceConfig(BaseModel):
     """One entry of sources.yml; each kind adds its own settings in a subclass."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     name: Name
+    """The key of the source, above its settings."""
     kind: str
+    """What is read, and how; each kind has keys of its own."""
     area: Literal["web", "email", "pos", "crm"]
-    namespace: Name = ""  # default: the source's name
-    # Whose numbers a column has, where they are not this source's own.
+    """The part of the business that it tells of."""
+    namespace: Name = ""
+    """Whose customer and order numbers it brings; the source's own name when left out."""
     namespaces: dict[IssuedNumber, Name] = Field(default_factory=dict)
-    time_zone: TimeZone = "UTC"  # of local timestamps in the delivered data
+    """Whose numbers a column has, where they are not this source's own."""
+    time_zone: TimeZone = "UTC"
+    """Zone of delivered times that have no offset."""
     currency: Currency | None = None
-    # A load of which a table has a larger share in the quarantine is rejected (gate 1).
+    """Currency (ISO 4217) of amounts whose row names none; the reporting currency when left out."""
     max_quarantine_share: Annotated[float, Field(ge=0, le=1)] = 0.01
+    """A load with a larger share of a table in the quarantine is rejected (gate 1)."""
 
     _yaml: ConfigFile | None = PrivateAttr(default=None)
 

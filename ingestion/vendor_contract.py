@@ -35,6 +35,7 @@ class VendorConfig(SourceConfig):
     """A source whose tables are a vendor's own; `accept`: table to fields and their new types."""
 
     accept: Annotated[dict[str, dict[str, JsonType]], Field(default_factory=dict)]
+    """Table to field to its new type, after a changed type has stopped the table."""
 
     def accepting(self, table: str) -> tuple[tuple[str, ...], str]:
         """A vendor's new type is accepted by name."""

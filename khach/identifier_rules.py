@@ -6,56 +6,62 @@ from pydantic import Field
 
 from khach.settings import Section
 
-Count = Annotated[int, Field(ge=1)]
+Strength = Annotated[
+    int,
+    Field(ge=1, le=100, description="Of two links that cannot both be, the one of more is made."),
+]
 Share = Annotated[float, Field(ge=0, le=1)]
+PerPerson = Annotated[
+    Annotated[int, Field(ge=1)] | None,
+    Field(description="How many one person may have (account numbers: in one namespace)."),
+]
+Holders = Annotated[
+    Annotated[int, Field(ge=1)] | None,
+    Field(description="A value of more accounts (a device of more people) says nothing by itself."),
+]
 
 
 class IdentifierRule(Section):
-    """One type of identifier.
+    """One type of identifier."""
 
-    `strength` (1 to 100): of two links that cannot both be, the stronger is made. `per_person`:
-    how many one person may have (account numbers: in one namespace). `holders`: from more accounts
-    than that on, a value says nothing of itself, only together with a name.
-    """
-
-    strength: Annotated[int, Field(ge=1, le=100)]
-    per_person: Count | None = None
-    holders: Count | None = None
+    strength: Strength
+    per_person: PerPerson = None
+    holders: Holders = None
 
 
 class Account(IdentifierRule):
     """A web account; people open a second one."""
 
-    strength: Annotated[int, Field(ge=1, le=100)] = 100
-    per_person: Count | None = 3
+    strength: Strength = 100
+    per_person: PerPerson = 3
 
 
 class Member(Account):
     """A member number: one person has one."""
 
-    per_person: Count | None = 1
+    per_person: PerPerson = 1
 
 
 class ExternalId(IdentifierRule):
     """Whatever else a source numbers people by."""
 
-    strength: Annotated[int, Field(ge=1, le=100)] = 90
+    strength: Strength = 90
 
 
 class Email(IdentifierRule):
-    """An e-mail address."""
+    """An e-mail address; families share some."""
 
-    strength: Annotated[int, Field(ge=1, le=100)] = 80
-    per_person: Count | None = 5
-    holders: Count | None = 2
+    strength: Strength = 80
+    per_person: PerPerson = 5
+    holders: Holders = 2
 
 
 class Phone(IdentifierRule):
-    """A telephone number."""
+    """A telephone number; families share some."""
 
-    strength: Annotated[int, Field(ge=1, le=100)] = 70
-    per_person: Count | None = 5
-    holders: Count | None = 1
+    strength: Strength = 70
+    per_person: PerPerson = 5
+    holders: Holders = 1
 
 
 class Device(IdentifierRule):
@@ -65,9 +71,10 @@ class Device(IdentifierRule):
     more than `holders` people (a shop's tablet) is nobody's beside their own visits.
     """
 
-    strength: Annotated[int, Field(ge=1, le=100)] = 20
-    holders: Count | None = 4
-    window_days: Count = 30
+    strength: Strength = 20
+    holders: Holders = 4
+    window_days: Annotated[int, Field(ge=1)] = 30
+    """So many days from a log-in a device of several people is that person's."""
 
 
 class Identifiers(Section):
@@ -79,18 +86,21 @@ class Identifiers(Section):
     email: Email = Email()
     phone: Phone = Phone()
     anonymous_id: Device = Device()
+    """A browser: it links its visits, never persons."""
     device_id: Device = Device()
+    """A device: it links its visits, never persons."""
 
 
 class Matching(Section):
-    """Links by likeness, for records that share no exact identifier.
-
-    Pairs at least as probable as `link_at` are linked, those from `review_at` on are asked about.
-    A source in `duplicate_free` has one record of a person: it is given one at most.
-    """
+    """Links by likeness, for records that share no exact identifier."""
 
     enabled: bool = True
+    """Whether links are made by likeness at all."""
     link_at: Share = 0.7
+    """Pairs of at least this probability are one person."""
     review_at: Share = 0.5
+    """From this probability on `khach identity review` asks about a pair."""
     duplicate_free: tuple[str, ...] = ()
+    """Sources that have one record of a person: it is given one at most."""
     leave_out: tuple[str, ...] = ()
+    """Columns of a record that are not compared."""

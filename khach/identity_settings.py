@@ -1,5 +1,7 @@
 """The retailer's identity.yml: what links people, and whom to believe when sources disagree."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from khach.config_files import ConfigFile, parse, read_yaml
@@ -14,22 +16,29 @@ ATTRIBUTES = (
     "marital_status", "occupation", "income_band", "country", "province", "ward",
     "address_original", "loyalty_tier", "loyalty_enrolled_at", "preferred_size",
 )  # fmt: skip
+# Another word is told of with what is near it, by `load_identity_settings`.
+Attribute = Annotated[str, Field(json_schema_extra={"enum": list(ATTRIBUTES)})]
 
 
 class Survivorship(Section):
     """Sources in the order in which they are believed; those not named follow, as configured."""
 
     order: tuple[str, ...] = ()
-    attributes: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Sources, the most trusted first; those not named follow in the order of sources.yml."""
+    attributes: dict[Attribute, tuple[str, ...]] = Field(default_factory=dict)
+    """Another order of trust for one attribute."""
 
 
 class IdentitySettings(Section):
     """identity.yml, whose every key may be left out."""
 
     gmail_rules: bool = False
+    """Whether dots and +suffixes say nothing in a Gmail address."""
     identifiers: Identifiers = Identifiers()
+    """What links people, and how much of it one person may have."""
     matching: Matching = Matching()
     survivorship: Survivorship = Survivorship()
+    """Whom to believe where sources disagree about a person (docs/customer-360.md)."""
 
 
 def load_identity_settings(env: Environment) -> IdentitySettings:

@@ -4,15 +4,34 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from khach.config_csv import header_remedy, read_csv
 from khach.config_mistakes import suggest
 from khach.environment import Environment
 from khach.errors import ConfigError
 from khach.kpi_catalogue import GRAINS, bounds_by_kpi, slices_by_kpi
+from khach.settings import Section
 
-COLUMNS = ("kpi", "grain", "period_start", "slice", "slice_value", "target")
+
+class Target(Section):
+    """A row of targets.csv; `_row_mistakes` checks it, which knows the KPIs and their slices."""
+
+    kpi: str
+    """The KPI's name in the catalogue (docs/kpi-catalogue.md)."""
+    grain: Literal["day", "week", "month"]
+    """How long the period is that the target is for."""
+    period_start: date
+    """The first day of the period: of a week its Monday, of a month its first day."""
+    slice: str
+    """What the KPI is sliced by, of what the catalogue has for it; `all` for the whole."""
+    slice_value: str
+    """The value of the slice that the target is for; `all` for the whole."""
+    target: Decimal
+    """What the KPI shall reach; rates and shares lie in 0..1: 45 % is 0.45."""
+
+
+COLUMNS = tuple(Target.model_fields)
 _LARGEST = Decimal(10) ** 20  # the marts hold decimal(28,8)
 _HUNDRED = 100
 Row = Mapping[str, str]

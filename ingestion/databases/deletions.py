@@ -26,11 +26,12 @@ _FEW = 20  # so many may always be deleted at once
 class Deletions(BaseModel):
     """How deletions are noticed where the source does not tell them."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     compare_every_days: Annotated[int, Field(ge=1)]
-    # More than this of the known keys gone at once is rather a table that is being filled anew.
+    """Every so many days all keys of the table are compared with those in the lake."""
     max_share: Annotated[float, Field(gt=0, le=1)] = 0.2
+    """A larger share of the keys gone at once is rather a table being filled anew: it stops."""
 
 
 def compared_at(marks: Mapping[str, Any], wanted: Deletions | None, now: datetime) -> str | None:

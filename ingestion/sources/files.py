@@ -50,6 +50,7 @@ class FileTable(TableMapping):
     """One entity of a files source."""
 
     delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)] = ","
+    """What separates the columns of a CSV file."""
 
 
 class FilesConfig(SourceConfig):
@@ -57,7 +58,9 @@ class FilesConfig(SourceConfig):
 
     kind: Literal["files"]
     folder: Annotated[str, Field(min_length=1)]
+    """A path or URL; `${NAME}` in it is an environment variable."""
     tables: Annotated[dict[str, FileTable], Field(min_length=1)]
+    """Entity to where it comes from; `<entity>__<part>` where it comes from several files."""
 
     def check(self) -> None:
         """ConfigError for entities and columns that do not exist."""

@@ -53,11 +53,17 @@ class MailchimpConfig(VendorConfig):
 
     kind: Literal["mailchimp"]
     api_url: EnvironmentName = "MAILCHIMP_API_URL"
+    """The variable that holds the address of the account's API."""
     api_key: EnvironmentName = "MAILCHIMP_API_KEY"
+    """The variable that holds the account's key."""
     list_id: EnvironmentName | None = None
+    """The variable that holds the id of the one list to read; without it every list is."""
     refresh_days: Annotated[int, Field(ge=1)] = 30
+    """So many days after it was sent a campaign whose totals move is read again."""
     details: tuple[Detail, ...] = DEFAULT
+    """What is read besides and kept in the lake only; some cost many requests."""
     ecommerce: bool = False
+    """Whether to read what shops told the account; raw only, whole in each run."""
 
 
 def tables(config: MailchimpConfig) -> list[TableSpec]:

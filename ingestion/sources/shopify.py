@@ -48,11 +48,17 @@ class ShopifyConfig(VendorConfig):
 
     kind: Literal["shopify"]
     shop_url: EnvironmentName = "SHOPIFY_SHOP_URL"
+    """The variable that holds the shop's address."""
     access_token: EnvironmentName = "SHOPIFY_ACCESS_TOKEN"  # noqa: S105  (the variable's NAME)
-    api_version: Annotated[str, Field(pattern=r"^20[0-9]{2}-(01|04|07|10)$")] = "2026-07"
+    """The variable that holds the app's access token."""
+    api_version: Annotated[
+        str, Field(pattern=r"^20[0-9]{2}-(01|04|07|10)$", examples=["2026-07"])
+    ] = "2026-07"
+    """The version of the Admin API that is asked for, a quarter."""
     compare_days: Annotated[int, Field(ge=1)] = 7
-    # A greater share of keys gone at once is taken for a token that lost a scope.
+    """Every so many days all keys are compared, to notice what was deleted."""
     most_deleted: Annotated[float, Field(gt=0, le=1)] = 0.1
+    """A greater share of keys gone at once is taken for a token that lost a scope."""
 
 
 def tables(_config: ShopifyConfig) -> list[TableSpec]:

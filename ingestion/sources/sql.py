@@ -49,8 +49,11 @@ class SqlTable(TableMapping):
     """One entity of a sql source."""
 
     cursor: str | None = None
+    """A column that grows when a row is new or changed; without it the whole table is read."""
     overlap_minutes: Annotated[int, Field(ge=0, le=60 * 24 * 31)] = 60
+    """How many minutes late a transaction may commit and still be read."""
     deletions: Deletions | None = None
+    """How deletions are noticed where the table does not tell them."""
 
 
 class SqlConfig(SourceConfig):
@@ -58,7 +61,9 @@ class SqlConfig(SourceConfig):
 
     kind: Literal["sql"]
     url_env: EnvironmentName
+    """The variable that holds the database's URL, whose scheme names the dialect."""
     tables: Annotated[dict[str, SqlTable], Field(min_length=1)]
+    """Entity to where it comes from; `<entity>__<part>` where it comes from several tables."""
 
     def check(self) -> None:
         """ConfigError for entities and columns that do not exist."""

@@ -46,10 +46,17 @@ class SquareConfig(VendorConfig):
 
     kind: Literal["square"]
     url: EnvironmentName = "SQUARE_URL"
+    """The variable that holds the address of the API."""
     token: EnvironmentName = "SQUARE_ACCESS_TOKEN"  # noqa: S105 - the variable's name
-    version: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")] = "2025-08-20"
+    """The variable that holds the access token."""
+    version: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$", examples=["2025-08-20"])] = (
+        "2025-08-20"
+    )
+    """The API's version that is asked for (Square-Version)."""
     loyalty: bool = False
+    """Whether to read the accounts of the loyalty programme."""
     compare_days: Annotated[int, Field(ge=1)] = 7
+    """Every so many days all customers are read, to notice what was deleted."""
 
 
 def tables(_config: SquareConfig) -> list[TableSpec]:

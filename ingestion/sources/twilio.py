@@ -78,9 +78,13 @@ class TwilioConfig(VendorConfig):
 
     kind: Literal["twilio"]
     url: EnvironmentName = "TWILIO_API_URL"
+    """The variable that holds the address of the API."""
     account: EnvironmentName = "TWILIO_ACCOUNT_SID"
+    """The variable that holds the account's SID."""
     token: EnvironmentName = "TWILIO_AUTH_TOKEN"  # noqa: S105 - the variable's name
+    """The variable that holds the account's token."""
     number: EnvironmentName = "TWILIO_NUMBER"
+    """The variable that holds our number, whose incoming texts are read."""
 
 
 def tables(_config: TwilioConfig) -> list[TableSpec]:

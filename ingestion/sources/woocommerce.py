@@ -43,9 +43,13 @@ class WooCommerceConfig(VendorConfig):
 
     kind: Literal["woocommerce"]
     url: EnvironmentName = "WOOCOMMERCE_URL"
+    """The variable that holds the shop's address."""
     consumer_key: EnvironmentName = "WOOCOMMERCE_KEY"
+    """The variable that holds the consumer key of the REST API."""
     consumer_secret: EnvironmentName = "WOOCOMMERCE_SECRET"  # noqa: S105 - the variable's name
+    """The variable that holds the consumer secret of the REST API."""
     compare_days: Annotated[int, Field(ge=1)] = 7
+    """Every so many days all keys are compared, to notice what was deleted."""
 
 
 def tables(_config: WooCommerceConfig) -> list[TableSpec]:

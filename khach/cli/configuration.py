@@ -1,4 +1,4 @@
-"""`khach init` and `khach config check`."""
+"""`khach init`, `khach config check` and `khach config schema`."""
 
 from typing import Annotated, Any
 
@@ -7,6 +7,7 @@ from rich.console import Console
 from typer.core import TyperCommand
 
 from khach.cli.output import AsJson, emit, say
+from khach.config_schema import FILES, config_schema
 from khach.environment import load_environment
 from khach.errors import ConfigError
 
@@ -67,6 +68,15 @@ def init(
             console.print("next: khach config check, then khach run")
 
     emit(as_json, {"template": template, "folder": env.config, "written": written}, render)
+
+
+@config_app.command("schema", epilog="Example: khach config schema settings > settings.schema.json")
+def schema(
+    file: Annotated[str, typer.Argument(metavar="|".join(FILES))],
+    as_json: AsJson = False,  # noqa: ARG001 (it is JSON in any case)
+) -> None:
+    """The JSON schema of a configuration file, by which editors complete and check it."""
+    emit(True, config_schema(load_environment(), file))
 
 
 @config_app.command("check", epilog="Example: khach config check")

@@ -29,12 +29,12 @@ KHACH = Path(sys.executable).with_name("khach")
 NAME = "Nguyễn Thị Lan"
 CONTACTS = "row of lan@example.vn, 0912345678"
 COMMANDS = [
-    "init", "config check", "sandbox start", "sandbox stop", "sandbox status", "sandbox advance",
-    "sandbox report", "run", "dev", "status", "doctor", "query", "sources check", "sources replay",
-    "loads", "loads accept", "loads reject", "loads compact", "checks show", "identity report",
-    "identity evaluate", "identity block", "identity unblock", "identity review", "audiences list",
-    "audiences check", "audiences schema", "audiences show", "plan", "apply", "show", "receipts",
-    "reconcile", "why", "customer", "publish", "backup", "restore",
+    "init", "config check", "config schema", "sandbox start", "sandbox stop", "sandbox status",
+    "sandbox advance", "sandbox report", "run", "dev", "status", "doctor", "query", "sources check",
+    "sources replay", "loads", "loads accept", "loads reject", "loads compact", "checks show",
+    "identity report", "identity evaluate", "identity block", "identity unblock", "identity review",
+    "audiences list", "audiences check", "audiences schema", "audiences show", "plan", "apply",
+    "show", "receipts", "reconcile", "why", "customer", "publish", "backup", "restore",
 ]  # fmt: skip
 
 
