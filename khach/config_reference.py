@@ -7,17 +7,12 @@ is the text below it in its model.
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-import yaml
-
 from khach.config_keys import Key, keys
 from khach.environment import PROJECT
 from khach.json_schema import json_schema
 from khach.settings import Section, Settings
 
 PAGE = PROJECT / "docs" / "configuration.md"
-SEEDS = PROJECT / "dbt_project/seeds/_vocabularies__seeds.yml"
-_VOCABULARIES = ("generations", "exchange_rates", "blocked_identifiers", "province_population")
-_TYPES = {"varchar": "text", "integer": "whole number", "bigint": "whole number", "date": "date"}
 
 
 def file_keys() -> dict[str, list[Key]]:
@@ -56,11 +51,13 @@ def source_keys() -> dict[str, list[Key]]:
 
 
 def csv_keys() -> dict[str, list[Key]]:
-    """segments.csv and targets.csv to their columns."""
+    """Each CSV of the configuration to its columns."""
     from activation.segments import Segment
     from khach.targets import Target
+    from khach.vocabularies import FILES
 
     models: dict[str, type[Section]] = {"segments.csv": Segment, "targets.csv": Target}
+    models |= {name: row for name, (row, _) in FILES.items()}
     return {name: list(keys(json_schema(model))) for name, model in models.items()}
 
 
@@ -78,7 +75,7 @@ def page() -> str:
     for name, rows in csv_keys().items():
         lines += ["", f"### {name}", "", "| column | type | meaning |", "|---|---|---|"]
         lines += [f"| `{key.name}` | {key.type} | {key.sentence} |" for key in rows]
-    return "\n".join([*lines, *_vocabularies()]) + "\n"
+    return "\n".join(lines) + "\n"
 
 
 def _tables(own: Sequence[Key]) -> Iterator[str]:
@@ -111,15 +108,6 @@ def _channels() -> Iterator[str]:
         )
         kinds = ", ".join(sorted(able.kinds))
         yield f"| {name} | {kinds} | {', '.join(remote)} | {able.consent_channel or '-'} |"
-
-
-def _vocabularies() -> Iterator[str]:
-    seeds = {seed["name"]: seed for seed in yaml.safe_load(SEEDS.read_text("utf-8"))["seeds"]}
-    for name in _VOCABULARIES:
-        yield from ("", f"### {name}.csv", seeds[name]["description"], "")
-        yield from ("| column | type |", "|---|---|")
-        for column, type_ in seeds[name]["config"]["column_types"].items():
-            yield f"| `{column}` | {_TYPES.get(type_, 'number')} |"
 
 
 _HEAD = """\
@@ -169,7 +157,9 @@ _AUDIENCES = "One file each. How they work: [what a sync promises](sync.md)."
 _CSV = """\
 UTF-8, separated by commas, the columns in the first line. All may be left out. Besides them lies
 the `suppression_list` of policy.yml, under the name given there: columns `channel` (`email`, `sms`,
-`zalo`, `phone`, `push`, `ads`, `all`) and `identifier` (an address, a number, or its SHA-256).\
+`zalo`, `phone`, `push`, `ads`, `all`) and `identifier` (an address, a number, or its SHA-256).
+The last four take the place of the tables of their names in `dbt_project/seeds/`, as a whole: begin
+with a copy.\
 """.splitlines()
 
 

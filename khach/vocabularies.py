@@ -8,19 +8,17 @@ import csv
 import difflib
 import functools
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from datetime import date
-from decimal import Decimal
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
 import duckdb
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from khach.config_csv import Text, header_mistakes, parse_rows, read_csv
 from khach.config_mistakes import WrongValueError
+from khach.csv_cells import Count, Day, Rate, Year
 from khach.environment import PROJECT, Environment
 from khach.errors import ConfigError
 from khach.names import fold
@@ -32,44 +30,19 @@ _FITS = """
 select bool_and(regexp_matches(probe, ?))
 from (values (''), ('0'), ('a@b.vn')) as probes (probe)
 """
-Parsed = TypeVar("Parsed")
-
-
-def _cell(pattern: str, parse: Callable[[str], Parsed], what: str, fix: str) -> BeforeValidator:
-    """A cell in the one form that DuckDB reads, too; pydantic alone would take more of them."""
-
-    def parsed(cell: object) -> Parsed:
-        if isinstance(cell, str) and re.fullmatch(pattern, cell):
-            with suppress(ValueError):  # 2026-02-30
-                return parse(cell)
-        raise WrongValueError(f"no {what}", fix)
-
-    return BeforeValidator(parsed)
-
-
-def _year(cell: str) -> int | None:
-    return int(cell) if cell else None
-
-
-Year = Annotated[int | None, _cell(r"(\d{4})?", _year, "year", "such as 1997; empty is open")]
-Day = Annotated[
-    date, _cell(r"\d{4}-\d\d-\d\d", date.fromisoformat, "date", "a date such as 2026-06-30")
-]
-Rate = Annotated[
-    Decimal,
-    _cell(r"\d{1,10}(\.\d{1,8})?", Decimal, "rate", "such as 25400 or 0.0394, at most 8 decimals"),
-    Field(gt=0),
-]
-Count = Annotated[int, _cell(r"\d{1,12}", int, "number", "digits alone, such as 8435700")]
 
 
 class Generation(Section):
     """A row of generations.csv: birth years, both ends included; an empty end is open."""
 
-    generation: Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")]
+    generation: Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$", examples=["gen_z"])]
+    """Its id: a value of `customers.generation`, and the segment `generation_<id>`."""
     birth_year_from: Year
+    """The first year of birth, included; empty: everybody born before."""
     birth_year_to: Year
+    """The last year of birth, included; empty: everybody born since."""
     label_vi: Text
+    """What it is called in Vietnamese."""
 
     @field_validator("generation")
     @classmethod
@@ -101,9 +74,12 @@ class Generation(Section):
 class ExchangeRate(Section):
     """A row of exchange_rates.csv: what one unit is worth in the reporting currency from a day."""
 
-    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")]
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$", examples=["USD"])]
+    """The currency (ISO 4217) that amounts of sources are in."""
     valid_from: Day
-    rate: Annotated[Rate, Field(gt=0)]
+    """The first day the rate holds; it holds until the currency's next one."""
+    rate: Rate
+    """What one unit is worth in the reporting currency, at most 8 decimals."""
 
 
 class BlockedIdentifier(Section):
@@ -112,8 +88,11 @@ class BlockedIdentifier(Section):
     identifier_type: Literal[
         "user_id", "member_number", "external_id", "email", "phone", "anonymous_id", "device_id"
     ]
+    """What the value is: of other types the pattern says nothing."""
     pattern: Text
+    """Regular expression (RE2) that fits any part of the value; `^` and `$` for all of it."""
     reason: Text
+    """Why such a value stands for nobody, in a word."""
 
     @field_validator("pattern")
     @classmethod
@@ -134,7 +113,9 @@ class Population(Section):
     """A row of province_population.csv."""
 
     province: Text
+    """A province by its name of today (34 in Viet Nam since 2025-07-01)."""
     population_count: Count
+    """How many people live there, for `market_potential`."""
 
     @field_validator("province")
     @classmethod
@@ -155,7 +136,7 @@ def _provinces() -> dict[str, str]:
 
 
 # Each file's rows, and the columns that tell two of them apart.
-_FILES: dict[str, tuple[type[Section], tuple[str, ...]]] = {
+FILES: dict[str, tuple[type[Section], tuple[str, ...]]] = {
     "generations.csv": (Generation, ("generation",)),
     "exchange_rates.csv": (ExchangeRate, ("currency", "valid_from")),
     "blocked_identifiers.csv": (BlockedIdentifier, ("identifier_type", "pattern")),
@@ -172,14 +153,14 @@ def check_vocabularies(env: Environment) -> None:
 
 
 def _mistakes(path: Path) -> list[ConfigError]:
-    if path.name not in _FILES:
+    if path.name not in FILES:
         # Other tables (a list of people nobody may contact) lie here, too.
-        known = (*_FILES, *_OTHER_TABLES)
+        known = (*FILES, *_OTHER_TABLES)
         near = difflib.get_close_matches(path.name, known, n=1, cutoff=0.8)
         if path.name in known or not near:
             return []
         return [ConfigError("nothing reads this file", file=path, fix=f"rename it to {near[0]}")]
-    model, key = _FILES[path.name]
+    model, key = FILES[path.name]
     try:
         file = read_csv(path)
     except ConfigError as problem:
