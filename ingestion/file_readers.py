@@ -37,7 +37,7 @@ def read_files(
     if "parquet" in formats:
         return read_parquet_files(connection, files)
     if "xlsx" in formats:
-        return read_xlsx_files(connection, files)
+        return read_xlsx_files(connection, files, mapping)
     if "ndjson" in formats:
         wanted = mapping.source_columns()
         return read_ndjson_files(connection, files, staging, scrub_all=scrub_all, wanted=wanted)
