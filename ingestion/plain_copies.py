@@ -17,9 +17,12 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
 from ingestion import textfiles
+from ingestion.json_arrays import is_array, write_lines
 from ingestion.readers import format_of
 from ingestion.text_encoding import as_utf8, encoding_of, is_utf8
-from khach.errors import ConfigError
+from ingestion.textfiles import open_bytes
+from ingestion.zip_files import open_member
+from khach.errors import ConfigError, KhachError
 
 if TYPE_CHECKING:
     from ingestion.delivered import LocalFile
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 20
 _HEAD = 4096
+_JSON = (".json", ".json.gz")
 
 
 @contextmanager
@@ -48,20 +52,43 @@ def _plain(file: LocalFile, layout: FileLayout, target: Path) -> LocalFile:
     kind = format_of(file.name)
     if kind not in ("csv", "ndjson"):
         return file
+    is_zip = file.name.lower().endswith(".zip")
     try:
-        with textfiles.open_bytes(file.path) as content:
+        with open_member(file.path, file.name) if is_zip else open_bytes(file.path) as content:
             head = content.read(_HEAD)
             encoding = encoding_of(head, layout.encoding)
-            is_plain = is_utf8(encoding) and layout.header_row in (None, 1)
-            starts = head.removeprefix(codecs.BOM_UTF8)[:1]
-            if not head or (is_plain and not (kind == "csv" and starts in (b"\r", b"\n"))):
+            is_json = file.name.lower().endswith(_JSON)
+            if not is_zip and (not head or _is_plain(head, encoding, layout, kind, is_json)):
                 return file
             pieces = chain([head], iter(lambda: content.read(_CHUNK), b""))
             with target.open("wb") as out:
                 out.writelines(_text(pieces, encoding, kind, layout.header_row or 1, file.name))
     except textfiles.DAMAGED:
         raise textfiles.incomplete(file.name) from None
-    return replace(file, path=target)
+    return replace(file, path=_lines_of(target, file.name) if is_json else target)
+
+
+def _is_plain(head: bytes, encoding: str, layout: FileLayout, kind: str, is_json: bool) -> bool:
+    starts = head.removeprefix(codecs.BOM_UTF8)[:1]
+    is_first = layout.header_row in (None, 1) and not (kind == "csv" and starts in (b"\r", b"\n"))
+    return is_utf8(encoding) and is_first and not is_json
+
+
+def _lines_of(path: Path, name: str) -> Path:
+    """A .json file holds JSON lines or one array of objects; the latter becomes lines."""
+    with path.open("rb") as content:
+        head = content.read(_HEAD)
+    if head.lstrip().split(b"\n", 1)[0].strip() == b"{":
+        raise KhachError(
+            f"{name} is one JSON object over several lines, not an array of rows",
+            fix="deliver the array of rows alone, or one object a line",
+        )
+    if not is_array(head):
+        return path
+    lines = path.with_suffix(".lines")
+    write_lines(path, lines, name)
+    path.unlink()
+    return lines
 
 
 def _text(
