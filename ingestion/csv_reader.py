@@ -37,15 +37,16 @@ def read_csv_files(
     offered: dict[str, int] = {}
     refused: dict[str, list[BadRow]] = {}
     for number, file in enumerate(files):
-        found = textfiles.survey(file.path, file.name, delimiter)
+        found = textfiles.survey(file.path, file.name)
         header = _header(file, delimiter)
-        rows, empty = max(found.lines - 1, 0), 0
-        if (found.has_quotes or found.has_blanks) and found.is_clean:
+        rows, empty = max(found.lines - found.blank_end - 1, 0), 0
+        if found.has_quotes and found.is_clean:
             rows, empty = csv_records.count_records(file.path, delimiter)
         parts[file.name] = TextPart(file, file.path, header, rows)
+        # Further blank ones are met by a count that falls short, and then cleaned away.
         offered[file.name] = rows - empty
         # In a single column DuckDB takes a blank line for a row.
-        is_clean = found.is_clean and not (found.has_blanks and len(header) == 1)
+        is_clean = found.is_clean and not (found.blank_end and len(header) == 1)
         if scrub_all or not is_clean:
             target = staging / f"scrubbed-{number}.csv"
             parts[file.name], bad = _scrub_csv(file, target, header, delimiter)

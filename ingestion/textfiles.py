@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import io
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,12 +22,15 @@ DAMAGED = (EOFError, igzip.BadGzipFile, isal_zlib.error)  # type: ignore[assignm
 
 @dataclass(frozen=True)
 class Survey:
-    """Lines of a text file, and whether DuckDB's strict reader can be trusted with its bytes."""
+    """Lines of a text file, and whether DuckDB's strict reader can be trusted with its bytes.
+
+    `blank_end` of the lines are blank ones at the end, which it does not see.
+    """
 
     lines: int
     is_clean: bool
     has_quotes: bool
-    has_blanks: bool  # blank lines, or lines with nothing between their delimiters
+    blank_end: int
 
 
 @dataclass(frozen=True)
@@ -51,16 +53,14 @@ def open_bytes(path: Path) -> io.BufferedReader:
     return path.open("rb")
 
 
-def survey(path: Path, name: str, delimiter: str = ",") -> Survey:
+def survey(path: Path, name: str) -> Survey:
     """Count lines and look for what a strict reader trips over.
 
     KhachError when a gzip file is damaged or cut off.
     """
-    begins = (b"\n\n", b"\n\r", b"\n" + delimiter.encode())
-    blank = re.compile(rb"\n(?:[\s%s]*\n|[\s%s]+$)" % ((re.escape(delimiter.encode()),) * 2))
     decoder = codecs.getincrementaldecoder("utf-8")("strict")
     lines = returns = pairs = 0
-    is_clean, has_quotes, has_blanks, last = True, False, False, b""
+    is_clean, has_quotes, last, ends = True, False, b"", 0
     try:
         with open_bytes(path) as content:
             while chunk := content.read(_CHUNK):
@@ -68,9 +68,8 @@ def survey(path: Path, name: str, delimiter: str = ",") -> Survey:
                 returns += chunk.count(b"\r")
                 pairs += chunk.count(b"\r\n") + (last == b"\r" and chunk[:1] == b"\n")
                 has_quotes = has_quotes or b'"' in chunk
-                if not has_blanks:
-                    whole = last + chunk  # looked through twice: the first look is a quick one
-                    has_blanks = any(map(whole.__contains__, begins)) and bool(blank.search(whole))
+                text = chunk.rstrip(b"\r\n")
+                ends = chunk.count(b"\n", len(text)) + (0 if text else ends)
                 is_clean = is_clean and b"\x01" not in chunk and b"\x00" not in chunk
                 if is_clean:
                     is_clean = _decodes(decoder, chunk)
@@ -81,7 +80,7 @@ def survey(path: Path, name: str, delimiter: str = ",") -> Survey:
     lines += last not in (b"", b"\n")
     is_clean = is_clean and returns == pairs and (pairs in (0, lines, lines - 1))
     is_clean = is_clean and not path.name.endswith((".GZ", ".Gz", ".gZ"))  # no gzip to DuckDB
-    return Survey(lines, is_clean, has_quotes, has_blanks)
+    return Survey(lines, is_clean, has_quotes, max(ends - 1, 0))
 
 
 def incomplete(name: str) -> KhachError:

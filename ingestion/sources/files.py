@@ -1,8 +1,9 @@
-"""Files of any shape onto our entities: CSV, NDJSON, Parquet and xlsx, local or by fsspec.
+"""Files of any shape onto our entities: CSV, JSON, Parquet and xlsx, local or by fsspec.
 
 Settings: `folder` (a path or URL, `${NAME}` is an environment variable) and `tables`: entity to
 `from` (a pattern below the folder), `columns`, `constants`, `filter`, `values`, `deleted_when` (an
-expression that is true where a row says that its key is deleted). A file that is what it was when
+expression that is true where a row says that its key is deleted), and how rows lie in the file
+(`ingestion.file_layout`). A file that is what it was when
 it last landed is not offered again. Run alone: `khach run --select ingest`.
 """
 
