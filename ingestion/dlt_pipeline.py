@@ -22,6 +22,7 @@ from khach.errors import KhachError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ingestion.refusals import NotRead
     from ingestion.spec import Extract, TableSpec
     from khach.environment import Environment
 
@@ -70,7 +71,7 @@ def land(
     extract: Extract,
     staging: Path,
     *,
-    stopped: list[Stopped] | None = None,
+    stopped: list[NotRead] | None = None,
 ) -> str:
     """Land one load and commit it; returns its id.
 

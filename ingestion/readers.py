@@ -31,6 +31,9 @@ SUFFIXES = {
     ".ndjson.gz": "ndjson",
     ".jsonl": "ndjson",
     ".jsonl.gz": "ndjson",
+    ".json": "ndjson",
+    ".json.gz": "ndjson",
+    ".zip": "csv",
     ".xlsx": "xlsx",
 }
 _LONG = ("DECIMAL", "HUGEINT", "UHUGEINT")

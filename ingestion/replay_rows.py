@@ -11,10 +11,12 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ingestion import textfiles
+from ingestion.csv_records import fields_of
 from ingestion.delivered import LocalFile
 from ingestion.parquet import copy_to_parquet, duckdb_session, literal, quote
 from ingestion.shapes import Shape, good_rows, rows_query
+from ingestion.text_encoding import as_utf8
+from ingestion.textfiles import no_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from ingestion.landing import Landed
     from ingestion.quarantine import QuarantinedRow
+    from ingestion.sources.files import FileTable
     from ingestion.spec import FetchContext, RowReplay, TableSpec
 
 FileReader = Callable[["FetchContext", str, LocalFile, "Path"], "Landed"]
@@ -149,21 +152,24 @@ def _as_file(
             taken = _write_typed(connection, columns, rows, target)
         return LocalFile(f"{name}.parquet", target, ""), taken
     target = path.with_suffix(".csv")
-    mapping = context.config.tables[rows[0].table]
-    taken = _write_csv(columns, rows, mapping.delimiter, target)
+    taken = _write_csv(columns, rows, context.config.tables[rows[0].table], target)
     return LocalFile(f"{name}.csv", target, ""), taken
 
 
 def _write_csv(
-    header: Sequence[str], rows: Sequence[QuarantinedRow], delimiter: str, path: Path
+    header: Sequence[str], rows: Sequence[QuarantinedRow], table: FileTable, path: Path
 ) -> list[int]:
     """Only what is one record of the header's width; the others would spoil their neighbours."""
+    delimiter = table.delimiter
     taken = []
     with path.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
         writer.writerow(header)
         for number, row in enumerate(rows):
-            fields = textfiles.csv_fields(row.bad.original, delimiter)
+            original = row.bad.original
+            if table.encoding and no_text(original):  # quarantined before the encoding was set
+                original = b"".join(as_utf8([original], table.encoding))
+            fields = fields_of(original, delimiter)
             if fields is not None and len(fields) == len(header):
                 writer.writerow(fields)
                 taken.append(number)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from ingestion import compaction, dlt_pipeline, lake, verdicts
 from ingestion.config import find_source
-from ingestion.contract import ContractError, Stopped, read_contract
+from ingestion.contract import read_contract
+from ingestion.refusals import NotRead, not_read
 from ingestion.registry import source_spec
 from ingestion.spec import Backfill, CheckedItem, Extract, FetchContext, Seen, SourceConfig
 from khach.errors import BusyError, KhachError
@@ -54,20 +55,21 @@ def ingest(
     `again` is a rejected load whose deliveries count as new once more. With `part`, its days are
     read again instead, and `mark` is left in what lands (`ingestion.backfills`).
 
-    A table whose contract is broken is left out: ContractError, with the load of the others, which
-    has landed all the same. A load that an earlier, killed run left behind is finished first and
-    stays listed by `pending_loads`. Raises ConfigError (absent file, wrong password), BusyError
-    (unreachable, or another run of this source), KhachError (a full disk).
+    A table whose contract is broken, or of which a file cannot be read, is left out: ContractError
+    or RefusedError, with the load of the others, which has landed all the same. A load that an
+    earlier, killed run left behind is finished first and stays listed by `pending_loads`. Raises
+    ConfigError (absent file, wrong password), BusyError (unreachable, or another run of this
+    source), KhachError (a full disk).
     """
     config = find_source(env, source)
     with opened(env, source) as staging:
         seen = read_seen(env, source, forget=again)
         context = FetchContext(env, config, seen, staging, progress or Silent(), part)
-        stopped: list[Stopped] = []
+        stopped: list[NotRead] = []
         load_id = _land_new(context, stopped, mark)
         load = landed(env, source, load_id) if load_id else None
         if stopped:
-            raise ContractError(config, stopped, load)
+            raise not_read(config, stopped, load)
         return load
 
 
@@ -175,8 +177,8 @@ def read_seen(env: Environment, source: str, *, forget: str | None = None) -> Se
     )
 
 
-def _land_new(context: FetchContext, stopped: list[Stopped], mark: str | None) -> str | None:
-    """Fetch and commit; None when there is nothing to commit. Adds what the contract stopped."""
+def _land_new(context: FetchContext, stopped: list[NotRead], mark: str | None) -> str | None:
+    """Fetch and commit; None when nothing is to be committed. Adds the tables that are not read."""
     env, config = context.env, context.config
     spec = source_spec(config.kind)
     extract = spec.fetch(context)

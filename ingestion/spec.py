@@ -24,8 +24,9 @@ from khach.errors import ConfigError
 from khach.settings import VARIABLE
 
 if TYPE_CHECKING:
-    from ingestion.contract import Contract, Stopped
+    from ingestion.contract import Contract
     from ingestion.quarantine import QuarantinedRow
+    from ingestion.refusals import NotRead
     from khach.environment import Environment
     from khach.progress import Reporter
 
@@ -85,15 +86,14 @@ class Delivery:
 class Extract:
     """What `fetch` hands to the lake: at most one Parquet file per table, and the counts.
 
-    A file has all columns of its `TableSpec`; a table without a file lands with zero rows. The
-    files lie in `FetchContext.staging`; the lake hard-links them. `replayed` are the rows that
-    came out of the quarantine (`ingestion.replay`), `stopped` the tables that were not read.
+    A file has all columns of its `TableSpec` and lies in `FetchContext.staging`; a table without a
+    file lands with zero rows. `replayed` are rows out of the quarantine, `stopped` unread tables.
     """
 
     files: Mapping[str, Path]
     deliveries: list[Delivery]
     replayed: Sequence[QuarantinedRow] = ()
-    stopped: Sequence[Stopped] = ()
+    stopped: Sequence[NotRead] = ()
 
 
 @dataclass(frozen=True)

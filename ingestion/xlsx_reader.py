@@ -1,28 +1,41 @@
-"""Excel workbooks as deliveries: the first sheet, every value as text."""
+"""Excel workbooks as deliveries: one sheet, every value as text."""
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from xml.etree.ElementTree import ParseError
+from typing import TYPE_CHECKING
 
 import duckdb
 
 from ingestion.delivered import LocalFile
 from ingestion.parquet import literal, quote
 from ingestion.readers import Reading, load_excel, not_landed
+from ingestion.xlsx_sheet import find_sheet
 from khach.errors import KhachError
 
+if TYPE_CHECKING:
+    from ingestion.file_layout import FileLayout
 
-def read_xlsx_files(connection: duckdb.DuckDBPyConnection, files: list[LocalFile]) -> Reading:
-    """The first sheet of each workbook; dates and times are turned back from Excel's numbers."""
+
+def read_xlsx_files(
+    connection: duckdb.DuckDBPyConnection, files: list[LocalFile], layout: FileLayout
+) -> Reading:
+    """A sheet of each workbook; dates and times are turned back from Excel's numbers.
+
+    Rows without a value are no rows.
+    """
     load_excel(connection)
     selects: dict[str, str] = {}
     file_columns: dict[str, list[str]] = {}
     offered: dict[str, int] = {}
     for file in files:
-        sheet = f"read_xlsx({literal(file.path)}, header=true, stop_at_empty=false"
+        table = find_sheet(file.path, file.name, layout.sheet, layout.header_row)
+        # Without cells to read DuckDB may take a title for the header.
+        sheet = (
+            f"read_xlsx({literal(file.path)}, header=true, stop_at_empty=false, "
+            f"sheet={literal(table.name)}, range={literal(table.cells)}"
+        )
         try:
             described = connection.execute(f"describe from {sheet})").fetchall()
         except duckdb.Error:
@@ -32,10 +45,12 @@ def read_xlsx_files(connection: duckdb.DuckDBPyConnection, files: list[LocalFile
         selects[file.name] = (
             f"select {fields}, {literal(file.name)} as _file, _number as _row, "
             "cast(null as varchar) as _malformed, cast(to_json(r) as varchar) as _original "
-            f"from (select *, row_number() over () as _number from {sheet}, all_varchar=true)) as r"
+            f"from (select {', '.join(map(_filled, types))}, row_number() over () as _number from "
+            f"{sheet}, all_varchar=true)) as r where coalesce({', '.join(map(quote, types))}) "
+            "is not null"
         )
         file_columns[file.name] = list(types)
-        offered[file.name] = _sheet_rows(file)
+        offered[file.name] = table.rows
     columns = {name: "VARCHAR" for names in file_columns.values() for name in names}
 
     def relation(names: Sequence[str], landed: Path | None) -> str:
@@ -43,6 +58,11 @@ def read_xlsx_files(connection: duckdb.DuckDBPyConnection, files: list[LocalFile
         return not_landed(rows, landed)
 
     return Reading(columns, offered, relation, file_columns)
+
+
+def _filled(name: str) -> str:
+    """As in CSV, an empty text is none."""
+    return f"nullif({quote(name)}, '') as {quote(name)}"
 
 
 def _excel_value(name: str, type_: str) -> str:
@@ -60,21 +80,3 @@ def _excel_value(name: str, type_: str) -> str:
         day = f"strftime({moment}, '%Y-%m-%d')"
         text = f"case when {serial} = floor({serial}) then {day} else {text} end"
     return f"case when {serial} is null then {column} else {text} end as {column}"
-
-
-def _sheet_rows(file: LocalFile) -> int:
-    """Rows of the first sheet after the header, from the workbook's XML."""
-    from xml.etree.ElementTree import iterparse
-
-    try:
-        with zipfile.ZipFile(file.path) as book:
-            names = sorted(n for n in book.namelist() if n.startswith("xl/worksheets/sheet"))
-            with book.open(names[0]) as sheet:
-                last = 0
-                for _, element in iterparse(sheet):  # noqa: S314  # an operator's own workbook
-                    if element.tag.endswith("}row"):
-                        last = int(element.get("r") or last + 1) if len(element) else last
-                        element.clear()
-    except (zipfile.BadZipFile, IndexError, ParseError):
-        raise KhachError(f"{file.name} is not a readable xlsx workbook") from None
-    return max(last - 1, 0)

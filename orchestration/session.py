@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from activation.plan_summary import PlanSummary
     from ingestion.contract import ContractError
+    from ingestion.refusals import RefusedError
 
 STAGES = ("ingest", "build", "check", "publish", "sync")
 T = TypeVar("T")
@@ -63,7 +64,7 @@ class Session:
     plans: dict[str, PlanSummary] = field(default_factory=dict)
     # Personal data: in memory from a plan to its gate, nowhere else.
     plan_rows: dict[str, pa.Table] = field(default_factory=dict, repr=False)
-    stopped: dict[str, ContractError] = field(default_factory=dict)
+    stopped: dict[str, ContractError | RefusedError] = field(default_factory=dict)
     _current: str | None = None
     _problems: dict[str, KhachError] = field(default_factory=dict)
     _seen: set[str] = field(default_factory=set)

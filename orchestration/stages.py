@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from khach import clock
 from khach.checks import CheckResult
-from khach.errors import GateError, KhachError
+from khach.errors import ConfigError, GateError, KhachError
 from orchestration.session import Session
 
 if TYPE_CHECKING:
     from activation.apply import ApplySummary
     from activation.plan_summary import PlanSummary
     from ingestion.contract import ContractError
+    from ingestion.refusals import RefusedError
     from ingestion.run import LandedLoad
 
 
@@ -22,7 +23,7 @@ class Verdict:
     """What a gate says: every rule's result, and the error that stops the run, if any."""
 
     results: list[CheckResult]
-    problem: GateError | None
+    problem: KhachError | None
 
     def of(self, table: str) -> list[CheckResult]:
         """Results about one table."""
@@ -33,6 +34,7 @@ def ingest_source(session: Session, source: str) -> LandedLoad | None:
     """Land what is new of a source, or the days of a backfill; None when there is nothing."""
     from ingestion.backfills import backfill
     from ingestion.contract import ContractError
+    from ingestion.refusals import RefusedError
     from ingestion.run import ingest
 
     days = session.days
@@ -48,7 +50,7 @@ def ingest_source(session: Session, source: str) -> LandedLoad | None:
                 )
             return loads[-1] if loads else None
         return ingest(session.env, source, progress=session.progress)
-    except ContractError as stopped:  # its other tables have landed and are judged
+    except (ContractError, RefusedError) as stopped:  # its other tables have landed and are judged
         session.stopped[source] = stopped
         return stopped.load
 
@@ -63,7 +65,7 @@ def judge_landing(session: Session, source: str) -> Verdict:
     session.progress.step(f"check {source}")
     share = find_source(session.env, source).max_quarantine_share
     results: list[CheckResult] = []
-    problems: list[GateError] = []
+    problems: list[KhachError] = []
     for load in pending_loads(session.env, source=source):
         found = landing.check(
             session.env,
@@ -81,16 +83,19 @@ def judge_landing(session: Session, source: str) -> Verdict:
         reason = ", ".join(result.check_name for result in found if result.is_blocking)
         verdicts.reject(session.env, source, load.load_id, by=session.run_id, reason=reason)
     if source in session.stopped:
-        results += _broken_contract(session, session.stopped[source])
+        results += _not_read(session, session.stopped[source])
         problems.append(session.stopped[source])
     return Verdict(results, _one(problems))
 
 
-def _broken_contract(session: Session, problem: ContractError) -> list[CheckResult]:
-    """Recorded results, one for each table that the schema contract stopped."""
+def _not_read(session: Session, problem: ContractError | RefusedError) -> list[CheckResult]:
+    """Recorded results, one for each table that a type or a file stopped."""
+    from ingestion.refusals import Refused
+
     results = [
         CheckResult(
-            check_name=f"landing.{problem.source}.{stopped.table}.contract",
+            check_name=f"landing.{problem.source}.{stopped.table}."
+            + ("file" if isinstance(stopped, Refused) else "contract"),
             stage="landing",
             rule=stopped.sentence(),
             is_success=False,
@@ -191,7 +196,9 @@ def apply_figures(summary: ApplySummary | None) -> dict[str, str | int]:
     return {"plan_id": summary.plan_id, "status": summary.status, **summary.receipts}
 
 
-def _one(problems: list[GateError]) -> GateError | None:
+def _one(problems: list[KhachError]) -> KhachError | None:
     if len(problems) <= 1:
         return problems[0] if problems else None
-    return GateError("\n".join(problem.message for problem in problems))
+    is_mistake = any(problem.exit_code == ConfigError.exit_code for problem in problems)
+    kind = ConfigError if is_mistake else GateError
+    return kind("\n".join(problem.message for problem in problems))

@@ -1,8 +1,9 @@
-"""Files of any shape onto our entities: CSV, NDJSON, Parquet and xlsx, local or by fsspec.
+"""Files of any shape onto our entities: CSV, JSON, Parquet and xlsx, local or by fsspec.
 
 Settings: `folder` (a path or URL, `${NAME}` is an environment variable) and `tables`: entity to
 `from` (a pattern below the folder), `columns`, `constants`, `filter`, `values`, `deleted_when` (an
-expression that is true where a row says that its key is deleted). A file that is what it was when
+expression that is true where a row says that its key is deleted), and how rows lie in the file
+(`ingestion.file_layout`). A file that is what it was when
 it last landed is not offered again. Run alone: `khach run --select ingest`.
 """
 
@@ -14,19 +15,21 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import duckdb
 from pydantic import Field, StringConstraints
 
-from ingestion.contract import Stopped, TableStoppedError
+from ingestion.contract import TableStoppedError
 from ingestion.delivered import LocalFile, assert_unchanged, bring_new, find_files
 from ingestion.entities import entity_table
 from ingestion.file_contract import hold
 from ingestion.file_days import files_of_days
+from ingestion.file_layout import FileLayout
+from ingestion.file_readers import check_columns, read_files
 from ingestion.landing import Landed, UnreadableError, count_mismatch, land, write_deliveries
-from ingestion.mapping import TableMapping, check_absent, check_tables, entity_query, targets
+from ingestion.mapping import TableMapping, check_absent, check_tables, entity_query
 from ingestion.parquet import duckdb_session
+from ingestion.plain_copies import plain_files
 from ingestion.readers import (
     Reading,
-    format_of,
-    read_parquet_files,
 )
+from ingestion.refusals import NotRead, Refused, only_mistake
 from ingestion.replay_rows import through_files
 from ingestion.spec import (
     CheckedItem,
@@ -37,16 +40,14 @@ from ingestion.spec import (
     SourceSpec,
     TableSpec,
 )
-from ingestion.text_readers import read_csv_files, read_ndjson_files
-from ingestion.xlsx_reader import read_xlsx_files
-from khach.errors import KhachError
+from khach.errors import BusyError, ConfigError, KhachError, StoppedError
 from khach.progress import bytes_read
 
 if TYPE_CHECKING:
     from khach.environment import Environment
 
 
-class FileTable(TableMapping):
+class FileTable(FileLayout, TableMapping):
     """One entity of a files source."""
 
     delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)] = ","
@@ -73,34 +74,61 @@ def tables(config: FilesConfig) -> list[TableSpec]:
 
 
 def fetch(context: FetchContext) -> Extract | None:
-    """Everything delivered since the last committed load, one Parquet file per entity."""
+    """Everything delivered since the last committed load, one Parquet file per entity.
+
+    A table of which a file cannot be read is left out (`ingestion.refusals`). With nothing to land
+    beside it, its own error is raised.
+    """
     config: FilesConfig = context.config
     files: dict[str, Path] = {}
     deliveries: list[Delivery] = []
-    stopped: list[Stopped] = []
+    stopped: list[NotRead] = []
     for entity, mapping in config.tables.items():
-        found = find_files(config, config.folder, mapping.from_, "tables", entity, "from")
-        found = files_of_days(context, entity_table(entity), found)
-        new = bring_new(context, entity, found)
-        if not new:
-            continue
-        size = sum(file.path.stat().st_size for file in new)
-        many = f" from {len(new)} files" if len(new) > 1 else ""
-        context.progress.step(f"{config.name}: {entity}{many}", size, unit="bytes")
-        path = context.staging / f"{entity}.parquet"
         try:
-            # Text is read once to be counted, once to be parsed.
-            with bytes_read(context.progress, size, passes=2):
-                landed, reading, columns = _land_entity(context, entity, mapping, new, path)
+            found = _fetch_entity(context, entity, mapping)
         except TableStoppedError as stop:
             stopped.append(stop.stopped)
             context.progress.note("stopped: a type flipped")
-            continue
-        files[entity] = path
-        context.progress.note(f"{sum(reading.offered.values()):,} rows")
-        assert_unchanged(new)
-        deliveries += write_deliveries(context, entity, new, landed, reading, columns=columns)
+        except (BusyError, StoppedError):
+            raise
+        except KhachError as mistake:
+            stopped.append(Refused(entity, _placed(config, entity, mistake)))
+            context.progress.note("stopped: a file cannot be read")
+        else:
+            files |= {entity: context.staging / f"{entity}.parquet"} if found else {}
+            deliveries += found
+    if not deliveries and (common := only_mistake(stopped)):
+        raise common
     return Extract(files, deliveries, stopped=stopped) if deliveries or stopped else None
+
+
+def _fetch_entity(context: FetchContext, entity: str, mapping: FileTable) -> list[Delivery]:
+    """Land what is new of one entity in `<entity>.parquet`; nothing when nothing is."""
+    config: FilesConfig = context.config
+    found = find_files(config, config.folder, mapping.from_, "tables", entity, "from")
+    new = bring_new(context, entity, files_of_days(context, entity_table(entity), found))
+    if not new:
+        return []
+    size = sum(file.path.stat().st_size for file in new)
+    many = f" from {len(new)} files" if len(new) > 1 else ""
+    context.progress.step(f"{config.name}: {entity}{many}", size, unit="bytes")
+    path = context.staging / f"{entity}.parquet"
+    # Text is read once to be counted, once to be parsed.
+    with (
+        plain_files(new, mapping, context.staging) as plain,
+        bytes_read(context.progress, size, passes=2),
+    ):
+        landed, reading, columns = _land_entity(context, entity, mapping, plain, path)
+    context.progress.note(f"{sum(reading.offered.values()):,} rows")
+    assert_unchanged(new)
+    return write_deliveries(context, entity, new, landed, reading, columns=columns)
+
+
+def _placed(config: FilesConfig, entity: str, mistake: KhachError) -> KhachError:
+    """A mistake of the configuration that readers found, at its table."""
+    if not isinstance(mistake, ConfigError) or mistake.file:
+        return mistake
+    return config.problem(mistake.message, "tables", entity, fix=mistake.fix)
 
 
 def replay(context: FetchContext, table: str, file: LocalFile, path: Path) -> Landed:
@@ -124,9 +152,13 @@ def check(_env: Environment, config: FilesConfig) -> list[CheckedItem]:
         newest = found[-1]
         if not newest.is_remote:
             file = LocalFile(newest.name, Path(newest.path), "")
-            with TemporaryDirectory() as scratch, duckdb_session(Path(scratch)) as connection:
-                reading = _reading(connection, mapping, [file], Path(scratch), scrub_all=False)
-                _check_columns(config, entity, mapping, reading)
+            with (
+                TemporaryDirectory() as scratch,
+                duckdb_session(Path(scratch)) as connection,
+                plain_files([file], mapping, Path(scratch)) as plain,
+            ):
+                reading = read_files(connection, mapping, plain, Path(scratch), scrub_all=False)
+                check_columns(config, entity, mapping, reading)
             rows = reading.offered[newest.name]
             what = f"{len(found)} files, newest {rows} rows"
             if reading.absent:
@@ -151,8 +183,8 @@ def _land_entity(
     table = entity_table(entity)
     for scrub_all in (False, True):
         with duckdb_session(context.staging) as connection:
-            reading = _reading(connection, mapping, new, context.staging, scrub_all=scrub_all)
-            _check_columns(config, entity, mapping, reading)
+            reading = read_files(connection, mapping, new, context.staging, scrub_all=scrub_all)
+            check_columns(config, entity, mapping, reading)
             columns = None
             if is_held:
                 contract = context.seen.contracts.get(entity)
@@ -170,44 +202,6 @@ def _land_entity(
                     fix="use try_cast or try_strptime where a value may not fit",
                 ) from None
     raise count_mismatch(table)
-
-
-def _reading(
-    connection: duckdb.DuckDBPyConnection,
-    mapping: FileTable,
-    files: list[LocalFile],
-    staging: Path,
-    *,
-    scrub_all: bool,
-) -> Reading:
-    formats = {format_of(file.name) for file in files}
-    if len(formats) > 1:
-        raise KhachError(f"{mapping.from_} matches files of several formats: {sorted(formats)}")
-    if "parquet" in formats:
-        return read_parquet_files(connection, files)
-    if "xlsx" in formats:
-        return read_xlsx_files(connection, files)
-    if "ndjson" in formats:
-        wanted = mapping.source_columns()
-        return read_ndjson_files(connection, files, staging, scrub_all=scrub_all, wanted=wanted)
-    return read_csv_files(files, staging, delimiter=mapping.delimiter, scrub_all=scrub_all)
-
-
-def _check_columns(config: FilesConfig, entity: str, mapping: FileTable, reading: Reading) -> None:
-    """ConfigError when a delivered file that has rows lacks a column that the mapping reads."""
-    wanted = {name.lower() for name in mapping.source_columns()}
-    for name, columns in reading.file_columns.items():
-        has_header = format_of(name) in ("csv", "xlsx")
-        is_other = columns and not wanted & {column.lower() for column in columns}
-        if has_header and wanted and is_other:
-            # Not a word of what stands there: it may be somebody's row. With one row alone, too.
-            raise config.problem(
-                f"{name} has none of the columns that {entity} reads, but {len(columns)} others",
-                *("tables", entity, "columns"),
-                fix="is its first line a header, and the delimiter the one of the file?",
-            )
-        if reading.offered[name]:
-            targets(config, entity, mapping, dict.fromkeys(columns, "VARCHAR"), name)
 
 
 SPEC = SourceSpec(

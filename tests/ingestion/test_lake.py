@@ -163,10 +163,11 @@ def test_a_full_disk_is_said_clearly_and_the_next_run_ends_as_if_nothing_had_bee
 
 
 @pytest.mark.parametrize("kills", [3, pytest.param(30, marks=pytest.mark.nightly)])
-def test_killed_at_drawn_calls_the_lake_ends_like_its_undisturbed_twin(
-    env: Environment, configure: Configure, folder: Path, tmp_path: Path, kills: int
+@pytest.mark.parametrize("setting", ["", "        encoding: windows-1258\n"], ids=["", "copied"])
+def test_killed_at_drawn_calls_the_lake_ends_like_its_undisturbed_twin(  # noqa: PLR0917 - drawn
+    env: Environment, configure: Configure, folder: Path, tmp_path: Path, kills: int, setting: str
 ) -> None:
-    configure(PAYMENTS)
+    configure(PAYMENTS.replace("        filter", setting + "        filter"))
     seed = random.SystemRandom().randrange(10**6)
     print(f"seed {seed}")  # noqa: T201
     kill_children(folder, seed, kills, "ingest")

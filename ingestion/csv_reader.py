@@ -1,52 +1,53 @@
-"""CSV and NDJSON deliveries: every value is text until the entity's types are put on it."""
+"""CSV deliveries: every value is text until the entity's types are put on it."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import duckdb
-
-from ingestion import textfiles
+from ingestion import csv_records, textfiles
 from ingestion.delivered import LocalFile
 from ingestion.parquet import literal, quote
 from ingestion.quarantine import BadRow
 from ingestion.readers import (
-    LINE_OPTIONS,
     OWN_COLUMNS,
     Reading,
     TextPart,
-    line_parts,
     not_landed,
     numbered_lines,
-    original_lines,
 )
+from ingestion.text_encoding import other_encoding
 from khach.errors import KhachError
 
-_MALFORMED_JSON = (
-    "case when line is null or trim(line) = '' then 'a blank line' "
-    "when not json_valid(line) then 'not valid JSON' "
-    "when json_type(line) != 'OBJECT' then 'not a JSON object' end"
-)
+# So many rows that are no UTF-8, and more of them than rows that are, with letters beyond ASCII:
+# then it is not some rows that are damaged, the file is in another encoding. After many nobody
+# reads on.
+_SOME, _MANY = 5, 10_000
 
 
 def read_csv_files(
     files: list[LocalFile], staging: Path, *, delimiter: str, scrub_all: bool
 ) -> Reading:
-    """CSV: empty is null; a line with too many or too few fields is refused."""
+    """CSV: empty is null; a line with too many or too few fields is refused.
+
+    Blank lines and records that are empty in all fields are no rows. Raises ConfigError when a
+    file is not text in UTF-8, but for a few lines.
+    """
     parts: dict[str, TextPart] = {}
     offered: dict[str, int] = {}
     refused: dict[str, list[BadRow]] = {}
     for number, file in enumerate(files):
         found = textfiles.survey(file.path, file.name)
         header = _header(file, delimiter)
-        rows = max(found.lines - 1, 0)
+        rows, empty = max(found.lines - found.blank_end - 1, 0), 0
         if found.has_quotes and found.is_clean:
-            rows = textfiles.count_records(file.path, delimiter)
+            rows, empty = csv_records.count_records(file.path, delimiter)
         parts[file.name] = TextPart(file, file.path, header, rows)
-        offered[file.name] = rows
-        if scrub_all or not found.is_clean:
+        # Further blank ones are met by a count that falls short, and then cleaned away.
+        offered[file.name] = rows - empty
+        # In a single column DuckDB takes a blank line for a row.
+        is_clean = found.is_clean and not (found.blank_end and len(header) == 1)
+        if scrub_all or not is_clean:
             target = staging / f"scrubbed-{number}.csv"
             parts[file.name], bad = _scrub_csv(file, target, header, delimiter)
             refused[file.name] = bad
@@ -68,60 +69,22 @@ def read_csv_files(
 
     def originals(name: str, rows: set[int]) -> Mapping[int, bytes]:
         part = parts[name]
-        records = textfiles.csv_records(part.file.path, delimiter, len(part.header))
-        return {record.number: record.original for record in records if record.number in rows}
+        records = csv_records.records(part.file.path, delimiter, len(part.header))
+        return {
+            record.number: record.original
+            for record in records
+            if record.number in rows and not record.is_blank
+        }
 
     headers = {name: part.header for name, part in parts.items()}
     return Reading(columns, offered, relation, headers, refused, originals, original="csv")
 
 
-def read_ndjson_files(
-    connection: duckdb.DuckDBPyConnection,
-    files: list[LocalFile],
-    staging: Path,
-    *,
-    scrub_all: bool,
-    wanted: Sequence[str] = (),
-) -> Reading:
-    """NDJSON: top-level keys as text columns (nested values as JSON text); one line, one row.
-
-    A `wanted` key that no line has is a column of nulls, and named in `absent`.
-    """
-    parts, offered, reasons = line_parts(files, staging, scrub_all=scrub_all)
-    by_name = {part.file.name: part for part in parts}
-    spellings = _spellings(_json_keys(connection, parts), wanted)
-    lowered = {key.lower() for key in spellings}
-    absent = [name for name in wanted if name.lower() not in lowered]
-    keys = [*spellings, *absent]
-    structure = literal(json.dumps(dict.fromkeys(keys, "VARCHAR")))
-    columns = dict.fromkeys(keys, "VARCHAR")
-
-    def relation(names: Sequence[str], landed: Path | None) -> str:
-        numbered = numbered_lines([by_name[name] for name in names], LINE_OPTIONS, "line")
-        lines = not_landed(numbered, landed)
-        parsed = f"json_transform(case when {_MALFORMED_JSON} is null then line else '{{}}' end, "
-        fields = ", ".join(_field(key, spellings.get(key, [])) for key in keys)
-        fields = fields or "null as nothing"
-        return (
-            f"(select {fields}, _file, _row, _malformed, cast(null as varchar) as _original from "
-            f"(select line, _file, _row, {_MALFORMED_JSON} as _malformed, "
-            f"{parsed}{structure if keys else literal('{}')}) as parsed from {lines}))"
-        )
-
-    return Reading(
-        columns,
-        offered,
-        relation,
-        dict.fromkeys(offered, tuple(keys)),
-        originals=original_lines(files),
-        reasons=reasons,
-        original="line",
-        absent=frozenset(absent),
-    )
-
-
 def _header(file: LocalFile, delimiter: str) -> tuple[str, ...]:
-    header = tuple(name.strip() for name in textfiles.csv_header(file.path, delimiter))
+    header = tuple(name.strip() for name in csv_records.header(file.path, delimiter))
+    if any("\x00" in name or "\ufffd" in name for name in header):
+        with textfiles.open_bytes(file.path) as content:
+            raise other_encoding(file.name, content.readline())
     lowered = [name.lower() for name in header]
     for number, name in enumerate(lowered, 1):
         twin = lowered.index(name) + 1
@@ -156,12 +119,13 @@ def _csv_group(
         (quote(name) if name in header else f"cast(null as varchar) as {quote(name)}")
         for name in columns
     )
-    lines = numbered_lines(group, options, fields + (", _record" if is_numbered else ""))
+    filled = f", coalesce({', '.join(map(quote, header))}) is not null as _khach_filled"
+    lines = numbered_lines(group, options, fields + filled + (", _record" if is_numbered else ""))
     row = "cast(_record as bigint)" if is_numbered else "_row"
     names = ", ".join(quote(name) for name in columns)
     return (
         f"select {names}, _file, {row} as _row, cast(null as varchar) as _malformed, "
-        f"cast(null as varchar) as _original from {lines}"
+        f"cast(null as varchar) as _original from {lines} where _khach_filled"
     )
 
 
@@ -169,43 +133,25 @@ def _scrub_csv(
     file: LocalFile, target: Path, header: tuple[str, ...], delimiter: str
 ) -> tuple[TextPart, list[BadRow]]:
     """Copy the good records, each with its number in front; the others are refused."""
-    bad, good = [], 0
+    bad: list[BadRow] = []
+    good = own = foreign = 0
     with target.open("wb") as out:
-        for record in textfiles.csv_records(file.path, delimiter, len(header)):
+        for record in csv_records.records(file.path, delimiter, len(header)):
+            if record.is_blank:
+                continue
             if record.reason:
                 bad.append(BadRow(record.number, record.reason, record.original))
+                foreign += record.reason.startswith(textfiles.NOT_UTF8)
+                if foreign > max(own, _MANY):
+                    break
                 continue
             good += 1
+            own += not record.original.isascii()
             text = record.original.rstrip(b"\r\n")
             out.write(f"{record.number}{delimiter}".encode() + text + b"\n")
+    if foreign > own and foreign >= _SOME:
+        raise other_encoding(file.name, bad[-1].original)
     return TextPart(file, target, header, good, is_numbered=True), bad
-
-
-def _json_keys(connection: duckdb.DuckDBPyConnection, parts: list[TextPart]) -> list[str]:
-    if not any(part.rows for part in parts):
-        return []
-    lines = numbered_lines(parts, LINE_OPTIONS, "line")
-    rows = connection.execute(
-        f"select distinct unnest(json_keys(line)) as key from {lines} "
-        f"where {_MALFORMED_JSON} is null order by key"
-    ).fetchall()
-    return [str(row[0]) for row in rows if str(row[0]) not in OWN_COLUMNS]
-
-
-def _spellings(keys: Sequence[str], wanted: Sequence[str]) -> dict[str, list[str]]:
-    """Keys that differ only in capitals are one column to SQL; first the spelling asked for."""
-    groups: dict[str, list[str]] = {}
-    for key in sorted(keys, key=lambda key: (key not in wanted, key)):
-        groups.setdefault(key.lower(), []).append(key)
-    return {group[0]: group for group in groups.values()}
-
-
-def _field(key: str, spellings: Sequence[str]) -> str:
-    if len(spellings) < 2:
-        return f"parsed.{quote(key)}"
-    pointers = (f"/{name.replace('~', '~0').replace('/', '~1')}" for name in spellings)
-    values = ", ".join(f"json_extract_string(line, {literal(pointer)})" for pointer in pointers)
-    return f"case when _malformed is null then coalesce({values}) end as {quote(key)}"
 
 
 def _nothing(columns: Mapping[str, str]) -> str:
