@@ -51,13 +51,14 @@ def test_blank_lines_and_empty_records_are_no_rows(
     assert [row["reason"] for row in refused] == ["2 fields instead of 4"] * bool(bad)
 
 
+@pytest.mark.parametrize("lines", ["1\n\n\n2\n\n", "1\n2\n\n\n"], ids=["between", "at the end"])
 def test_a_blank_line_in_a_file_of_one_column_is_no_row(
-    env: Environment, configure: Configure, folder: Path
+    env: Environment, configure: Configure, folder: Path, lines: str
 ) -> None:
     configure(
         PAYMENTS.split("        filter", maxsplit=1)[0] + "        columns: {payment_id: id}\n"
     )
-    (folder / "payments-1.csv").write_text("id\n1\n\n\n2\n\n")
+    (folder / "payments-1.csv").write_text("id\n" + lines)
     (folder / "payments-2.csv").write_text("id\n3\n")
     assert counts(env) == (3, 3, 0)
     rows = rows_of(env, "shop", "payments", "payment_id, _row")
