@@ -89,6 +89,8 @@ def test_what_is_in_it_lands_as_by_itself(
                                                 b"PK\x01\x02\x14\x03\x14\x00\x01"),
          "p.zip is protected by a password"),
     ],
+    ids=["cut array", "no comma", "no value", "an object", "cut gz", "two files", "no text",
+         "cut zip", "damaged zip", "password"],
 )  # fmt: skip
 def test_what_is_broken_or_something_else_is_told_and_lands_nothing(  # noqa: PLR0917 - columns
     env: Environment, configure: Configure, folder: Path, name: str, content: bytes, message: str
