@@ -8,6 +8,9 @@ from pydantic import BaseModel, Field
 
 from ingestion.text_encoding import Encoding
 
+# Formats (`ingestion.readers.SUFFIXES`) that have use for a setting.
+_USED = {"encoding": ("csv", "ndjson"), "header_row": ("csv", "xlsx"), "sheet": ("xlsx",)}
+
 
 def _is_default(value: object) -> bool:
     return value is None
@@ -35,3 +38,11 @@ class FileLayout(BaseModel):
         exclude_if=_is_default,
         description="The sheet of an xlsx workbook; the first when left out.",
     )
+
+    def unused(self, kind: str | None) -> dict[str, str]:
+        """Settings that files of a format have no use for, and what they are for."""
+        return {
+            setting: " and ".join(kinds)
+            for setting, kinds in _USED.items()
+            if kind is not None and kind not in kinds and getattr(self, setting) is not None
+        }

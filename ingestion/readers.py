@@ -91,13 +91,17 @@ class TextPart:
 
 def format_of(name: str) -> str:
     """csv, ndjson, parquet or xlsx, by the file's name; KhachError when it is none of them."""
-    lowered = name.lower()
-    for suffix in sorted(SUFFIXES, key=len, reverse=True):
-        if lowered.endswith(suffix):
-            return SUFFIXES[suffix]
+    if kind := format_by_name(name):
+        return kind
     raise KhachError(
         f"{name}: the format is not known by its name", fix=f"known: {', '.join(SUFFIXES)}"
     )
+
+
+def format_by_name(name: str) -> str | None:
+    """The format of a file, or of all that a pattern fits; None when the name does not tell."""
+    lowered = name.lower()
+    return next((kind for suffix, kind in SUFFIXES.items() if lowered.endswith(suffix)), None)
 
 
 def not_landed(relation: str, landed: Path | None) -> str:

@@ -26,9 +26,7 @@ from ingestion.landing import Landed, UnreadableError, count_mismatch, land, wri
 from ingestion.mapping import TableMapping, check_absent, check_tables, entity_query
 from ingestion.parquet import duckdb_session
 from ingestion.plain_copies import plain_files
-from ingestion.readers import (
-    Reading,
-)
+from ingestion.readers import Reading, format_by_name
 from ingestion.refusals import NotRead, Refused, only_mistake
 from ingestion.replay_rows import through_files
 from ingestion.spec import (
@@ -40,7 +38,7 @@ from ingestion.spec import (
     SourceSpec,
     TableSpec,
 )
-from khach.errors import BusyError, ConfigError, KhachError, StoppedError
+from khach.errors import BusyError, ConfigError, KhachError, StoppedError, told_together
 from khach.progress import bytes_read
 
 if TYPE_CHECKING:
@@ -64,8 +62,17 @@ class FilesConfig(SourceConfig):
     """Entity to where it comes from; `<entity>__<part>` where it comes from several files."""
 
     def check(self) -> None:
-        """ConfigError for entities and columns that do not exist."""
-        check_tables(self, self.tables)
+        """ConfigError for entities and columns that do not exist, settings that say nothing."""
+        with told_together() as each:
+            with each():
+                check_tables(self, self.tables)
+            for name, table in self.tables.items():
+                for setting, used in table.unused(format_by_name(table.from_)).items():
+                    with each():
+                        raise self.problem(
+                            f"{table.from_} has no use for {setting}", "tables", name, setting,
+                            fix=f"leave it out: it is for {used}",
+                        )  # fmt: skip
 
 
 def tables(config: FilesConfig) -> list[TableSpec]:

@@ -127,3 +127,25 @@ def test_a_title_that_nobody_declared_and_a_header_row_too_far_down_are_told(
     with pytest.raises(ConfigError, match="header_row") as caught:
         load_sources(env)
     assert caught.value.line == 9
+
+
+@pytest.mark.parametrize(
+    ("pattern", "keys", "unused"),
+    [
+        ("payments*.csv", {"sheet": "Sheet1", "header_row": 2}, ["sheet"]),
+        ("payments*.parquet", {"header_row": 2, "encoding": "utf-16"}, ["encoding", "header_row"]),
+        ("payments*.xlsx", {"header_row": 2, "encoding": "utf-16", "sheet": "A"}, ["encoding"]),
+        ("payments*", {"header_row": 2, "encoding": "utf-16", "sheet": "A"}, []),
+    ],
+)
+def test_a_setting_that_says_nothing_of_such_files_is_a_mistake(
+    env: Environment, configure: Configure, pattern: str, keys: dict[str, Any], unused: list[str]
+) -> None:
+    configure(with_keys(**keys).replace("payments*", pattern))
+    told = []
+    try:
+        load_sources(env)
+    except ConfigError as mistake:
+        told = mistake.each()
+    assert [(one.key or "").split(".")[-1] for one in told] == unused
+    assert all(one.line and "leave it out" in (one.fix or "") for one in told)
