@@ -28,9 +28,11 @@ declared as (
     where segment_kind <> 'generation' or segment_id = 'generation_unknown'
     union all
     select
-        generations.segment_id, 'generation', coalesce(definitions.segment_name, generation),
-        generations.label_vi, 'demographic', generations.description,
-        'generation = ' || {{ quoted('generation') }}, coalesce(definitions.owner, 'crm'), true
+        generations.segment_id, 'generation',
+        coalesce(definitions.segment_name, generations.generation), generations.label_vi,
+        'demographic', generations.description,
+        'generation = ' || {{ quoted('generations.generation') }},
+        coalesce(definitions.owner, 'crm'), true
     from generations
     left join definitions on generations.segment_id = definitions.segment_id
 ),
