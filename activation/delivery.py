@@ -33,7 +33,7 @@ class Delivery:
 
     def whole_file(self, planned: pa.Table) -> None:
         """The whole list in one delivery; nothing is written when nothing changes."""
-        permitted = self.evaluation.permitted()
+        permitted = self._listed(planned)
         present = pa.array(list(permitted), pa.string())
         is_present = pc.is_in(planned.column("identifier_hash"), value_set=present)
         is_carried = pc.or_(pc.equal(planned.column("action"), "remove"), is_present)
@@ -48,6 +48,21 @@ class Delivery:
         self.sender.intend([numbers])
         outcome = self.channel.replace(list(permitted.values()), fields, plan.sync_id, plan.plan_id)
         self.sender.record([(number, outcome or Outcome("acknowledged")) for number in numbers])
+
+    def _listed(self, planned: pa.Table) -> dict[str, PermittedRow]:
+        """Who stands on the whole list: whom the plan brings and whom it leaves there, as far as
+        permitted now. Who is permitted again only since the plan waits for the next: this plan took
+        them off, or has no receipt for them.
+        """
+        hashes, actions = (planned.column(n).to_pylist() for n in ("identifier_hash", "action"))
+        brought = {h for h, action in zip(hashes, actions, strict=True) if action != "remove"}
+        with open_state(self.env) as state:
+            held = state.execute(
+                "select identifier_hash from sync_acknowledged where sync_id = ?",
+                [self.sender.plan.sync_id],
+            ).fetchall()
+        listed = ({row[0] for row in held} - set(hashes)) | brought
+        return {h: row for h, row in self.evaluation.permitted().items() if h in listed}
 
     def members(self, planned: pa.Table) -> None:
         """Removes first, then adds and updates, in batches; each batch is one kind."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -28,12 +29,18 @@ if TYPE_CHECKING:
 _COUNTS_ONLY = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
 # SQLAlchemy takes `:word` for a bind parameter unless the colon is escaped.
 _BIND = re.compile(r"(?<![:\w\\]):(?=\w)")
+_WARMING = threading.Lock()
 _SEVERITIES = {"error": "critical", "warning": "warning"}
 
 
-@cache
 def warm_up() -> Any:
     """Import GX and make its ephemeral context, once per process; call it early in a thread."""
+    with _WARMING:  # a cache alone lets two threads in, and a data source registers once only
+        return _context()
+
+
+@cache
+def _context() -> Any:
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
     from great_expectations.datasource.fluent.sql_datasource import SQLDatasource

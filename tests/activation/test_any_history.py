@@ -340,6 +340,26 @@ def run_histories(make: Callable[..., World], count: int, *, steps: int) -> None
         )
 
 
+@pytest.mark.parametrize("is_listed", [True, False])
+def test_who_is_permitted_again_after_the_plan_waits_for_the_next(
+    worlds: Callable[..., World], is_listed: bool
+) -> None:
+    """A whole file never has anybody whom its plan took off, or did not know of."""
+    story = type("Story", (AnyHistory,), {"make": staticmethod(worlds), "ended": []})()
+    story.open_shop("file", share=1.0, holdout=0.0, starts_full=is_listed, on_enter=(0, 5000.0))
+    again = ("c5", "suppress", ADDRESSES[5])
+    story.change(*again)
+    story.live(story._plan)
+    story.change(*again)
+    story.live(lambda: story._apply(True))
+    platform, state = story.world.platform, story.world.state
+    listed = {member.identifier for member in platform.members.values()}
+    assert listed == set(ADDRESSES[:5])
+    assert state("select count(*) from sync_acknowledged") == [(5,)]
+    story.teardown()
+    assert {member.identifier for member in platform.members.values()} == set(ADDRESSES)
+
+
 def test_after_any_history_the_channel_is_what_it_ought_to_be(worlds: Callable[..., World]) -> None:
     run_histories(worlds, 200, steps=4)
 

@@ -1,6 +1,7 @@
 """TikTok: each outcome against the platform of the sandbox."""
 
 import hashlib
+from itertools import groupby
 from typing import Any
 
 import pytest
@@ -139,8 +140,10 @@ def test_a_new_audience_is_never_asked_for_twice(servers: Platforms, tiktok: Cha
     again = servers.channel("tiktok_ads", **remote(servers))
     audience = deliver(again, people(LEAST))
     assert len(held(servers, audience)) == LEAST
-    paths = [one["path"] for one in servers.requests("tiktok")]
-    assert [path.rsplit("/", 2)[1] for path in paths] == [
+    paths = [one["path"].rsplit("/", 2)[1] for one in servers.requests("tiktok")]
+    assert paths.count("create") == 1
+    # An upload that a busy machine answered too late is repeated, and does no harm.
+    assert [path for path, _ in groupby(paths)] == [
         "list", "upload", "create", "list", "upload", "update"
     ]  # fmt: skip
 
