@@ -109,7 +109,7 @@ ITEMS = st.one_of(
 )
 
 
-@settings(max_examples=80, deadline=None,
+@settings(max_examples=30, deadline=None,
           suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 @given(
     items=st.lists(ITEMS, max_size=8).map([{"id": "a", "order_id": "b"}].__add__),

@@ -123,7 +123,7 @@ def test_western_letters_land_and_a_byte_that_is_none_refuses_its_row_alone(
     )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None,
+@settings(max_examples=30, deadline=None,
           suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 @given(
     names=st.lists(

@@ -72,7 +72,7 @@ LINES = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None,
+@settings(max_examples=50, deadline=None,
           suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 @given(lines=LINES, end=st.sampled_from(["\n", "\r\n"]), is_ended=st.booleans())
 def test_a_file_means_the_same_with_and_without_its_blank_lines(  # noqa: PLR0917 - drawn

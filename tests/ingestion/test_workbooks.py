@@ -108,7 +108,7 @@ def test_what_is_no_workbook_is_said_to_be_none(
 VALUES = st.sampled_from([None, "", "x", 5, "  "])
 
 
-@settings(max_examples=80, deadline=None,
+@settings(max_examples=30, deadline=None,
           suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 @given(
     first=st.integers(1, 4),
