@@ -92,6 +92,8 @@ class LineFeed:
         offered, rest, last = 0, b"", b""
         try:
             with textfiles.open_bytes(file.path) as content:
+                if content.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
+                    content.seek(0)
                 while True:
                     block = _memory(len(rest) + _CHUNK, free)
                     view = block.data
@@ -101,13 +103,12 @@ class LineFeed:
                         break
                     ends = np.flatnonzero(block[:size] == _NEWLINE) + 1
                     offered += len(ends)  # none is in `rest`, which follows the last of a piece
-                    begin = _mark_length(view) if not last else 0
                     last = bytes(view[size - 1 : size])
                     # A line that is too long is refused, so its tail need not be held.
-                    end = int(ends[-1]) if len(ends) else begin
+                    end = int(ends[-1]) if len(ends) else 0
                     rest = bytes(view[end : min(size, end + textfiles.LONGEST_LINE + 1)])
                     if len(ends):
-                        yield block, np.concatenate(([begin], ends))
+                        yield block, np.concatenate(([0], ends))
         except textfiles.DAMAGED:
             raise textfiles.incomplete(file.name) from None
         if rest:
@@ -172,11 +173,6 @@ def _pages(size: int) -> mmap.mmap:
 
 def _bytes_of(memory: mmap.mmap) -> np.ndarray:
     return np.frombuffer(memory, np.uint8)
-
-
-def _mark_length(view: memoryview) -> int:
-    """The length of the byte order mark that a file may begin with."""
-    return len(codecs.BOM_UTF8) if bytes(view[:3]) == codecs.BOM_UTF8 else 0
 
 
 def _is_text(lines: pa.Array, offsets: np.ndarray) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from landed_data import Configure, quarantined, rows_of
 
@@ -164,11 +164,13 @@ def test_a_damaged_file_lands_nothing_and_is_named(
 @settings(
     max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
+@example(lines=[codecs.BOM_UTF8], has_last_newline=True)
+@example(lines=[codecs.BOM_UTF8], has_last_newline=False)
 @given(
     lines=st.lists(
         st.one_of(
             st.binary(max_size=20),
-            st.just(b""),
+            st.sampled_from([b"", codecs.BOM_UTF8]),
             st.sampled_from([event(1), event(2) + b"\r", event(1) + b" ", event(2) + b"}"]),
         ),
         max_size=12,
@@ -181,6 +183,7 @@ def test_every_line_is_landed_or_quarantined_byte_for_byte(
     data = b"\n".join(lines) + (b"\n" if has_last_newline else b"")
     path = folder / "x.ndjson"
     path.write_bytes(data)
+    data = data.removeprefix(codecs.BOM_UTF8)  # the file's, not the first line's
     extract, refused_by_file = read(env, path)
     refused = refused_by_file[path.name]
     physical = data.split(b"\n")
