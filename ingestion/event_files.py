@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import ConfigDict, Field
 
+from ingestion.checked import CheckedItem
 from ingestion.delivered import assert_unchanged, bring_new, find_files
 from ingestion.file_days import files_of_days
 from ingestion.landing import Landed, write_deliveries
@@ -21,7 +22,6 @@ from ingestion.parquet import duckdb_session, literal, quote
 from ingestion.projection import Target
 from ingestion.replay_rows import through_files
 from ingestion.spec import (
-    CheckedItem,
     Extract,
     FetchContext,
     SourceSpec,

@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ingestion.contract import ContractError, Stopped
-from khach.errors import KhachError
+from khach.errors import KhachError, gravest
 
 if TYPE_CHECKING:
     from ingestion.run import LandedLoad
     from ingestion.spec import SourceConfig
-
-_GRAVEST_FIRST = (2, 3, 1)  # exit codes
 
 
 @dataclass(frozen=True)
@@ -56,8 +54,9 @@ class RefusedError(KhachError):
             line=first.line,
             key=first.key,
         )
-        codes = {one.mistake.exit_code if isinstance(one, Refused) else 3 for one in stopped}
-        self.exit_code = next(code for code in (*_GRAVEST_FIRST, *codes) if code in codes)
+        self.exit_code = gravest(
+            one.mistake.exit_code if isinstance(one, Refused) else 3 for one in stopped
+        )
         self.source = source
         self.stopped = tuple(stopped)
         self.load = load

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ingestion import dlt_pipeline, lake, verdicts
+from ingestion.checked import CheckedItem
 from ingestion.config import find_source
 from ingestion.landing import landed_counts
 from ingestion.parquet import duckdb_session
@@ -23,7 +24,7 @@ from ingestion.quarantine import (
 )
 from ingestion.registry import source_spec
 from ingestion.run import LandedLoad, landed, opened
-from ingestion.spec import CheckedItem, Delivery, Extract, FetchContext, Seen, TableSpec
+from ingestion.spec import Delivery, Extract, FetchContext, Seen, TableSpec
 from khach.progress import Reporter, Silent
 
 if TYPE_CHECKING:

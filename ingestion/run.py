@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingestion import compaction, dlt_pipeline, lake, verdicts
+from ingestion.checked import CheckedItem
 from ingestion.config import find_source
 from ingestion.contract import read_contract
 from ingestion.refusals import NotRead, not_read
 from ingestion.registry import source_spec
-from ingestion.spec import Backfill, CheckedItem, Extract, FetchContext, Seen, SourceConfig
-from khach.errors import BusyError, KhachError
+from ingestion.spec import Backfill, Extract, FetchContext, Seen, SourceConfig
+from khach.errors import BusyError, KhachError, StoppedError
 from khach.progress import Reporter, Silent
 
 if TYPE_CHECKING:
@@ -145,8 +146,16 @@ def compact_all(env: Environment) -> list[compaction.Compacted]:
 
 
 def check_source(env: Environment, config: SourceConfig) -> list[CheckedItem]:
-    """Reach a source without loading: what is there, and whether the mapping fits it."""
-    return source_spec(config.kind).check(env, config)
+    """Reach a source without loading: what is there, and whether the mapping fits it.
+
+    A source that cannot be reached is one item with that problem; only a stop by hand is raised.
+    """
+    try:
+        return source_spec(config.kind).check(env, config)
+    except StoppedError:
+        raise
+    except KhachError as mistake:
+        return [CheckedItem(config.name, config.kind, "", mistake.message, mistake)]
 
 
 def read_seen(env: Environment, source: str, *, forget: str | None = None) -> Seen:

@@ -24,6 +24,7 @@ from khach.errors import ConfigError
 from khach.settings import VARIABLE
 
 if TYPE_CHECKING:
+    from ingestion.checked import CheckedItem
     from ingestion.contract import Contract
     from ingestion.quarantine import QuarantinedRow
     from ingestion.refusals import NotRead
@@ -225,16 +226,6 @@ class FetchContext:
     staging: Path
     progress: Reporter
     backfill: Backfill | None = None
-
-
-@dataclass(frozen=True)
-class CheckedItem:
-    """One line of `khach sources check`: a file pattern, table or endpoint, and what is there."""
-
-    source: str
-    item: str
-    found: str
-    problem: str | None = None
 
 
 # Quarantined rows of a table to why each stays (None: it passes); those that pass are in the file.

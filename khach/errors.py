@@ -8,6 +8,17 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Self
 
+_GRAVEST_FIRST = (130, 2, 3, 1, 4)
+
+
+def gravest(codes: Iterable[int]) -> int:
+    """The exit code that stands for several; 0 when nothing went wrong.
+
+    A stop by hand, then a mistake of the configuration, a gate, a failure, a busy source.
+    """
+    found = set(codes)
+    return next((code for code in _GRAVEST_FIRST if code in found), 0)
+
 
 class KhachError(Exception):
     """Something failed; the exit code of the command line is 1."""

@@ -18,7 +18,7 @@ from khach.cli.problems import as_khach_error
 from khach.configuration import resolve_as_of, write_dbt_vars
 from khach.configuration_versions import record_versions
 from khach.environment import Environment
-from khach.errors import ConfigError, GateError, KhachError, StoppedError
+from khach.errors import ConfigError, GateError, KhachError, StoppedError, gravest
 from khach.lock import run_lock
 from khach.progress import Reporter, Silent
 from khach.settings import load_settings
@@ -118,12 +118,8 @@ class Session:
         return gate_error(self.run_id, results)
 
     def exit_code(self) -> int:
-        """0, or the code of the gravest error: a gate before a failure before a busy source.
-
-        A person who stopped the run goes before all of them.
-        """
-        codes = [error.exit_code for error in self.errors]
-        return next((code for code in (130, 2, 3, 1, 4) if code in codes), 0)
+        """0, or the code of the gravest error."""
+        return gravest(error.exit_code for error in self.errors)
 
     def close(self) -> None:
         """End the journal and bring everything that readers see of this run up to date."""

@@ -9,12 +9,15 @@ it last landed is not offered again. Run alone: `khach run --select ingest`.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import duckdb
 from pydantic import Field, StringConstraints
 
+from ingestion.checked import CheckedItem, checked
 from ingestion.contract import TableStoppedError
 from ingestion.delivered import LocalFile, assert_unchanged, bring_new, find_files
 from ingestion.entities import entity_table
@@ -30,7 +33,6 @@ from ingestion.readers import Reading, format_by_name
 from ingestion.refusals import NotRead, Refused, only_mistake
 from ingestion.replay_rows import through_files
 from ingestion.spec import (
-    CheckedItem,
     Delivery,
     Extract,
     FetchContext,
@@ -146,34 +148,38 @@ def replay(context: FetchContext, table: str, file: LocalFile, path: Path) -> La
 
 def check(_env: Environment, config: FilesConfig) -> list[CheckedItem]:
     """For each entity: the files that match, and whether their columns are the mapped ones."""
-    from tempfile import TemporaryDirectory
+    return [
+        checked(
+            config.name, f"{entity} from {mapping.from_}", partial(_found, config, entity, mapping)
+        )
+        for entity, mapping in config.tables.items()
+    ]
 
-    items = []
-    for entity, mapping in config.tables.items():
-        place = ("tables", entity, "from")
-        found = find_files(config, config.folder, mapping.from_, *place)
-        item = f"{entity} from {mapping.from_}"
-        if not found:
-            items.append(CheckedItem(config.name, item, "no file", "no file matches the pattern"))
-            continue
-        newest = found[-1]
-        if not newest.is_remote:
-            file = LocalFile(newest.name, Path(newest.path), "")
-            with (
-                TemporaryDirectory() as scratch,
-                duckdb_session(Path(scratch)) as connection,
-                plain_files([file], mapping, Path(scratch)) as plain,
-            ):
-                reading = read_files(connection, mapping, plain, Path(scratch), scrub_all=False)
-                check_columns(config, entity, mapping, reading)
-            rows = reading.offered[newest.name]
-            what = f"{len(found)} files, newest {rows} rows"
-            if reading.absent:
-                what += f", none with {', '.join(sorted(reading.absent))}"
-            items.append(CheckedItem(config.name, item, what))
-        else:
-            items.append(CheckedItem(config.name, item, f"{len(found)} files"))
-    return items
+
+def _found(config: FilesConfig, entity: str, mapping: FileTable) -> str:
+    place = ("tables", entity, "from")
+    found = find_files(config, config.folder, mapping.from_, *place)
+    if not found:
+        raise config.problem(
+            "no file matches the pattern", *place,
+            fix=f"hold it against what is in {config.folder}; * stands for any part of a name",
+        )  # fmt: skip
+    newest = found[-1]
+    if newest.is_remote:
+        return f"{len(found)} files"
+    file = LocalFile(newest.name, Path(newest.path), "")
+    try:
+        with (
+            TemporaryDirectory() as scratch,
+            duckdb_session(Path(scratch)) as connection,
+            plain_files([file], mapping, Path(scratch)) as plain,
+        ):
+            reading = read_files(connection, mapping, plain, Path(scratch), scrub_all=False)
+            check_columns(config, entity, mapping, reading)
+    except KhachError as mistake:
+        raise _placed(config, entity, mistake) from None
+    absent = f", none with {', '.join(sorted(reading.absent))}" if reading.absent else ""
+    return f"{len(found)} files, newest {reading.offered[newest.name]} rows{absent}"
 
 
 def _land_entity(

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from ingestion.checked import CheckedItem
 from ingestion.parquet import duckdb_session
 from ingestion.replay_rows import through_shapes
 from ingestion.rest import Api, require_https
@@ -34,7 +35,6 @@ from ingestion.sources.mailchimp_shops import TABLES as SHOPS
 from ingestion.sources.mailchimp_shops import read_shops
 from ingestion.sources.mailchimp_tables import TABLES
 from ingestion.spec import (
-    CheckedItem,
     EnvironmentName,
     Extract,
     FetchContext,

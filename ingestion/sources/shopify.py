@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from ingestion.checked import CheckedItem
 from ingestion.parquet import duckdb_session
 from ingestion.replay_rows import through_queries
 from ingestion.rest import require_https
@@ -29,7 +30,6 @@ from ingestion.sources.shopify_reading import Reading
 from ingestion.sources.shopify_sql import replay_query
 from ingestion.sources.shopify_tables import ROOTS
 from ingestion.spec import (
-    CheckedItem,
     EnvironmentName,
     Extract,
     FetchContext,

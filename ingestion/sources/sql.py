@@ -13,12 +13,14 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from ingestion.checked import CheckedItem, checked
 from ingestion.contract import Stopped, judge, mapping_digest
 from ingestion.databases.deletions import Deletions, add_deleted, compared_at
 from ingestion.databases.opening import open_database
@@ -31,7 +33,6 @@ from ingestion.parquet import duckdb_session
 from ingestion.readers import read_parquet_files
 from ingestion.replay_rows import through_files
 from ingestion.spec import (
-    CheckedItem,
     Delivery,
     EnvironmentName,
     Extract,
@@ -134,12 +135,13 @@ def check(_env: Environment, config: SqlConfig) -> list[CheckedItem]:
         TemporaryDirectory() as scratch,
         open_database(config, config.url_env, Path(scratch)) as database,
     ):
-        tables = [Table(database, config, *pair) for pair in config.tables.items()]
+
+        def rows(entity: str, mapping: SqlTable) -> str:
+            return f"{Table(database, config, entity, mapping).count()} rows"
+
         return [
-            CheckedItem(
-                config.name, f"{table.entity} from {table.mapping.from_}", f"{table.count()} rows"
-            )
-            for table in tables
+            checked(config.name, f"{entity} from {mapping.from_}", partial(rows, entity, mapping))
+            for entity, mapping in config.tables.items()
         ]
 
 

@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from ingestion.checked import CheckedItem
 from ingestion.parquet import duckdb_session
 from ingestion.replay_rows import through_shapes
 from ingestion.rest import Api, require_https
 from ingestion.sources.square_reading import AccountReading
 from ingestion.sources.square_tables import SHAPES, TABLES
 from ingestion.spec import (
-    CheckedItem,
     EnvironmentName,
     Extract,
     FetchContext,

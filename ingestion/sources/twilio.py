@@ -17,6 +17,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
+from ingestion.checked import CheckedItem
 from ingestion.entities import entity_table
 from ingestion.parquet import duckdb_session
 from ingestion.reading import Reading
@@ -24,7 +25,6 @@ from ingestion.replay_rows import through_shapes
 from ingestion.rest import Api, require_https
 from ingestion.shapes import Shape
 from ingestion.spec import (
-    CheckedItem,
     EnvironmentName,
     Extract,
     FetchContext,

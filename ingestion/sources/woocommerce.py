@@ -18,13 +18,13 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
+from ingestion.checked import CheckedItem
 from ingestion.parquet import duckdb_session
 from ingestion.replay_rows import through_shapes
 from ingestion.rest import Api, require_https
 from ingestion.sources.woocommerce_reading import EVERYTHING, ShopReading
 from ingestion.sources.woocommerce_tables import SHAPES, TABLES
 from ingestion.spec import (
-    CheckedItem,
     EnvironmentName,
     Extract,
     FetchContext,

@@ -9,7 +9,8 @@ import typer
 
 from khach.cli.output import AsJson, emit, table
 from khach.environment import load_environment
-from khach.errors import KhachError
+from khach.errors import KhachError, gravest
+from khach.redact import redact
 
 sources_app = typer.Typer(help="Where data comes from.", no_args_is_help=True)
 loads_app = typer.Typer(help="Loads and their verdicts.", invoke_without_command=True)
@@ -27,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 @sources_app.command("check", epilog="Example: khach sources check")
 def sources_check(as_json: AsJson = False) -> int:
-    """Reach every configured source and read its shape; loads nothing."""
+    """Reach every configured source and read its shape; loads nothing. Tells every problem."""
     from ingestion.config import load_sources
     from ingestion.replay import check_quarantine
     from ingestion.run import check_source
@@ -35,14 +36,24 @@ def sources_check(as_json: AsJson = False) -> int:
 
     env = load_environment()
     with sandbox_servers(env):
-        rows = [
-            asdict(item)
+        items = [
+            item
             for source in load_sources(env)
             for item in (*check_source(env, source), *check_quarantine(env, source.name))
         ]
-    columns = ("source", "item", "found", "problem")
-    emit(as_json, {"sources": rows}, lambda console: console.print(_records(rows, columns)))
-    return 2 if any(row["problem"] for row in rows) else 0
+    rows = [
+        {name: redact(value) if isinstance(value, str) else value
+         for name, value in item.as_dict().items()}
+        for item in items
+    ]  # fmt: skip
+
+    def render(console: Any) -> None:
+        console.print(_records(rows, ("source", "item", "found", "problem")))
+        for mistake in (item.mistake for item in items if item.mistake):
+            console.print(f"\n{redact(str(mistake))}", markup=False)
+
+    emit(as_json, {"sources": rows}, render)
+    return gravest(item.exit_code for item in items)
 
 
 @sources_app.command("replay", epilog="Example: khach sources replay web_shop")
