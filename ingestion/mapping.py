@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from unicodedata import normalize
 
 import duckdb
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -228,10 +229,13 @@ def _compiled(
 
 
 def _mapped(sql: str, values: Mapping[str, str] | None) -> str:
+    """The value that stands for each of a system's own; letters and their tones may be apart."""
     if not values:
         return sql
-    cases = " ".join(f"when {literal(old)} then {literal(new)}" for old, new in values.items())
-    return f"case cast(({sql}) as varchar) {cases} else cast(({sql}) as varchar) end"
+    composed = {normalize("NFC", old): new for old, new in values.items()}
+    cases = " ".join(f"when {literal(old)} then {literal(new)}" for old, new in composed.items())
+    text = f"cast(({sql}) as varchar)"
+    return f"case nfc_normalize({text}) {cases} else {text} end"
 
 
 def _near(word: str, known: Mapping[str, Any]) -> str:

@@ -77,6 +77,21 @@ def landed(env: Environment, staging: Path) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize(
+    ("delivered", "declared_as"), [("NFD", "NFC"), ("NFC", "NFD"), ("NFD", "NFD")]
+)
+def test_a_value_is_found_however_its_tones_are_written(
+    env: Environment, configure: Configure, folder: Path, delivered: Any, declared_as: Any
+) -> None:
+    place = "Thừa Thiên Huế"
+    configure(SHOP.replace(place, unicodedata.normalize(declared_as, place)))
+    lines = unicodedata.normalize(delivered, f"id,name,place\n1,Lê,{place}\n2,Lê,Cần Thơ\n")
+    (folder / "members.csv").write_text(lines)
+    rows = landed(env, folder.parent / "staging")
+    # What is in no list stays byte for byte.
+    assert [row[2] for row in rows] == ["Huế", unicodedata.normalize(delivered, "Cần Thơ")]
+
+
+@pytest.mark.parametrize(
     ("file", "content", "keys"),
     [
         ("members.txt", members(NAMES, "\t").encode("utf-16"), {"delimiter": '"\\t"'}),
