@@ -16,8 +16,8 @@ run: setup  ## the whole job on the simulated retailer; again = its next day
 test: setup  ## the tests of every change
 	@$(BIN)/pytest -m "not nightly" -n 2 --dist loadgroup --no-loadscope-reorder
 
-nightly: setup  ## sizes S and M, every sample data set, long histories, many kills
-	@$(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder
+nightly: setup  ## sizes S and M, every sample data set, long histories, many kills, more examples
+	@$(BIN)/pytest --hypothesis-profile=nightly -n 2 --dist loadgroup --no-loadscope-reorder
 
 bench: setup  ## measured claims; ONLY=name runs one
 	@$(BIN)/python -m benchmarks $(ONLY)

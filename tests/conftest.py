@@ -5,11 +5,21 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from khach.environment import PROJECT, Environment, load_environment
 
 GUARD = Path(__file__).parent / "network_guard"
 SPECS = PROJECT.parent / "shared" / "specs"
+
+# The same examples of a property for every change: it fails for what was changed, not for what was
+# drawn. At night many more are drawn anew (--hypothesis-profile=nightly). Time says nothing on a
+# busy machine; our fixtures are folders, which examples may share.
+settings.register_profile("change", max_examples=30, derandomize=True, deadline=None,
+                          suppress_health_check=list(HealthCheck))  # fmt: skip
+settings.register_profile("nightly", settings.get_profile("change"), max_examples=300,
+                          derandomize=False, print_blob=True)  # fmt: skip
+settings.load_profile("change")
 
 
 def pytest_configure() -> None:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 import yaml
 from activation_shop import AS_OF, AUDIENCE, CUSTOMERS, Person, people, write_marts
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from activation.audience_file import Audience
@@ -91,7 +91,6 @@ ANY_PERSON = st.builds(
 ANY_CROWD = st.lists(ANY_PERSON, max_size=8, unique_by=lambda person: person.customer_id)
 
 
-@settings(max_examples=25, deadline=None)
 @given(ANY_CROWD, st.permutations(range(8)))
 def test_the_order_of_rows_does_not_matter(persons: list[Person], order: list[int]) -> None:
     shuffled = [persons[i] for i in order if i < len(persons)]
@@ -99,7 +98,6 @@ def test_the_order_of_rows_does_not_matter(persons: list[Person], order: list[in
     assert reasons(persons, book) == reasons(shuffled, book)
 
 
-@settings(max_examples=25, deadline=None)
 @given(ANY_CROWD, st.integers(0, 7))
 def test_one_flipped_consent_takes_out_exactly_who_shares_the_address(
     persons: list[Person], chosen: int
@@ -120,7 +118,6 @@ def test_one_flipped_consent_takes_out_exactly_who_shares_the_address(
     assert all(after.get(customer) is not None for customer in touched if customer in before)
 
 
-@settings(max_examples=25, deadline=None)
 @given(ANY_CROWD)
 def test_nobody_goes_out_without_consent_of_age_and_one_address_each(
     persons: list[Person],

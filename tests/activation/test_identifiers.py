@@ -1,7 +1,7 @@
 """The form in which identifiers are compared."""
 
 import duckdb
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from activation.identifiers import normal_sql
@@ -9,7 +9,6 @@ from activation.identifiers import normal_sql
 BLANKS = st.text(st.sampled_from(" \u00a0\u3000\t\n"), max_size=3)
 
 
-@settings(deadline=None)
 @given(BLANKS, st.text(), BLANKS)
 def test_what_is_spared_changes_nothing(before: str, value: str, after: str) -> None:
     given_value = f"{before}{value}{after}".replace("\0", "")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from activation_shop import Person, people
 from faulty_channels import VARIANTS
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from world import World
 
@@ -76,7 +76,7 @@ def test_without_the_function_every_add_update_and_message_fails(
 
 @pytest.mark.parametrize("variant", ["blind_by_customer", "careless"])
 def test_one_flipped_consent_takes_out_exactly_its_row(worlds: Worlds, variant: str) -> None:
-    @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=12)
     @given(
         st.lists(st.sampled_from([True, True, False, None]), min_size=6, max_size=6),
         st.integers(0, 5),

@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 import pytest
 from activation_shop import AS_OF, AUDIENCE, Person, Shop, people
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from activation.plan import make_plan
@@ -65,9 +65,7 @@ def test_the_overlap_counts_people_by_rule_and_exclusion(bare_shop: Shop) -> Non
     assert shown.size == 4
 
 
-@settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=20)
 @given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), max_size=8))
 def test_overlap_is_the_same_from_both_sides(bare_shop: Shop, crowd: list[tuple[int, int]]) -> None:
     other(bare_shop, "no_order", "orders_since_cart = 0")

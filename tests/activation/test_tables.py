@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from activation_shop import AUDIENCE, Shop, people
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from activation.apply import apply_plan
@@ -71,7 +71,6 @@ def test_csv_for_excel_runs_nothing_and_keeps_numbers_as_text(tmp_path: Path) ->
     assert read == [text if text in harmless else f"'{text}" for text in NASTY]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x00")))
 def test_no_cell_for_excel_begins_as_a_formula(tmp_path: Path, text: str) -> None:
     path = tmp_path / "list"

@@ -13,7 +13,7 @@ from unittest.mock import ANY
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest, chi2, norm
 from shop_story import STORY
@@ -102,7 +102,6 @@ def share(model: str, place: int, count: int) -> Fraction:
     return Fraction(2, 5) if is_first or is_last else Fraction(1, 5 * (count - 2))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(ORDERS, TOUCHES, st.randoms(use_true_random=False))
 def test_credit_is_the_dictionarys_and_adds_up_exactly(
     measuring: duckdb.DuckDBPyConnection,
@@ -235,7 +234,6 @@ def test_intervals_are_the_published_ones(
 GROUP = st.tuples(st.integers(0, 400), st.floats(0, 1))  # people, and the share who converted
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(GROUP, GROUP, st.sampled_from((0.1, 0.15, 0.5, None)))
 def test_lift_has_the_dictionarys_interval_and_a_split_that_is_off_is_told(
     measuring: duckdb.DuckDBPyConnection,

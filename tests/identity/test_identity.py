@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from identity.components import components
@@ -16,10 +16,6 @@ from identity.evaluate import evaluate
 from identity.events import events_of
 from identity.graph import KEY, Finder, different, is_among, rows_of
 from identity.propose import propose
-
-# Time says nothing on a busy machine.
-settings.register_profile("identity", deadline=None, max_examples=60)
-settings.load_profile("identity")
 
 TYPES = ("user_id", "email", "anonymous_id")
 DAY = datetime.fromisoformat("2026-01-01")

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from identity import decisions, event_table, events, quarantine
@@ -25,9 +25,6 @@ from identity.increment import (
     touched,
 )
 from identity.survivors import survivors
-
-settings.register_profile("identity", deadline=None, max_examples=60)
-settings.load_profile("identity")
 
 DAY = datetime.fromisoformat("2026-01-01")
 TYPES = ("member_number", "email", "user_id", "anonymous_id")
@@ -394,7 +391,6 @@ BRIDGES = st.lists(
 )
 
 
-@settings(max_examples=60)
 @given(BRIDGES, st.lists(st.integers(0, 5), max_size=6), st.randoms(use_true_random=False))
 def test_blocking_what_merged_people_gives_everybody_the_old_id_back(
     bridges: list[tuple[int, int]], joining: list[int], random: Any

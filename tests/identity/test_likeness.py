@@ -3,7 +3,7 @@
 import duckdb
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from identity.matching.likeness import close, edits, part
@@ -33,7 +33,6 @@ def differing(pairs: pa.Table, quick: str, plain: str) -> list[tuple[str, ...]]:
 
 
 @pytest.mark.parametrize("quick", PLAIN)
-@settings(deadline=None, max_examples=40)
 @given(words=st.lists(st.tuples(WORDS, st.sampled_from(["", "@b.a", "@a"])), max_size=30))
 def test_a_quick_answer_is_the_plain_one(quick: str, words: list[tuple[str, str]]) -> None:
     sides = {
@@ -53,7 +52,6 @@ NAMES = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=50)
 @given(rows=st.lists(st.tuples(NAMES, NAMES, NAMES, NAMES), max_size=30))
 def test_swapped_names_are_the_same_words_or_alike_crosswise(
     rows: list[tuple[str | None, ...]],
@@ -74,7 +72,6 @@ def test_swapped_names_are_the_same_words_or_alike_crosswise(
 DATES = st.sampled_from(["1990", "19900102", "19900201", "19900203", "19910102", "19910201", None])
 
 
-@settings(deadline=None, max_examples=50)
 @given(rows=st.lists(st.tuples(DATES, DATES), max_size=30))
 def test_dates_agree_in_two_parts_or_with_day_and_month_swapped(
     rows: list[tuple[str | None, str | None]],

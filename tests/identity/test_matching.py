@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.matching import BARS, accuracy, public
@@ -177,7 +177,6 @@ PAIRS = st.dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=100)
 @given(pairs=PAIRS, sources=st.lists(st.integers(-1, 1), min_size=10, max_size=10))
 def test_clusters_hold_what_their_links_carry(
     pairs: dict[tuple[int, int], float], sources: list[int]

@@ -14,7 +14,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 SERVER = Path(__file__).parent / "sequence_server.py"
@@ -82,10 +82,7 @@ def test_any_sequence_ends_like_one_clean_load_of_the_final_state(
 ) -> None:
     @settings(
         max_examples=examples,
-        deadline=None,
-        database=None,
         phases=[Phase.generate],  # shrinking takes minutes, and a sequence is short anyhow
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
     @given(st.lists(actions, min_size=1, max_size=7))
     def check(sequence: list[Any]) -> None:

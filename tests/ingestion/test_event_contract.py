@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from landed_data import Configure, rows_of
 
@@ -108,7 +108,6 @@ def test_fields_that_differ_in_capitals_only_are_both_kept(
     assert sorted(extra, key=len) == [{"messageID": "x"}, {"Plan": "a", "plan": "b"}]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(
         st.dictionaries(

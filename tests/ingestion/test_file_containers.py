@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from landed_data import PAYMENTS, Configure, quarantined, rows_of
 
@@ -109,8 +109,6 @@ ITEMS = st.one_of(
 )
 
 
-@settings(max_examples=30, deadline=None,
-          suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 @given(
     items=st.lists(ITEMS, max_size=8).map([{"id": "a", "order_id": "b"}].__add__),
     indent=st.sampled_from([None, 0, 3]),

@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from landed_data import PAYMENTS, Configure, quarantined, rows_of
 
@@ -138,8 +138,6 @@ def test_western_letters_land_and_a_byte_that_is_none_refuses_its_row_alone(
     )  # fmt: skip
 
 
-@settings(max_examples=30, deadline=None,
-          suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 @given(
     names=st.lists(
         st.text("aZ ,\n\rđƯẫữỷÂ", min_size=1, max_size=6).filter(str.strip), min_size=1, max_size=9

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from landed_data import PAYMENTS, Configure, quarantined, rows_of
 
@@ -72,8 +72,6 @@ LINES = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=50, deadline=None,
-          suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 @given(lines=LINES, end=st.sampled_from(["\n", "\r\n"]), is_ended=st.booleans())
 def test_a_file_means_the_same_with_and_without_its_blank_lines(  # noqa: PLR0917 - drawn
     env: Environment, configure: Configure, folder: Path, tmp_path: Path,

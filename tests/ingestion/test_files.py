@@ -17,7 +17,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from landed_data import PAYMENTS, Configure, quarantined, rows_of
 
@@ -274,9 +274,6 @@ FIELD = st.text(alphabet='ab1,"\n\r é', max_size=4)
 RAW = st.lists(st.one_of(st.binary(max_size=12), FIELD.map(str.encode)), max_size=8)
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
 @given(raw=RAW)
 def test_offered_is_landed_plus_quarantined_for_any_bytes(
     env: Environment, configure: Configure, tmp_path: Path, raw: list[bytes]

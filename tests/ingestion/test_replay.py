@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from landed_data import PAYMENTS, Configure, kill_children, quarantined, rows_of
 
@@ -188,9 +188,7 @@ def test_replays_killed_at_drawn_calls_end_like_a_twin_that_never_had_the_fault(
     }
 
 
-@settings(
-    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=5)
 @given(
     st.lists(
         st.tuples(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from landed_data import Configure, quarantined, rows_of
 
@@ -161,9 +161,6 @@ def test_a_damaged_file_lands_nothing_and_is_named(
     assert committed_loads(env, "web") == []
 
 
-@settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
 @example(lines=[codecs.BOM_UTF8], has_last_newline=True)
 @example(lines=[codecs.BOM_UTF8], has_last_newline=False)
 @given(

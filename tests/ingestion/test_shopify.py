@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 from graphql import GraphQLSchema, build_schema, parse, validate
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from landed_data import Configure
 from shop_server import FIRST, TOKEN, Answer, Shop, filled, gid, money, serve
@@ -457,13 +457,7 @@ def test_check_names_the_shop(account: Account, configure: Configure) -> None:
 STEPS = st.sampled_from(["order", "refund", "delete", "busy", "customer", "moved while read"])
 
 
-@settings(
-    max_examples=2,
-    deadline=None,
-    derandomize=True,
-    phases=(Phase.explicit, Phase.generate),
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@settings(max_examples=2, phases=(Phase.explicit, Phase.generate))
 @given(steps=st.lists(STEPS, min_size=3, max_size=5))
 def test_any_sequence_of_changes_and_failures_ends_in_the_shop_as_it_is(
     schema: GraphQLSchema,

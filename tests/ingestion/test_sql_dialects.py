@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import shop_databases
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from landed_data import Configure, quarantined, rows_of
 from shop_databases import Shop
@@ -324,7 +324,7 @@ def _at(year: int) -> datetime:
     return datetime.fromisoformat(f"{year}-01-01")
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=5)
 @given(
     rows=st.lists(
         st.tuples(

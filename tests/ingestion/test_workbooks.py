@@ -4,7 +4,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from landed_data import PAYMENTS, Configure, quarantined, rows_of
 from workbooks import Cells, write_workbook
@@ -108,8 +108,6 @@ def test_what_is_no_workbook_is_said_to_be_none(
 VALUES = st.sampled_from([None, "", "x", 5, "  "])
 
 
-@settings(max_examples=30, deadline=None,
-          suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 @given(
     first=st.integers(1, 4),
     rows=st.dictionaries(

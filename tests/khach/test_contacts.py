@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from khach.contacts import _OLD_PREFIXES, parse_email, parse_name, parse_phone
@@ -20,7 +20,6 @@ DOMAIN = st.from_regex(r"[a-z0-9]{1,10}(\.[a-z]{2,6}){1,2}", fullmatch=True)
 
 @given(MOBILE, st.sampled_from(["0", "+84", "84", "0084", "+84 (0)", "84-0", " 0"]),
        st.sampled_from(["", " ", ".", "-"]))  # fmt: skip
-@settings(max_examples=200, deadline=None)
 def test_every_way_to_write_a_vietnamese_mobile_gives_one_number(
     digits: str, prefix: str, separator: str
 ) -> None:
@@ -29,7 +28,6 @@ def test_every_way_to_write_a_vietnamese_mobile_gives_one_number(
 
 
 @given(MOBILE)
-@settings(max_examples=50, deadline=None)
 def test_parsing_a_parsed_number_changes_nothing(digits: str) -> None:
     assert parse_phone(parse_phone(f"0{digits}")) == f"+84{digits}"
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import approx_fprime
 
@@ -161,7 +161,6 @@ HISTORY = st.tuples(
 PARAMETERS = st.tuples(*[st.floats(0.05, 8.0)] * 4)
 
 
-@settings(max_examples=60, deadline=None)
 @given(histories=st.lists(HISTORY, min_size=1, max_size=12), parameters=PARAMETERS)
 def test_the_gradients_are_those_of_the_likelihoods(histories: list, parameters: tuple) -> None:
     x, age, share, z = (np.array(column, dtype=float) for column in zip(*histories, strict=True))
@@ -174,7 +173,6 @@ def test_the_gradients_are_those_of_the_likelihoods(histories: list, parameters:
     assert worth(at[:3])[1] == pytest.approx(expected, rel=1e-3, abs=1e-2)
 
 
-@settings(max_examples=100, deadline=None)
 @given(history=HISTORY, parameters=PARAMETERS, ahead=st.floats(0.1, 104))
 def test_chances_and_expectations_obey_their_laws(
     history: tuple, parameters: tuple, ahead: float

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from prediction.sales_forecast import AHEAD, forecast, forecast_series
@@ -63,7 +63,6 @@ def test_coverage_is_judged_by_earlier_errors_only() -> None:
     assert jumped.coverage < steady.coverage - 0.1
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(0, 5), min_size=84, max_size=130), st.floats(1, 1e9))
 def test_forecasts_scale_with_the_unit_and_are_never_negative(
     values: list[int], unit: float

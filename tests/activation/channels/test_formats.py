@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from activation.channels.formats import google, key_parts, meta, tiktok
@@ -108,7 +108,6 @@ def test_only_a_whole_hash_passes(name: str, field: str, near: str) -> None:
 
 @pytest.mark.parametrize("rules", RULES.values())
 @given(value=TEXT | EMAIL)
-@settings(max_examples=60, deadline=None)
 def test_what_is_sent_stays_as_it_is_when_it_comes_again(rules: ModuleType, value: str) -> None:
     for sql in rules.FIELDS.values():
         once = sent(sql, value)
@@ -144,14 +143,12 @@ DOCUMENTED = {
 
 @pytest.mark.parametrize("rule", DOCUMENTED, ids="-".join)
 @given(value=TEXT)
-@settings(max_examples=150, deadline=None)
 def test_sql_is_the_documented_rule(rule: tuple[str, str], value: str) -> None:
     form = DOCUMENTED[rule](value)
     assert sent(RULES[rule[0]].FIELDS[rule[1]], value) == (sha256(form) if form else "")
 
 
 @given(value=EMAIL)
-@settings(max_examples=200, deadline=None)
 def test_sql_is_the_documented_rule_of_an_address(value: str) -> None:
     assert sent(google.FIELDS["email"], value) == sha256(gmail_form(value))
     without_tag = re.sub(r"\+[^@]*@", "@", blankless(value).lower())
