@@ -361,9 +361,9 @@ def test_what_people_write_back_meets_the_text_that_it_answers(marts: TinyLake) 
                 "? as row_number, timestamp '2026-03-10 12:00:00' as sent_at",
                 [sync, customer_id, f"e{number}", purpose, shared if number == 2 else "h", number],
             )
-    again = ["int_message_replies", "int_consent_events", "consents", "survey_responses",
-             "interactions", "campaigns", "campaign_recipients", "campaign_outcomes",
-             "campaign_performance"]  # fmt: skip
+    again = ["int_message_replies", "int_consent_words", "int_consent_events", "consents",
+             "survey_responses", "interactions", "campaigns", "campaign_recipients",
+             "campaign_outcomes", "campaign_performance"]  # fmt: skip
     assert not marts.failures("run", "-s", *again)
 
     assert marts.rows(

@@ -27,7 +27,7 @@ SMALL_SIDE = {
     "market_potential",
     "open_lead_values",
     # The few purposes that somebody can refuse.
-    "int_consent_events",
+    "int_consent_words",
     # Days of the calendar, by the channels there are or the levels of consent.
     "daily_sales",
     "kpi_reach",

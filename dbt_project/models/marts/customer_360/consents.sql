@@ -1,9 +1,10 @@
 -- The latest word of a person per channel and purpose. Where two sources speak at the same instant
 -- the refusal wins, and one of unknown time counts as the latest. An e-mail platform's unsubscribe
--- withdraws e-mail marketing.
+-- withdraws e-mail marketing. One refusal of an address that several share is a row for each.
 with evidence as (
     select
-        source, evidence_id, customer_id, channel, purpose, is_granted, occurred_at, text_version
+        source, evidence_id, customer_id, channel, purpose, is_granted, occurred_at,
+        text_version, is_shared
     from {{ ref('int_consent_events') }}
     where customer_id is not null
 ),
@@ -26,7 +27,7 @@ ranked as (
 
 select
     ranked.source || ':' || ranked.evidence_id || ':' || ranked.channel || ':' || ranked.purpose
-        as consent_id,
+        || case when ranked.is_shared then ':' || ranked.customer_id else '' end as consent_id,
     ranked.customer_id,
     ranked.channel,
     ranked.purpose,

@@ -1,4 +1,6 @@
--- Every word on consent. The e-mail platform is heard only when somebody leaves: a subscription
+{% set is_exported = "substring(email_events.email_event_id, 1, length(email_events.source) + 1)"
+    ~ " = email_events.source || ':'" -%}
+-- Every word on consent, and whose it is. The e-mail platform is heard only when somebody leaves: a subscription
 -- there may be one that we pushed, and our own push is no evidence of a wish. Who answers a text
 -- with a word that stops them (Twilio's, and TC of Viet Nam's Decree 91/2020) wants none of any
 -- purpose on that channel; whose call ended in `do_not_call` wants no more calls but for service.
@@ -65,6 +67,8 @@ with told as (
 
 select
     told.source,
+    told.record_kind,
+    told.record_id,
     told.evidence_id,
     coalesce(replies.customer_id, listed.customer_id, record_customers.customer_id) as customer_id,
     told.channel,
@@ -88,6 +92,13 @@ left join {{ ref('int_sync_calls') }} as listed
 union all
 select
     email_events.source,
+    -- An exported event is a record of its own; at a platform its members are the records.
+    case when {{ is_exported }} then 'email_events' else 'customers' end,
+    case
+        when {{ is_exported }}
+            then substring(email_events.email_event_id, length(email_events.source) + 2)
+        else email_events.member_id
+    end,
     'unsubscribe:' || email_events.email_event_id,
     email_events.customer_id,
     'email',
