@@ -149,9 +149,9 @@ def identifier_rule(identifier_type: str, key: str) -> Any:
     return _VARS["identity"]["identifiers"][identifier_type][key]
 
 
-def issuing_namespace(_: str) -> str:
+def issuing_namespace(_: str, of: str = "") -> str:
     """A column."""
-    return "namespace"
+    return f"{of}.namespace" if of else "namespace"
 
 
 def same_person(left: str, right: str) -> str:

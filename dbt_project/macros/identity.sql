@@ -34,12 +34,14 @@
 
 
 {# The namespace in which a record's number of this type counts: `namespaces` of its source. #}
-{% macro issuing_namespace(type) -%}
+{% macro issuing_namespace(type, of='') -%}
     {%- set told = [] -%}
+    {%- set of = of ~ '.' if of else '' -%}
     {%- for source in var('sources') if type in (source.get('namespaces') or {}) -%}
         {%- do told.append("when '" ~ source.name ~ "' then '" ~ source.namespaces[type] ~ "'") -%}
     {%- endfor -%}
-    {{ return('case source ' ~ told | join(' ') ~ ' else namespace end' if told else 'namespace') }}
+    {%- set own = of ~ 'namespace' -%}
+    {{ return('case ' ~ of ~ 'source ' ~ told | join(' ') ~ ' else ' ~ own ~ ' end' if told else own) }}
 {%- endmacro %}
 
 

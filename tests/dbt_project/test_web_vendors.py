@@ -1,5 +1,6 @@
 """One visit told by Snowplow and by Google Analytics 4: the same session, cart and order."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -20,11 +21,31 @@ SOURCES = """sources:
     tables:
       orders:
         from: orders.csv
-        columns: {order_id: id, user_id: user, ordered_at: at, status: status}
+        columns: {order_id: id, user_id: user, email: email, ordered_at: at, status: status}
         constants: {channel: web}
+  tills:
+    kind: files
+    area: pos
+    folder: FOLDER
+    tables:
+      orders:
+        from: receipts.csv
+        columns: {order_id: id, phone: phone, ordered_at: at}
+        constants: {channel: store, status: completed}
   sp: {kind: snowplow, area: web, namespace: shop, folder: FOLDER, from: "*.tsv"}
   ga: {kind: ga4, area: web, namespace: shop, folder: FOLDER, from: "*.ndjson"}
+  app: {kind: segment, area: web, namespaces: {user_id: shop}, folder: FOLDER, from: "*.json.gz"}
 """
+# An app with ids of its own for devices and the shop's accounts; its visitors are Lan, a guest who
+# ordered at the shop, and one whose order has the number of a receipt of somebody else.
+APP = [
+    {"messageId": "a1", "type": "track", "event": "Product Viewed", "userId": "U1",
+     "timestamp": "2026-03-01T08:00:00Z"},
+    {"messageId": "a2", "type": "track", "event": "Order Completed", "anonymousId": "app-nam",
+     "timestamp": "2026-03-01T09:00:00Z", "properties": {"order_id": "W2"}},
+    {"messageId": "a3", "type": "track", "event": "Order Completed", "anonymousId": "app-guest",
+     "timestamp": "2026-03-01T10:00:00Z", "properties": {"order_id": "1001"}},
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +55,18 @@ def visit(tmp_path_factory: pytest.TempPathFactory) -> TinyLake:
     for path in (folder, home / "config"):
         path.mkdir()
     (home / "config" / "sources.yml").write_text(SOURCES.replace("FOLDER", str(folder)))
-    (folder / "orders.csv").write_text("id,user,at,status\nW1,U1,2026-03-01 03:05:00,completed\n")
+    (folder / "orders.csv").write_text(
+        "id,user,email,at,status\nW1,U1,,2026-03-01 03:05:00,completed\n"
+        "W2,,nam@hoa.example,2026-03-01 09:00:00,completed\n"
+    )
+    (folder / "receipts.csv").write_text("id,phone,at\n1001,0912345678,2026-03-01 09:30:00\n")
+    (folder / "app.json.gz").write_bytes(gzip.compress("\n".join(map(json.dumps, APP)).encode()))
     (folder / "events.tsv").write_text("\n".join(tsv(event) for event in [*SNOWPLOW, SNOWPLOW[0]]))
     (folder / "events.ndjson").write_text("\n".join(json.dumps(event) for event in GA4))
     patch = pytest.MonkeyPatch()
     patch.setenv("KHACH_HOME", str(home))
     env = Environment("dev", home, home / "config", home)
-    for source in ("shop", "sp", "ga"):
+    for source in ("shop", "tills", "sp", "ga", "app"):
         load = ingest(env, source)
         assert load is not None
         verdicts.accept(env, source, load.load_id, "test", "")
@@ -58,7 +84,8 @@ def test_a_visit_is_one_session_whatever_collected_it(visit: TinyLake) -> None:
     )
     lan = (1, 1, 1, 1, True, "zalo", "social", "tet", "/ao", "mobile", "2026-03-01 03:00:00")
     assert visit.rows(
-        f"select source, {counts} from intermediate.int_sessions where has_order order by source"
+        f"select source, {counts} from intermediate.int_sessions "
+        "where has_order and source <> 'app' order by source"
     ) == [("ga", *lan), ("sp", *lan)]
     assert visit.rows(
         "select source, count(*) from intermediate.int_sessions where has_sign_up group by source "
@@ -82,15 +109,27 @@ def test_one_person_stands_behind_both_devices_and_the_order(visit: TinyLake) ->
         "where source in ('sp', 'ga')"
     ) == [(1, 15)]
     assert visit.rows(
-        "select identifier_value from identity.identity_map where identifier_type = 'email'"
-    ) == [("lan@hoa.example",)]
+        "select identifier_value from identity.identity_map where identifier_type = 'email' "
+        "order by identifier_value"
+    ) == [("lan@hoa.example",), ("nam@hoa.example",)]
 
 
 def test_every_event_is_accounted_for(visit: TinyLake) -> None:
     assert visit.rows(
         "select source, rows_in_marts, rows_duplicate from intermediate.row_accounting "
         "where table_name = 'events' order by source"
-    ) == [("ga", 7, 0), ("sp", 8, 1)]
+    ) == [("app", 3, 0), ("ga", 7, 0), ("sp", 8, 1)]
+
+
+def test_a_visitor_is_who_the_issuer_of_the_account_or_the_shop_of_the_order_says(
+    visit: TinyLake,
+) -> None:
+    owner = "select identifier_value, customer_id from identity.identity_map"
+    whose = dict(visit.rows(owner))
+    assert visit.rows(
+        "select message_id, customer_id from intermediate.int_web_events where source = 'app' "
+        "order by message_id"
+    ) == [("a1", whose["U1"]), ("a2", whose["nam@hoa.example"]), ("a3", None)]
 
 
 def test_a_vendor_without_a_source_costs_no_model(

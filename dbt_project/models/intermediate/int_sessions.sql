@@ -90,10 +90,10 @@ select
 from {{ entity_rows('sessions') }} as delivered
 left join {{ ref('identity_map') }} as by_user
     on by_user.identifier_type = 'user_id'
-    and delivered.namespace = by_user.namespace
+    and {{ issuing_namespace('user_id', of='delivered') }} = by_user.namespace
     and delivered.user_id = by_user.identifier_value
 left join {{ ref('identity_map') }} as by_device
     on by_device.identifier_type = 'anonymous_id'
-    and delivered.namespace = by_device.namespace
+    and {{ issuing_namespace('anonymous_id', of='delivered') }} = by_device.namespace
     and delivered.anonymous_id = by_device.identifier_value
 {%- endif %}

@@ -8,7 +8,8 @@ with visitors as (
     select
         source,
         visitor_key,
-        min(namespace) as namespace,
+        min({{ issuing_namespace('user_id') }}) as user_namespace,
+        min({{ issuing_namespace('anonymous_id') }}) as device_namespace,
         min(anonymous_id) as anonymous_id,
         row_number() over (order by source asc nulls last, visitor_key asc) as visitor_number
     from {{ ref('int_web_events_parsed') }}
@@ -106,11 +107,11 @@ identified as (
     inner join visitors on stays.visitor_number = visitors.visitor_number
     left join {{ ref('identity_map') }} as by_user
         on by_user.identifier_type = 'user_id'
-        and visitors.namespace = by_user.namespace
+        and visitors.user_namespace = by_user.namespace
         and stays.user_id = by_user.identifier_value
     left join {{ ref('identity_map') }} as by_device
         on by_device.identifier_type = 'anonymous_id'
-        and visitors.namespace = by_device.namespace
+        and visitors.device_namespace = by_device.namespace
         and visitors.anonymous_id = by_device.identifier_value
 ),
 

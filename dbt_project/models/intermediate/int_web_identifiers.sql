@@ -17,18 +17,20 @@ with events as (
     where {{ had_happened('occurred_at') }}
 ),
 
--- An order number that two shops use names nobody.
+-- A web event tells of the order in its own namespace. Where that delivers no orders, of the one
+-- that has this number: a number that two shops use names nobody, and a till's is no web order.
 shop_orders as (
     select
         source_order_id,
-        max(user_id) as user_id,
-        max(email) as email,
-        max(phone) as phone,
-        max(namespace) as namespace
+        namespace,
+        user_id,
+        email,
+        phone,
+        channel = 'store' or count(*) over (partition by source_order_id) > 1 as is_own_only
     from {{ ref('int_source_orders') }}
-    group by source_order_id
-    having count(*) = 1
-)
+),
+
+shops as (select distinct namespace from {{ ref('int_source_orders') }})
 
 select
     source,
@@ -66,7 +68,12 @@ select
     shop_orders.phone
 from events
 inner join shop_orders on events.order_id = shop_orders.source_order_id
+left join shops on events.namespace = shops.namespace
 where events.anonymous_id is not null
+    and (
+        events.namespace = shop_orders.namespace
+        or (shops.namespace is null and not shop_orders.is_own_only)
+    )
 {%- if has_entity('sessions') %}
 union all
 select
