@@ -105,8 +105,8 @@ told_name = customer_id_of = as_of_at = as_of_on = run_value = last_observed_on 
 threshold = most_names_compared = _number
 latest_rows = not_yet_filled = last_links = table_account = kpi_rows = _query
 moved_since_the_first_day = _query
-vocabulary = entity_rows = web_event_rows = segment_definitions = _relation
-has_entity = is_staged = bool
+vocabulary = entity_rows = entity_rows_once = web_event_rows = segment_definitions = _relation
+has_entity = is_staged = is_told_twice = bool
 had_happened = order_had_happened = _constant
 happened_at = str
 is_replay = bool

@@ -80,6 +80,43 @@
 
 
 {#
+    The same, a key of a namespace once: two sources of one namespace that deliver a key (a database
+    and the export of its older years) speak of one thing, of which the later word counts.
+#}
+{% macro entity_rows_once(entity, key) -%}
+    {%- if not is_told_twice(entity) -%} {{ entity_rows(entity) }}
+    {%- else -%}
+    (
+        select *
+        from (
+            select
+                *,
+                row_number() over (
+                    partition by namespace, {{ key }}
+                    order by
+                        {%- if 'updated_at' in raw_columns(entity) %} updated_at desc nulls last,
+                        {%- endif %} source asc
+                ) as version_rank
+            from {{ entity_rows(entity) }} as told
+        ) as ranked
+        where version_rank = 1
+    )
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# Whether two sources of one namespace deliver an entity. #}
+{% macro is_told_twice(entity) -%}
+    {%- set found = [] -%}
+    {%- for source in var('sources') if raw_folders(entity, source)
+        or entity in vendor_entities().get(source['kind'], []) -%}
+        {%- do found.append(source.get('namespace') or source['name']) -%}
+    {%- endfor -%}
+    {{ return(found | length > found | unique | list | length) }}
+{%- endmacro %}
+
+
+{#
     Whether rows of an entity are gone where their order is deleted. Many exports mark a deleted
     order and leave its lines as they were.
 #}

@@ -16,7 +16,7 @@ with lines as (
             cast(lines.units as decimal(38, 4)) * lines.unit_price - coalesce(lines.discount, 0)
         ) as original_line_amount,
         orders.ordered_on
-    from {{ entity_rows('order_lines') }} as lines
+    from {{ entity_rows_once('order_lines', 'order_line_id') }} as lines
     left join {{ ref('int_orders') }} as orders
         on lines.namespace = orders.namespace and lines.order_id = orders.source_order_id
 )

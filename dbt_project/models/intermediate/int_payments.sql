@@ -8,7 +8,7 @@ with payments as (
         payments.amount as original_amount,
         coalesce(payments.currency, orders.currency, sources.currency) as original_currency,
         coalesce(payments.paid_at, orders.ordered_at) as paid_at
-    from {{ entity_rows('payments') }} as payments
+    from {{ entity_rows_once('payments', 'payment_id') }} as payments
     left join {{ ref('int_sources') }} as sources on payments.source = sources.source
     left join {{ ref('int_orders') }} as orders
         on payments.namespace = orders.namespace and payments.order_id = orders.source_order_id

@@ -7,7 +7,7 @@ with refunds as (
         refunds.amount as original_amount,
         coalesce(refunds.currency, orders.currency, sources.currency) as original_currency,
         coalesce(refunds.refunded_at, orders.ordered_at) as refunded_at
-    from {{ entity_rows('refunds') }} as refunds
+    from {{ entity_rows_once('refunds', 'refund_id') }} as refunds
     left join {{ ref('int_sources') }} as sources on refunds.source = sources.source
     left join {{ ref('int_orders') }} as orders
         on refunds.namespace = orders.namespace and refunds.order_id = orders.source_order_id

@@ -70,6 +70,15 @@
         ~ ref('int_email_events') ~ " where kind = 'unsubscribe'",
 } %}
 {% set kinds = var('sources') | map(attribute='kind') | list %}
+{% for entity, key in [
+    ('order_lines', 'order_line_id'), ('payments', 'payment_id'), ('refunds', 'refund_id'),
+] if is_told_twice(entity) -%}
+    {#- One source of the namespace has the row in the marts. -#}
+    {%- do found.update({entity: by_row ~ key ~ " as k1 from $staged where namespace || ':' || "
+        ~ key ~ " in (select sources.namespace || ':' || held.source_" ~ key ~ " from "
+        ~ ref(entity) ~ " as held inner join " ~ ref('int_sources')
+        ~ " as sources on held.source = sources.source)"}) -%}
+{%- endfor %}
 {% if 'woocommerce' in kinds -%}
     {%- do found.update(woocommerce_accounts(by_source, found)) %}
 {%- endif %}

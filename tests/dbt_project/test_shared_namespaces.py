@@ -1,4 +1,8 @@
-"""One visit told by Snowplow and by Google Analytics 4: the same session, cart and order."""
+"""Sources of one namespace speak of the same accounts, carts, orders and lines.
+
+One visit is told by Snowplow and by Google Analytics 4, some receipts by the tills' database and by
+the export of its older years.
+"""
 
 import gzip
 import json
@@ -32,6 +36,18 @@ SOURCES = """sources:
         from: receipts.csv
         columns: {order_id: id, phone: phone, ordered_at: at}
         constants: {channel: store, status: completed}
+      order_lines:
+        from: lines.csv
+        columns: {order_line_id: id, order_id: receipt, line_amount: amount}
+  old_tills:
+    kind: files
+    area: pos
+    namespace: tills
+    folder: FOLDER
+    tables:
+      order_lines:
+        from: old_lines.csv
+        columns: {order_line_id: id, order_id: receipt, line_amount: amount}
   sp: {kind: snowplow, area: web, namespace: shop, folder: FOLDER, from: "*.tsv"}
   ga: {kind: ga4, area: web, namespace: shop, folder: FOLDER, from: "*.ndjson"}
   app: {kind: segment, area: web, namespaces: {user_id: shop}, folder: FOLDER, from: "*.json.gz"}
@@ -60,13 +76,15 @@ def visit(tmp_path_factory: pytest.TempPathFactory) -> TinyLake:
         "W2,,nam@hoa.example,2026-03-01 09:00:00,completed\n"
     )
     (folder / "receipts.csv").write_text("id,phone,at\n1001,0912345678,2026-03-01 09:30:00\n")
+    (folder / "lines.csv").write_text("id,receipt,amount\nL2,1001,20\nL3,1001,30\n")
+    (folder / "old_lines.csv").write_text("id,receipt,amount\nL1,1001,10\nL2,1001,20\n")
     (folder / "app.json.gz").write_bytes(gzip.compress("\n".join(map(json.dumps, APP)).encode()))
     (folder / "events.tsv").write_text("\n".join(tsv(event) for event in [*SNOWPLOW, SNOWPLOW[0]]))
     (folder / "events.ndjson").write_text("\n".join(json.dumps(event) for event in GA4))
     patch = pytest.MonkeyPatch()
     patch.setenv("KHACH_HOME", str(home))
     env = Environment("dev", home, home / "config", home)
-    for source in ("shop", "tills", "sp", "ga", "app"):
+    for source in ("shop", "tills", "old_tills", "sp", "ga", "app"):
         load = ingest(env, source)
         assert load is not None
         verdicts.accept(env, source, load.load_id, "test", "")
@@ -112,6 +130,16 @@ def test_one_person_stands_behind_both_devices_and_the_order(visit: TinyLake) ->
         "select identifier_value from identity.identity_map where identifier_type = 'email' "
         "order by identifier_value"
     ) == [("lan@hoa.example",), ("nam@hoa.example",)]
+
+
+def test_a_line_that_two_sources_tell_is_sold_once(visit: TinyLake) -> None:
+    assert visit.rows(
+        "select order_id, cast(sum(line_amount) as integer), count(*) from order_lines group by all"
+    ) == [("tills:1001", 60, 3)]
+    assert visit.rows(
+        "select source, rows_landed, rows_in_marts, rows_duplicate from intermediate.row_accounting "
+        "where table_name = 'order_lines' order by source"
+    ) == [("old_tills", 2, 2, 0), ("tills", 2, 2, 0)]
 
 
 def test_every_event_is_accounted_for(visit: TinyLake) -> None:
