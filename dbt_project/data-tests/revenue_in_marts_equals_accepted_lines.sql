@@ -2,7 +2,7 @@
 with accepted as (
     select
         coalesce(line_amount, units * unit_price - coalesce(discount, 0)) as amount
-    from {{ entity_rows('order_lines') }} as lines
+    from {{ entity_rows_once('order_lines', 'order_line_id') }} as lines
     where order_id is not null
 ),
 

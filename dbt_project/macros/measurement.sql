@@ -95,8 +95,9 @@ select
 from {{ relation }} as happened
 inner join {{ ref('segment_membership') }} as membership
     on happened.customer_id = membership.customer_id
-    and happened.on_date >= membership.valid_from
-    and happened.on_date < coalesce(membership.valid_to, cast('9999-12-31' as date))
+    -- A run's memberships know of its own day, on which the effect may have begun.
+    and happened.on_date > membership.valid_from
+    and happened.on_date <= coalesce(membership.valid_to, cast('9999-12-31' as date))
 inner join {{ ref('segments') }} as segments
     on membership.segment_id = segments.segment_id
     and not {{ is_stated }}

@@ -93,6 +93,12 @@
 {%- endmacro %}
 
 
+{# The day's rate; money of a day that nobody knows needs none in the currency of the reports. #}
+{% macro rate_or_one(rate, currency) -%}
+    coalesce({{ rate }}, case when {{ currency }} = '{{ var("reporting_currency") }}' then 1 end)
+{%- endmacro %}
+
+
 {#
     dbt-duckdb makes a real table for the new rows of an incremental Python model and forgets it;
     as a post-hook this drops it in the transaction that made it.

@@ -40,8 +40,10 @@ states as (
         touches.occurred_at,
         orders.order_id,
         orders.ordered_at,
-        sum(touches.item_change) over so_far as item_count,
-        sum(touches.item_change * touches.price) over so_far as original_amount,
+        -- What was taken out may have been put in where nobody counted, at another price.
+        greatest(sum(touches.item_change) over so_far, 0) as item_count,
+        greatest(sum(touches.item_change * touches.price) over so_far, 0) as original_amount,
+        sum(touches.item_change) over (partition by touches.cart_id) as last_item_count,
         coalesce(lead(touches.occurred_at) over in_order, orders.ordered_at, {{ as_of_at() }})
             as followed_at
     from touches
@@ -63,6 +65,8 @@ ranked as (
     select
         *,
         item_count >= 1
+        -- Who came back and emptied it has left nothing.
+        and (order_id is not null or last_item_count >= 1)
         and followed_at > {{ plus_minutes('occurred_at', threshold('abandoned_cart_minutes')) }}
             as is_left
     from states

@@ -1,3 +1,4 @@
+{% set rate = rate_or_one('rates.rate', 'lines.original_currency') -%}
 -- One line of one order, in its own currency and in the reporting currency at the order's day.
 with lines as (
     select
@@ -32,9 +33,9 @@ select
     {{ money('lines.original_unit_price_amount') }} as original_unit_price_amount,
     {{ money('lines.original_discount_amount') }} as original_discount_amount,
     {{ money('lines.original_line_amount') }} as original_line_amount,
-    {{ converted('lines.original_unit_price_amount', 'rates.rate') }} as unit_price_amount,
-    {{ converted('lines.original_discount_amount', 'rates.rate') }} as discount_amount,
-    {{ converted('lines.original_line_amount', 'rates.rate') }} as line_amount
+    {{ converted('lines.original_unit_price_amount', rate) }} as unit_price_amount,
+    {{ converted('lines.original_discount_amount', rate) }} as discount_amount,
+    {{ converted('lines.original_line_amount', rate) }} as line_amount
 from lines
 left join {{ ref('int_exchange_rates') }} as rates
     on lines.original_currency = rates.currency

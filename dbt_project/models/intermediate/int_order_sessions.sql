@@ -33,7 +33,11 @@ ranked as (
         session_id,
         row_number() over (
             partition by order_id
-            order by preference asc, occurred_at desc nulls last, message_id asc
+            order by
+                preference asc,
+                -- Who opens the page of thanks again orders nothing more.
+                case when preference = 1 then occurred_at end asc nulls last,
+                occurred_at desc nulls last, message_id asc
         ) as session_rank
     from candidates
 )

@@ -1,3 +1,4 @@
+{% set rate = rate_or_one('rates.rate', 'dated.original_currency') -%}
 -- One payment, in its own currency and in the reporting currency at the day it happened.
 with payments as (
     select
@@ -30,7 +31,7 @@ select
     dated.paid_on,
     dated.original_currency,
     {{ money('dated.original_amount') }} as original_amount,
-    {{ converted('dated.original_amount', 'rates.rate') }} as amount
+    {{ converted('dated.original_amount', rate) }} as amount
 from dated
 left join {{ ref('int_exchange_rates') }} as rates
     on dated.original_currency = rates.currency

@@ -1,3 +1,4 @@
+{% set rate = rate_or_one('rates.rate', 'dated.original_currency') -%}
 -- One refund, in its own currency and in the reporting currency at the day it happened.
 with refunds as (
     select
@@ -28,7 +29,7 @@ select
     dated.refunded_on,
     dated.original_currency,
     {{ money('dated.original_amount') }} as original_refund_amount,
-    {{ converted('dated.original_amount', 'rates.rate') }} as refund_amount
+    {{ converted('dated.original_amount', rate) }} as refund_amount
 from dated
 left join {{ ref('int_exchange_rates') }} as rates
     on dated.original_currency = rates.currency

@@ -1,3 +1,4 @@
+{% set host = '^[a-z]+://(www[.])?([^/:?#]+)' -%}
 -- One web session: a visitor's events with no pause of `session_minutes`, or a session as told.
 with totals as (
     select
@@ -20,12 +21,21 @@ with totals as (
     group by session_id
 ),
 
--- A session bears the key of its first event, which tells where the visitor came from.
+-- A session bears the key of its first event, which tells where the visitor came from; who comes
+-- from a page of the shop itself, after a pause, came from nowhere else.
 arrivals as (
     select
-        source || ':' || message_id as session_id,
-        anonymous_id, utm_source, utm_medium, utm_campaign, referrer, page_path, device_type
-    from {{ ref('int_web_events_parsed') }}
+        totals.session_id,
+        parsed.anonymous_id, parsed.utm_source, parsed.utm_medium, parsed.utm_campaign,
+        case
+            when {{ rx_extract('parsed.referrer', host, 2) }}
+                = {{ rx_extract('parsed.page_url', host, 2) }} then null
+            else parsed.referrer
+        end as referrer,
+        parsed.page_path, parsed.device_type
+    from totals
+    inner join {{ ref('int_web_events_parsed') }} as parsed
+        on totals.session_id = parsed.source || ':' || parsed.message_id
 ),
 
 ordered as (

@@ -35,6 +35,7 @@ select
     quantity,
     total as original_total_amount,
     coalesce(page_path, {{ rx_extract('page_url', '^[a-z]+://[^/]+([^?#]*)', 1) }}) as page_path,
+    page_url,
     referrer,
     utm_source,
     utm_medium,

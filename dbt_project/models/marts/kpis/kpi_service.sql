@@ -1,5 +1,6 @@
 -- Entities of the service KPIs: contacts, which are conversations, and messages and calls from
--- customers outside of any, on the day they began.
+-- customers outside of any, on the day they began. A complaint or a question that answers a text
+-- of ours is one too.
 {{ config(schema='intermediate') }}
 
 with touches as (
@@ -13,7 +14,8 @@ with touches as (
         max(case when direction = 'inbound' and content_class = 'complaint' then 1 else 0 end)
             as is_complaint
     from {{ ref('interactions') }}
-    where kind in ('message', 'call') and (conversation_id is not null or direction = 'inbound')
+    where (kind in ('message', 'call') and (conversation_id is not null or direction = 'inbound'))
+        or (kind = 'reply' and content_class in ('complaint', 'question'))
     group by coalesce(conversation_id, interaction_id)
 ),
 
