@@ -83,7 +83,7 @@ json_first = json_param = item_price = item_units = _value
 parse_ts = business_date = business_hour = iso_dow = json_text = rx_extract = _value
 json_elements = woocommerce_name = woocommerce_province = staged_table = _value
 major_units = is_square_return = trust_rank = _value
-rx_replace = sha256 = fold_text = money = converted = or_unknown = identifier_rank = (
+rx_replace = sha256 = fold_text = money = converted = rate_or_one = or_unknown = identifier_rank = (
     identifier_strength
 ) = matched_email = sorted_words = _value
 rx_like = gender_word = salutation = salutation_name = age_band = age_on = quintile_score = (

@@ -3,8 +3,8 @@
 -- Every word on consent, and whose it is. The e-mail platform is heard only when somebody leaves: a
 -- subscription there may be one that we pushed, and our own push is no evidence of a wish. Who
 -- answers a text with a word that stops them (Twilio's, and TC of Viet Nam's Decree 91/2020) wants
--- none of any purpose on that channel; whose call ended in `do_not_call` wants no more calls but for
--- service.
+-- none of any purpose on that channel; whose call ended in `do_not_call` wants no more calls but
+-- for service.
 with told as (
     select
         source,

@@ -26,8 +26,10 @@ ranked as (
 )
 
 select
-    ranked.source || ':' || ranked.evidence_id || ':' || ranked.channel || ':' || ranked.purpose
-        || case when ranked.is_shared then ':' || ranked.customer_id else '' end as consent_id,
+    concat_ws(
+        ':', ranked.source, ranked.evidence_id, ranked.channel, ranked.purpose,
+        case when ranked.is_shared then ranked.customer_id end
+    ) as consent_id,
     ranked.customer_id,
     ranked.channel,
     ranked.purpose,

@@ -38,7 +38,7 @@ select
     {{ business_date('coalesce(judged.sent_at, campaigns.started_at)') }} as on_date,
     -- What was delivered or came back was sent, also where the platform does not say so.
     greatest(judged.sent, judged.is_delivered, judged.bounce) as is_sent,
-    judged.is_delivered as is_delivered,
+    judged.is_delivered,
     judged.bounce as is_bounced,
     judged.is_delivered * judged.open as is_opened,
     judged.is_delivered * judged.click as is_clicked,
