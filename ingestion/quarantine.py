@@ -100,6 +100,26 @@ def replace_quarantine(
     partial.replace(path)
 
 
+def forget_in_other_files(
+    env: Environment, source: str, table: str, file: str, rows: Iterable[BadRow]
+) -> None:
+    """Rows that were read and refused again, now under `file`, are in no other file of the table.
+
+    A killed run leaves them in both; the next reading is of the same file and calls this again.
+    """
+    again = {row.original for row in rows}
+    if not again:
+        return
+    held: dict[str, list[QuarantinedRow]] = {}
+    for row in read_quarantine(env, source):
+        if row.table == table and row.file != file:
+            held.setdefault(row.file, []).append(row)
+    for name, before in held.items():
+        kept = [row for row in before if row.bad.original not in again]
+        if len(kept) < len(before):
+            replace_quarantine(env, source, table, name, kept)
+
+
 def read_quarantine(env: Environment, source: str) -> list[QuarantinedRow]:
     """Everything in the quarantine of a source, by table, file and line."""
     folder = env.quarantine / source

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ingestion import lake, verdicts
 from ingestion.databases.table import Table
-from ingestion.entities import ENTITIES, entity_table
+from ingestion.entities import ENTITIES, entity_of, entity_table
 from ingestion.expressions import expression_columns
 from ingestion.landing import count_mismatch
 from ingestion.mapping import targets
@@ -69,7 +69,7 @@ def add_deleted(
     if gone > max(_FEW, wanted.max_share * all_):
         raise GateError(
             f"source {config.name}: {gone:,} of {all_:,} keys of {table.entity} are gone from "
-            f"{table.file}; nothing was landed",
+            f"{table.name}; nothing was landed",
             fix="if they were really deleted, raise deletions.max_share of this table for one run",
         )
     _append_tombstones(table, delivery, path)
@@ -83,7 +83,7 @@ def add_deleted(
 def _append_tombstones(table: Table, delivery: Delivery, path: Path) -> None:
     """The keys in `gone`, after the rows of the file at `path`, where there is one."""
     duck = table.database.duck
-    key, *others = ENTITIES[table.entity]
+    key, *others = ENTITIES[entity_of(table.entity)]
     now = literal(datetime.now(UTC).replace(tzinfo=None).isoformat(" "))
     moment = ""
     if "updated_at" in others:
@@ -111,7 +111,7 @@ def _known_keys(context: FetchContext, entity: str) -> str | None:
     rows = lake.load_rows(env, source, entity, loads)
     if rows is None:
         return None
-    key, *others = ENTITIES[entity]
+    key, *others = ENTITIES[entity_of(entity)]
     moment = "updated_at" if "updated_at" in others else "cast(null as timestamp)"
     return (
         f"select {quote(key)} as key, max({moment}) as updated_at from {rows} group by all "
@@ -123,7 +123,7 @@ def _known_keys(context: FetchContext, entity: str) -> str | None:
 def _read_keys(table: Table, config: SourceConfig) -> None:
     """Every key of the table, as the mapping writes it, into `present`."""
     mapping, duck = table.mapping, table.database.duck
-    key = next(iter(ENTITIES[table.entity]))
+    key = next(iter(ENTITIES[entity_of(table.entity)]))
     with table.errors():
         found = table.read(expression_columns(mapping.columns[key]))
         target = targets(config, table.entity, mapping, table.types(), mapping.from_)[0][0]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,7 +22,7 @@ from ingestion.entities import entity_table
 from ingestion.expressions import expression_columns
 from ingestion.landing import UnreadableError, count_mismatch, land
 from ingestion.mapping import entity_query, targets
-from ingestion.quarantine import write_quarantine
+from ingestion.quarantine import forget_in_other_files, write_quarantine
 from ingestion.readers import Reading
 from ingestion.spec import Delivery, FetchContext
 from khach.redact import shape
@@ -36,7 +38,8 @@ class Table:
         self.database = database
         self.entity = entity
         self.mapping = mapping
-        self.file = entity if is_select(mapping.from_) else mapping.from_
+        # What stands for a delivered file: one reading of a table, of which the quarantine is kept.
+        self.file = self.name = entity if is_select(mapping.from_) else mapping.from_
         self.base = database.base(mapping.from_)
         self._config = config
         with self.errors():
@@ -53,7 +56,14 @@ class Table:
             return self.database.count(self.base)
 
     def window(self, context: FetchContext) -> Window | None:
-        """The rows that are new, or those of a backfill's days; None when there are none."""
+        """The rows that are new, or those of a backfill's days; None when there are none.
+
+        From now on `file` is this reading: `receipts@2026-01-01T07-00-00`, after the cursor that
+        it starts from, so that no later one takes its quarantine for its own.
+        """
+        start = self.marks(context).get("max") if context.backfill is None else None
+        start = str(context.backfill.first) if context.backfill else start
+        self.file = f"{self.name}@{_file_name(start)}" if start else self.name
         cursor, part = self.mapping.cursor, context.backfill
         if part is not None and cursor is None and part.first > part.range_first:
             return None  # a table without a cursor is read whole, with the first part
@@ -111,6 +121,7 @@ class Table:
         types = found.original_columns(self.file)
         source = self._config.name
         write_quarantine(context.env, source, self.entity, self.file, refused, columns=types)
+        forget_in_other_files(context.env, source, self.entity, self.file, refused)
         return Delivery(
             self.entity,
             self.file,
@@ -173,3 +184,10 @@ class Table:
                         *(*place, "columns", target),
                         fix="leave it out, or let `from` select it as text",
                     )
+
+
+def _file_name(start: str) -> str:
+    """A cursor as part of a file's name; only times and numbers say themselves."""
+    if re.fullmatch(r"[0-9][0-9T .:+-]*", start):
+        return re.sub(r"[ :]", lambda sign: "T" if sign[0] == " " else "-", start)
+    return hashlib.sha256(start.encode()).hexdigest()[:16]

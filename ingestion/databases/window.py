@@ -2,6 +2,9 @@
 
 The rows just below the last cursor are summed up in a digest. As long as it does not change only
 rows above the cursor are read; when it does (a late commit), that window is read once more.
+
+A time far ahead of today (2062 for 2026) is a mistake of typing and no cursor, or nothing would be
+new until then: such rows belong to what the digest sums up, and are read when one comes or goes.
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -19,7 +22,8 @@ if TYPE_CHECKING:
     from ingestion.spec import Backfill
 
 
-_ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}")
+_ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}:[0-9]{2}|$)")
+_AHEAD = timedelta(days=2)  # more than clocks and time zones differ by
 _EPOCH = re.compile(r"1[0-9]{9}([0-9]{3})?")  # seconds or milliseconds, of 2001 to 2033
 
 
@@ -49,6 +53,8 @@ def read_window(
 ) -> Window | None:
     """What is new since `seen` (the marks of the last load that counts); None when nothing is."""
     last, last_digest = seen.get("max"), seen.get("digest")
+    if last is not None and _is_ahead(last):
+        last, last_digest = None, None
     column = next((column for column in columns if column.name == cursor), None)
     if column is None:
         digest = database.digest(base, columns, ALWAYS)
@@ -57,6 +63,8 @@ def read_window(
     predicate, near = ALWAYS, ALWAYS
     if last is None:
         newest = database.largest(base, columns, column)
+        if newest is not None and _is_ahead(newest):
+            newest = _text(datetime.now(UTC) - timedelta(days=1))
     else:
         newest, is_newer = _newest(database, base, column, last)
         near = _near(database, column, last, overlap_minutes)
@@ -65,6 +73,8 @@ def read_window(
         if not (is_newer or is_changed):
             return None
         predicate = f"t.{database.quote(column.name)} > {database.moment(last, column)}"
+        if _ISO.match(last):
+            predicate = f"({predicate} and not {_ahead(database, column)})"
         predicate = f"({predicate} or {near})" if is_changed else predicate
     if newest is not None:
         near = _near(database, column, newest, overlap_minutes)
@@ -101,7 +111,9 @@ def days_window(
 def _newest(database: Database, base: str, column: Column, last: str) -> tuple[str | None, bool]:
     """The largest cursor ever seen, as text, and whether it is larger than the last one."""
     name, moment = database.quote(column.name), database.moment(last, column)
-    known = f"select max(t.{name}) as {name} from {base} as t union all select {moment} as {name}"
+    until = f" where not {_ahead(database, column)}" if _ISO.match(last) else ""
+    known = f"select max(t.{name}) as {name} from {base} as t{until}"
+    known += f" union all select {moment} as {name}"
     found = f"select max(u.{name}) as {name} from ({known}) as u"
     is_newer = f"case when t.{name} > {moment} then 1 else 0 end"
     read = column.as_text(database).read
@@ -112,13 +124,31 @@ def _newest(database: Database, base: str, column: Column, last: str) -> tuple[s
 
 
 def _near(database: Database, column: Column, last: str, overlap_minutes: int) -> str:
-    """Rows in which a late commit may show: just below the last cursor, or without a cursor."""
+    """Rows in which a late commit may show: just below the last cursor, or without a cursor.
+
+    Those far ahead of today are among them.
+    """
     field, moment = f"t.{database.quote(column.name)}", database.moment(last, column)
     if is_time(column):
         lowest = database.earlier(moment, overlap_minutes)
     else:
         lowest = database.moment(_earlier(last, overlap_minutes), column)
-    return f"(({field} >= {lowest} and {field} <= {moment}) or {field} is null)"
+    near = f"({field} >= {lowest} and {field} <= {moment}) or {field} is null"
+    return f"({near} or {_ahead(database, column)})" if _ISO.match(last) else f"({near})"
+
+
+def _ahead(database: Database, column: Column) -> str:
+    """Rows of a time that is far ahead of today."""
+    limit = database.moment(_text(datetime.now(UTC) + _AHEAD), column)
+    return f"(t.{database.quote(column.name)} > {limit})"
+
+
+def _is_ahead(cursor: str) -> bool:
+    return bool(_ISO.match(cursor)) and cursor[:10] > _text(datetime.now(UTC) + _AHEAD)[:10]
+
+
+def _text(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S}"
 
 
 def _earlier(last: str, minutes: int) -> str:
@@ -137,4 +167,4 @@ def _earlier(last: str, minutes: int) -> str:
         before = datetime.fromisoformat(last[:19]) - timedelta(minutes=minutes)
     except (ValueError, OverflowError):  # 9999-99-99 99:99:99 only looks like a time
         return last
-    return f"{before:%Y-%m-%d %H:%M:%S}"
+    return _text(before)

@@ -239,7 +239,8 @@ def test_every_exchange_keeps_the_contract(
         installation.delete("orders/8")
         shop.write_day(installation.root, "2026-06-28")
         installation.ingest()
-        check_source(installation.env, find_source(installation.env, "shop"))
+        items = check_source(installation.env, find_source(installation.env, "shop"))
+        assert [item.problem for item in items if item.problem] == []
     assert len(seen) > 12 and ("GET", f"{BASE}/orders/2/refunds") in seen
     refused = requests.get(f"{installation.url}{BASE}/orders", auth=("a", "b"), timeout=20)
     assert refused.status_code == 401
