@@ -1,10 +1,10 @@
 """Answers that come later: what a channel only took over is asked for until its end is known."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from activation.audience_file import Sync
 from activation.channels.base import BatchRejectedError, Channel, Outcome
-from activation.outcomes import record_answers
+from activation.outcomes import Answer, record_answers
 from khach.environment import Environment
 from khach.runs import utc_now
 from khach.state import open_state
@@ -25,14 +25,19 @@ def poll_submitted(env: Environment, sync: Sync, channel: Channel) -> None:
             "order by submitted_at, handle",
             [sync.id],
         ).fetchall()
-    for start in range(0, len(rows), _PAGE):
-        page = rows[start : start + _PAGE]
-        handles = [str(handle) for handle, _ in page]
-        silent = [_silent(sync)] * len(page)
+    # A platform may give one handle (a list's own id) to what was submitted at several times.
+    times: dict[str, list[datetime]] = {}
+    for handle, submitted_at in rows:
+        times.setdefault(str(handle), []).append(submitted_at)
+    every = list(times)
+    for start in range(0, len(every), _PAGE):
+        handles = every[start : start + _PAGE]
+        silent = [_silent(sync)] * len(handles)
         outcomes = _asked(channel, handles) if sync.capabilities.is_polled else silent
         answers = [
-            (handle, _or_given_up(outcome, utc_now() - submitted_at))
-            for handle, (_, submitted_at), outcome in zip(handles, page, outcomes, strict=True)
+            Answer(handle, submitted_at, _or_given_up(outcome, utc_now() - submitted_at))
+            for handle, outcome in zip(handles, outcomes, strict=True)
+            for submitted_at in times[handle]
         ]
         with open_state(env) as state:
             record_answers(state, sync.id, answers)

@@ -18,7 +18,6 @@ from khach.environment import Environment
 from khach.state import open_state
 
 _NOT_WANTED = Outcome("dropped", "no_longer_wanted", "a withdrawal or a change came after the plan")
-_ONE_WAY = Outcome("deferred", "one_way_job", "removals and additions never go in one job")
 _REMOVED_FIRST = Outcome("deferred", "removal_first", "the old entry is not removed yet")
 
 
@@ -52,14 +51,18 @@ class Delivery:
     def _listed(self, planned: pa.Table) -> dict[str, PermittedRow]:
         """Who stands on the whole list: whom the plan brings and whom it leaves there, as far as
         permitted now. Who is permitted again only since the plan waits for the next: this plan took
-        them off, or has no receipt for them.
+        them off, or has no receipt for them. Rows without their answer yet are in no plan.
         """
         hashes, actions = (planned.column(n).to_pylist() for n in ("identifier_hash", "action"))
         brought = {h for h, action in zip(hashes, actions, strict=True) if action != "remove"}
         with open_state(self.env) as state:
             held = state.execute(
-                "select identifier_hash from sync_acknowledged where sync_id = ?",
-                [self.sender.plan.sync_id],
+                "select identifier_hash from sync_acknowledged where sync_id = $sync union "
+                "select identifier_hash from sync_submitted join sync_plan_rows "
+                "using (plan_id, row_number) where sync_id = $sync and action <> 'remove' except "
+                "select identifier_hash from sync_submitted join sync_plan_rows "
+                "using (plan_id, row_number) where sync_id = $sync and action = 'remove'",
+                {"sync": self.sender.plan.sync_id},
             ).fetchall()
         listed = ({row[0] for row in held} - set(hashes)) | brought
         return {h: row for h, row in self.evaluation.permitted().items() if h in listed}
@@ -72,9 +75,6 @@ class Delivery:
             self.channel.prepare(sorted(self.evaluation.sync.fields))
         for batch in self._batches(leaving):
             self._remove(batch)
-        if leaving.num_rows and self.evaluation.sync.capabilities.is_one_way_job:
-            self.sender.leave(coming, _ONE_WAY)
-            return
         if leaving.num_rows:
             coming = self._without_unremoved(leaving, coming)
         for batch in self._batches(coming):
@@ -102,6 +102,17 @@ class Delivery:
 
     def messages(self, planned: pa.Table, policy: PolicyFile, time_zone: str) -> None:
         """One message a row, those that may go out now; the others are deferred or expired."""
+        planned = self._timely(planned, policy, time_zone)
+        planned = self._without_capped(planned, policy, self.sender.moment)
+        if planned.num_rows:
+            self.channel.prepare(sorted(self.evaluation.sync.fields))
+        for batch in self._batches(planned):
+            # The hours may end, and an entry grow stale, while the batches before it go out.
+            if (timely := self._timely(batch, policy, time_zone)).num_rows:
+                self._permitted(timely, self.channel.send)
+
+    def _timely(self, planned: pa.Table, policy: PolicyFile, time_zone: str) -> pa.Table:
+        """Those that may go out at this moment; the others are deferred or expired."""
         moment = self.sender.moment
         opening = next_opening(sync_windows(self.evaluation.sync, policy), moment, time_zone)
         on_enter = self.evaluation.sync.on_enter
@@ -113,12 +124,8 @@ class Delivery:
         if opening is not None:
             times = [opening] * planned.num_rows
             self.sender.leave(planned, Outcome("deferred", "quiet_hours"), not_before=times)
-            return
-        planned = self._without_capped(planned, policy, moment)
-        if planned.num_rows:
-            self.channel.prepare(sorted(self.evaluation.sync.fields))
-        for batch in self._batches(planned):
-            self._permitted(batch, self.channel.send)
+            return planned.slice(0, 0)
+        return planned
 
     def _without_capped(self, planned: pa.Table, policy: PolicyFile, moment: datetime) -> pa.Table:
         with open_state(self.env) as state:

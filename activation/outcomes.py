@@ -6,6 +6,8 @@ of the plan with its answer. Ids, hashes, counts and reasons only.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -61,8 +63,16 @@ def record_outcomes(
     state.unregister("answered")
 
 
-def record_answers(state: State, sync_id: str, answers: Sequence[tuple[str, Outcome]]) -> None:
-    """What became of submitted rows, by handle: receipts, members and messages follow."""
+class Answer(NamedTuple):
+    """What became of the rows that were submitted at a time under a handle."""
+
+    handle: str
+    submitted_at: datetime
+    outcome: Outcome
+
+
+def record_answers(state: State, sync_id: str, answers: Sequence[Answer]) -> None:
+    """What became of submitted rows: receipts, members and messages follow."""
     state.register("told", _told(answers))
     state.execute("begin")
     state.execute(
@@ -72,7 +82,7 @@ def record_answers(state: State, sync_id: str, answers: Sequence[tuple[str, Outc
             planned.*, submitted.sync_id, submitted.submitted_at as opened_at, told.status,
             told.code, told.message, told.member_handle as handle, true as is_confirmed
         from sync_submitted as submitted
-        join told on submitted.handle = told.handle
+        join told on submitted.handle = told.handle and submitted.submitted_at = told.submitted_at
         join sync_plan_rows as planned
             on submitted.plan_id = planned.plan_id and submitted.row_number = planned.row_number
         where submitted.sync_id = ?
@@ -95,17 +105,19 @@ def record_answers(state: State, sync_id: str, answers: Sequence[tuple[str, Outc
     state.unregister("told")
 
 
-def _told(answers: Sequence[tuple[str, Outcome]]) -> pa.Table:
-    """The answers that are an end, by handle."""
-    ends = [(handle, o) for handle, o in answers if o.status != "submitted"]
-    columns = {
-        "handle": [handle for handle, _ in ends],
-        "status": [o.status for _, o in ends],
-        "code": [o.code for _, o in ends],
-        "message": [o.message for _, o in ends],
-        "member_handle": [o.handle for _, o in ends],
+def _told(answers: Sequence[Answer]) -> pa.Table:
+    """The answers that are an end."""
+    ends = [answer for answer in answers if answer.outcome.status != "submitted"]
+    texts = {
+        "handle": [end.handle for end in ends],
+        "status": [end.outcome.status for end in ends],
+        "code": [end.outcome.code for end in ends],
+        "message": [end.outcome.message for end in ends],
+        "member_handle": [end.outcome.handle for end in ends],
     }
-    return pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
+    columns = {name: pa.array(values, pa.string()) for name, values in texts.items()}
+    times = pa.array([end.submitted_at for end in ends], pa.timestamp("us"))
+    return pa.table({**columns, "submitted_at": times})
 
 
 def _write_receipts(state: State, which: str = "true") -> None:

@@ -43,10 +43,17 @@ def build_suppressed(
         ("value", "customer_attributes"),
         *((column, "customers") for column in IDENTIFIERS[sync.consent].columns.values()),
     ]
+    forms = ["lower(trim({value}))"]
+    if sync.consent == "push":  # an account's number keeps its capitals
+        forms.append("trim({value})")
     found = " union ".join(
-        f"select customer_id from {table} where sha256(lower(trim({value}))) in "
+        f"select customer_id from {table} where sha256({form.format(value=value)}) in "
         f"(select identifier_hash from suppression where channel in ('{sync.consent}', 'all'))"
         for value, table in places
+        # An account's number keeps its capitals.
+        for form in (f"lower(trim({value}))", f"trim({value})")[
+            : 2 if sync.consent == "push" else 1
+        ]
     )
     # A million hashes for an empty list would be for nothing.
     query = "select null::varchar as customer_id limit 0" if is_list_empty else found

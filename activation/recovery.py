@@ -6,6 +6,7 @@ is missing, under the consents of its own day. Messages are repeated only where 
 repeat take effect once; elsewhere they become `unknown` and are never sent again by themselves.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC
 from typing import Any
@@ -21,9 +22,10 @@ from activation.channels.base import Channel, Outcome, RemoteMember
 from activation.consent import withdraw
 from activation.leases import hold_lease
 from activation.matches import record_match
-from activation.outcomes import record_outcomes
+from activation.outcomes import Answer, record_answers, record_outcomes
 from activation.resending import resend
 from khach.environment import Environment
+from khach.errors import KhachError, StoppedError
 from khach.runs import utc_now
 from khach.state import open_state
 
@@ -55,10 +57,14 @@ class Settled:
         )
 
 
-def settle(env: Environment) -> list[Settled]:
+def settle(
+    env: Environment, *, note: Callable[[str, KhachError], object] | None = None
+) -> list[Settled]:
     """Settle every sync that an interrupted apply left open; [] when there is none.
 
-    Raises BusyError while a sync is being applied or its channel gives no answer.
+    Rows of a sync that is no longer configured are `unknown`: no channel can be asked of them. What
+    one sync raises (BusyError while it is being applied or its channel gives no answer, ConfigError
+    for an expired token) goes to `note` by its id, so that it holds up no other; else it is raised.
     """
     if not env.state.exists():
         return []
@@ -68,7 +74,45 @@ def settle(env: Environment) -> list[Settled]:
             "select sync_id from sync_plans where started_at is not null and ended_at is null "
             "and status in ('ready', 'blocked') order by 1"
         ).fetchall()
-    return [found for row in rows if (found := settle_sync(env, str(row[0])))]
+    known = {sync.id for audience in load_audiences(env).values() for sync in audience.syncs}
+    found: list[Settled | None] = []
+    for (sync_id,) in rows:
+        try:
+            found.append(settle_sync(env, sync_id) if sync_id in known else _give_up(env, sync_id))
+        except StoppedError:
+            raise
+        except KhachError as problem:
+            if note is None:
+                raise
+            note(sync_id, problem)
+    return [one for one in found if one]
+
+
+def _give_up(env: Environment, sync_id: str) -> Settled:
+    """End everything of a sync that has left the configuration; its messages were accepted."""
+    gone = Outcome("unknown", "sync_removed", "its sync is no longer configured")
+    unknown_count = 0
+    with hold_lease(env, sync_id), open_state(env) as state:
+        plan_ids = _open_plans(state, sync_id)
+        for plan_id in plan_ids:
+            intents = state.execute(
+                "select row_number from sync_intents where plan_id = ?", [plan_id]
+            ).fetchall()
+            outcomes = [(number, gone) for (number,) in intents]
+            record_outcomes(state, plan_id, outcomes, is_confirmed=False)
+            _end_plan(state, plan_id)
+            unknown_count += len(outcomes)
+        submitted = state.execute(
+            "select distinct handle, submitted_at, action = 'message' from sync_submitted "
+            "join sync_plan_rows using (plan_id, row_number) where sync_id = ? order by all",
+            [sync_id],
+        ).fetchall()
+        accepted = Outcome("acknowledged")
+        answers = [
+            Answer(h, at, accepted if is_message else gone) for h, at, is_message in submitted
+        ]
+        record_answers(state, sync_id, answers)
+    return Settled(sync_id, tuple(plan_ids), 0, 0, unknown_count)
 
 
 def settle_sync(
@@ -135,12 +179,16 @@ def _settle_plan(env: Environment, sync: Sync, channel: Channel, plan_id: str) -
     elif rows.num_rows:
         settled = _read_back(env, sync, channel, plan_id, rows.to_pylist())
     with open_state(env) as state:
-        state.execute(
-            "update sync_plans set status = 'superseded', ended_at = ? where plan_id = ? "
-            "and ended_at is null",
-            [utc_now(), plan_id],
-        )
+        _end_plan(state, plan_id)
     return settled
+
+
+def _end_plan(state: duckdb.DuckDBPyConnection, plan_id: str) -> None:
+    state.execute(
+        "update sync_plans set status = 'superseded', ended_at = ? where plan_id = ? "
+        "and ended_at is null",
+        [utc_now(), plan_id],
+    )
 
 
 def _read_back(

@@ -73,8 +73,8 @@ def _send(channel: Channel, batch: Batch[PermittedRow]) -> list[Outcome]:
     try:
         return channel.send(batch)
     except BatchRejectedError:
-        # Nothing of it took effect: the next plan sends the rows anew.
-        return [Outcome("dropped", "interrupted")] * len(batch.rows)
+        # Nothing of the repeat took effect; the first time may have, before the answer was lost.
+        return [_UNKNOWN] * len(batch.rows)
 
 
 def _is_timely(sync: Sync, row: dict[str, Any], moment: datetime) -> bool:

@@ -145,7 +145,8 @@ def plan_sync(session: Session, sync_id: str, *, is_hourly: bool) -> PlanSummary
 
     session.progress.step(f"plan {sync_id}")
     if not session.plans:
-        settle(session.env)
+        # Another sync's trouble is told, and holds up this one in no way.
+        settle(session.env, note=lambda _sync, problem: session.note("sync", problem))
     if not is_due(session.env, sync_id, is_hourly=is_hourly):
         return None
     session.plans[sync_id], session.plan_rows[sync_id] = plan_with_rows(session.env, sync_id)

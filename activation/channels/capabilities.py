@@ -49,5 +49,3 @@ class Capabilities:
     is_polled: bool = False
     # `matched` tells how many people the platform found.
     tells_matches: bool = False
-    # Removals and additions never in one job: the additions wait for the next run.
-    is_one_way_job: bool = False

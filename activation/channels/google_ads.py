@@ -62,7 +62,6 @@ class GoogleAds(Channel):
         batch_size=10_000,
         is_idempotent=True,
         is_polled=True,
-        is_one_way_job=True,
     )
 
     def __init__(self, env: Environment, remote: Mapping[str, str]) -> None:

@@ -1,6 +1,7 @@
 """One JSON client for platforms: polite retries with an end, no personal data in its errors."""
 
 import random
+import re
 import threading
 import time
 from collections.abc import Mapping
@@ -160,10 +161,12 @@ def _retry_after(header: str | None) -> float | None:
     """Seconds to wait by `Retry-After`: a number or an HTTP date."""
     if not header:
         return None
-    if header.strip().isdigit():
+    if re.fullmatch(r"\s*[0-9]+\s*", header):
         return float(header)
     try:
         moment = parsedate_to_datetime(header)
     except ValueError:
         return None
+    if moment.tzinfo is None:  # `-0000`, or no zone: HTTP's dates are of Greenwich
+        moment = moment.replace(tzinfo=UTC)
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())

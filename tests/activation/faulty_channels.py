@@ -313,7 +313,7 @@ VARIANTS: dict[str, type[FaultyChannel]] = {
     "by_customer": a_channel(
         "ByCustomer", remote_id_sql=_BY_CUSTOMER, can_read_back=True, handles=True
     ),
-    "jobs": a_channel("Jobs", is_polled=True, is_one_way_job=True),
+    "jobs": a_channel("Jobs", is_polled=True),
     "jobs_by_customer": a_channel("JobsByCustomer", is_polled=True, remote_id_sql=_BY_CUSTOMER),
     "file": a_channel("File", is_whole_file=True, modes=frozenset({"mirror"})),
     "idempotent": a_channel("Idempotent", batches=True, is_idempotent=True, kinds=_MESSAGE),
