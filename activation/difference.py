@@ -122,9 +122,21 @@ def _build_changed(connection: duckdb.DuckDBPyConnection, sync: Sync) -> None:
             from open
             where is_renamed
         )
-        select * from found {"" if sync.is_mirror else "where action <> 'remove'"}
+        select * from found {_kept_by(sync)}
         """
     )
+
+
+def _kept_by(sync: Sync) -> str:
+    """A mirror removes whoever leaves; add_only those alone who withdrew, where no unsubscribe of
+    the channel's own carries that.
+    """
+    if sync.is_mirror:
+        return ""
+    able = sync.capabilities
+    if able.can_suppress or "mirror" not in able.modes:
+        return "where action <> 'remove'"
+    return "where action <> 'remove' or customer_id in (select customer_id from withdrawn)"
 
 
 def build_message_difference(

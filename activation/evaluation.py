@@ -23,6 +23,7 @@ from activation.fields import field_values
 from activation.identifiers import IDENTIFIERS, holders_sql
 from activation.ledger import Inputs, read_inputs
 from activation.payloads import Payload
+from activation.permissions import build_withdrawn
 from activation.policy import Policy, load_policy
 from activation.seeds import IS_SEED, add_seeds
 from activation.snapshot import Snapshot, current_snapshot, open_marts
@@ -59,6 +60,16 @@ class Evaluation:
         if not self.sync.is_message:
             counts["unchanged"] = max(0, self.member_count() - counts["add"] - counts["update"])
         return counts
+
+    def withdrawn_count(self) -> int:
+        """Rows that are removed because of a withdrawal; no guard on removals counts them."""
+        if self.sync.is_message:
+            return 0
+        found = self.connection.execute(
+            "select count(*) from difference where action = 'remove' "
+            f"and not {IS_SEED} and customer_id in (select customer_id from withdrawn)"
+        ).fetchone()
+        return int(found[0]) if found else 0
 
     def examples(self, count: int = 3) -> dict[str, list[str]]:
         """A few customer ids per action, the lowest."""
@@ -218,6 +229,7 @@ def evaluate(env: Environment, sync_id: str, *, needs_remote: bool = True) -> It
         if sync.is_message:
             build_message_difference(connection, sync, inputs, as_of=snapshot.as_of)
         else:
+            build_withdrawn(connection, audience, sync)
             build_member_difference(connection, sync, inputs, payload)
             connection.register("messages_told", inputs.messages)
         known = (settings.business_time_zone, SALT_VERSION, sync.id, dict(remote))

@@ -51,6 +51,7 @@ def tripped_guards(
     guards: Guards,
     *,
     counts: dict[str, int],
+    withdrawn: int,
     inputs: Inputs,
     snapshot: Snapshot,
     now: datetime,
@@ -59,27 +60,28 @@ def tripped_guards(
 ) -> list[Tripped]:
     """Every guard that a plan of these counts trips. `now` is naive UTC.
 
-    `least_rows` is what the channel takes at least.
+    `least_rows` is what the channel takes at least; `withdrawn` those of the rows to remove that
+    took their consent back, of which there can be any number.
 
     A plan that changes nothing trips none of the limits on size: an audience that was empty may
     stay empty, but a full one is never emptied by an empty or partial source.
     """
     size = counts["add"] + counts["update"] + counts["message"] + counts["unchanged"]
-    held, removed = _members(inputs), counts["remove"]
+    held, removed = _members(inputs), counts["remove"] - withdrawn
     age = (now - snapshot.as_of).total_seconds() / 3600
-    changes = counts["add"] + counts["update"] + counts["message"] + removed
+    changes = counts["add"] + counts["update"] + counts["message"] + counts["remove"]
     least = max(guards.min_size, least_rows)
     found = []
     if held and removed / held > guards.max_removal_share:
         found.append(Tripped("max_removal_share", guards.max_removal_share, removed / held))
     if removed > guards.max_removals:
         found.append(Tripped("max_removals", guards.max_removals, removed))
-    if changes and size < least:
+    if changes and (size + withdrawn < guards.min_size or size < least_rows):
         found.append(Tripped("min_size", least, size))
     if size > guards.max_size:
         found.append(Tripped("max_size", guards.max_size, size))
     if inputs.last_size:
-        share = abs(size - inputs.last_size) / inputs.last_size
+        share = abs(size + withdrawn - inputs.last_size) / inputs.last_size
         if share > guards.max_change_share:
             found.append(Tripped("max_change_share", guards.max_change_share, share))
     if age > guards.max_input_age_hours:

@@ -113,3 +113,28 @@ def build_holders(connection: duckdb.DuckDBPyConnection) -> None:
         group by shared_holder.customer_id
         """
     )
+
+
+def build_withdrawn(connection: duckdb.DuckDBPyConnection, audience: Audience, sync: Sync) -> None:
+    """`withdrawn`: customers held at the channel who took their consent back or are suppressed,
+    themselves or by somebody who shares their identifier; also who is in the audience no more."""
+    connection.execute(
+        """
+        create temp table withdrawn as
+        select distinct customer_id
+        from acknowledged
+        where
+            customer_id in (select customer_id from suppressed)
+            or customer_id in (
+                select customer_id from desired
+                where reason_code in ('suppressed', 'consent_withdrawn')
+            )
+            or customer_id in (
+                select customer_id from consents
+                where channel = ? and purpose = ? and not coalesce(
+                    is_granted and (withdrawn_at is null or granted_at > withdrawn_at), false
+                )
+            )
+        """,
+        [sync.consent, audience.purpose],
+    )

@@ -48,6 +48,7 @@ def _plan(env: Environment, sync_id: str, *, with_rows: bool) -> tuple[PlanRecor
             tripped = tripped_guards(
                 evaluation.audience.guards,
                 counts=counts,
+                withdrawn=evaluation.withdrawn_count(),
                 inputs=evaluation.inputs,
                 snapshot=evaluation.snapshot,
                 now=now(env).astimezone(UTC).replace(tzinfo=None),

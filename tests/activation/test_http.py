@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from activation.channels.http import JsonClient, Retries
+from activation.channels.http import JsonClient, Retries, _retry_after
 from khach.errors import BusyError
 
 FAST = Retries(attempts=4, first_pause=0.01, longest_pause=2.0, timeout=5)
@@ -55,6 +55,20 @@ def test_a_busy_platform_is_asked_again(server: Scripted) -> None:
     server.script = [(429, {}), (503, {}), (500, {})]
     assert client(server).call("GET", "/") == (200, {"ok": True})
     assert len(server.times) == 4
+
+
+@pytest.mark.parametrize(
+    ("header", "least"),
+    [("Wed, 21 Oct 2099 07:28:00 -0000", 1e6), ("Wed, 21 Oct 2099 07:28:00 GMT", 1e6), (" 7 ", 7.0),
+     ("Wed, 21 Oct 1999 07:28:00 GMT", 0.0)],
+)  # fmt: skip
+def test_retry_after_is_a_number_or_a_date(header: str, least: float) -> None:
+    assert (_retry_after(header) or 0) >= least
+
+
+@pytest.mark.parametrize("header", [None, "", "soon", "²"])
+def test_a_retry_after_that_says_nothing_is_none(header: str | None) -> None:
+    assert _retry_after(header) is None
 
 
 def test_retry_after_is_honoured(server: Scripted) -> None:

@@ -3,11 +3,12 @@
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
-from activation_shop import Shop, people
+from activation_shop import Person, Shop, people
 
 from activation.apply import apply_plan
 from activation.channels import CHANNELS
@@ -118,6 +119,8 @@ def set_clock(env: Any, hour: int) -> None:
 @pytest.fixture
 def shop(bare_shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Shop:
     monkeypatch.setenv("LIST", "l")
+    Jobs.members.clear()
+    SlowTexts.sent.clear()
     kinds = {"late_list": LateList, "refused": Refused, "jobs": Jobs, "slow_texts": SlowTexts}
     for name, kind in kinds.items():
         monkeypatch.setitem(CHANNELS, name, kind)
@@ -217,3 +220,33 @@ def test_an_open_message_of_a_sync_that_is_gone_counts_as_accepted(shop: Shop) -
     with open_state(shop.env) as state:
         state.execute("insert into sync_submitted values ('p', 1, 'old', 'SM1', now()::timestamp)")
     assert [one.sync_id for one in settle(shop.env)] == ["old"]
+
+
+def with_withdrawals(count: int, *withdrawn: int) -> list[Person]:
+    return [
+        replace(person, consent=False) if number in withdrawn else person
+        for number, person in enumerate(people(count))
+    ]
+
+
+def test_no_guard_on_removals_holds_up_those_who_withdrew(shop: Shop) -> None:
+    members(shop, "ads", "jobs")
+    shop.publish(people(4))
+    run(shop, "ads")
+    shop.publish(with_withdrawals(4, 0, 1, 2), day=1)
+    plan = run(shop, "ads")
+    assert plan.remove_count == 3
+    assert not plan.tripped
+    assert len(Jobs.members) == 1
+    shop.publish([], day=2)  # who is gone without a word is another matter
+    assert make_plan(shop.env, "ads").tripped
+
+
+def test_who_withdraws_leaves_a_list_that_only_grows(shop: Shop) -> None:
+    sync = MEMBERS.format(id="ads", channel="jobs").replace("kind:", "mode: add_only, kind:")
+    shop.audience(AUDIENCE.format(name="ads", sync=sync))
+    shop.publish(people(4))
+    run(shop, "ads")
+    shop.publish(with_withdrawals(4, 2)[1:], day=1)
+    assert run(shop, "ads").remove_count == 1
+    assert len(Jobs.members) == 3

@@ -163,6 +163,15 @@ class World:
                 return "held out"
         return None
 
+    def refusing(self) -> set[str]:
+        """Ids of those who refused or are suppressed, and the hashes of their addresses."""
+        found: set[str] = set()
+        for person in self.published.values():
+            addresses = {person.email, *person.other_emails}
+            if person.consent is False or self.suppressed & addresses:
+                found |= {person.customer_id, *(sha256(one) for one in addresses if one)}
+        return found
+
     def held_out(self) -> set[str]:
         """Who has been recorded as held out, under the id of today."""
         rows = self.state("select customer_id from holdouts where \"group\" = 'holdout'")
