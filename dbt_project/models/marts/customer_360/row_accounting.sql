@@ -70,10 +70,11 @@
         ~ ref('int_email_events') ~ " where kind = 'unsubscribe'",
 } %}
 {% set kinds = var('sources') | map(attribute='kind') | list %}
-{% for entity, key in [
-    ('order_lines', 'order_line_id'), ('payments', 'payment_id'), ('refunds', 'refund_id'),
-] if is_told_twice(entity) -%}
-    {#- One source of the namespace has the row in the marts. -#}
+{#- Told by two sources of a namespace, one of which has the row in the marts. -#}
+{% set keyed = {
+    'order_lines': 'order_line_id', 'payments': 'payment_id', 'refunds': 'refund_id',
+} %}
+{% for entity, key in keyed.items() if is_told_twice(entity) -%}
     {%- do found.update({entity: by_row ~ key ~ " as k1 from $staged where namespace || ':' || "
         ~ key ~ " in (select sources.namespace || ':' || held.source_" ~ key ~ " from "
         ~ ref(entity) ~ " as held inner join " ~ ref('int_sources')
