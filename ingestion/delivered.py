@@ -59,9 +59,11 @@ def find_files(config: SourceConfig, folder: str, pattern: str, *keys: str) -> l
     A pattern without wildcards must exist; so must the folder. `keys` is the pattern's place.
     """
     base = resolve_folder(config, folder)
-    found = _remote(base, pattern) if "://" in base else _local(config, base, pattern, keys)
+    # What `${NAME}` stands for may be a password: messages name the folder as it is written.
+    is_remote = "://" in base
+    found = _remote(base, pattern, folder) if is_remote else _local(config, base, pattern, keys)
     if not found and not set("*?[") & set(pattern):
-        raise config.problem(f"{pattern} does not exist in {base}", *keys)
+        raise config.problem(f"{pattern} does not exist in {folder}", *keys)
     return found
 
 
@@ -121,7 +123,7 @@ def _local(config: SourceConfig, base: str, pattern: str, keys: tuple[str, ...])
     ]
 
 
-def _remote(base: str, pattern: str) -> list[Delivered]:
+def _remote(base: str, pattern: str, folder: str) -> list[Delivered]:
     import fsspec
 
     try:
@@ -129,7 +131,7 @@ def _remote(base: str, pattern: str) -> list[Delivered]:
         store.invalidate_cache()
         infos = store.glob(f"{root.rstrip('/')}/{pattern}", detail=True)
     except (OSError, ImportError) as problem:
-        raise BusyError(f"cannot list {base}: {type(problem).__name__}") from None
+        raise BusyError(f"cannot list {folder}: {type(problem).__name__}") from None
     return [
         Delivered(
             path.removeprefix(root.rstrip("/") + "/"),

@@ -6,7 +6,7 @@ import json
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from ingestion import lake
+from ingestion import lake, verdicts
 from ingestion.parquet import literal, quote
 from ingestion.sources.shopify_api import ShopApi
 from ingestion.sources.shopify_bulk import BulkOperations
@@ -179,9 +179,10 @@ class Reading:
                 reader.tombstones(table, sql, label)
 
     def _known(self, table: NodeTable) -> str | None:
-        """SQL of the keys that the committed loads have and that are not deleted."""
+        """SQL of the keys that the loads have and that are not deleted; rejected ones left out."""
         source, env = self._source, self._context.env
-        loads = [load.load_id for load in lake.committed_loads(env, source)]
+        rejected = verdicts.rejected(env, source)
+        loads = [load for load in verdicts.landed_loads(env, source) if load not in rejected]
         rows = lake.load_rows(env, source, table.name, loads)
         if rows is None:
             return None

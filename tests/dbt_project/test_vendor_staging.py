@@ -140,6 +140,11 @@ def compare_the_tills(world: Path, lake: TinyLake) -> None:
     assert lake.rows(
         cards.format("external_id", "staging.stg_square__orders") + " where external_id is not null"
     ) == told.rows(cards.format("member_number", "receipts") + " where member_number is not null")
+    # Only who is no customer there is known by whom the order is for.
+    phones = "select count(phone) > 0, count(phone) from {}"
+    assert lake.rows(phones.format("staging.stg_square__orders")) == told.rows(
+        phones.format("receipts")
+    )
     staged = "select store_id, store_name, province from {} order by 1"
     assert lake.rows(staged.format("staging.stg_square__stores")) == told.rows(
         staged.format("stores")

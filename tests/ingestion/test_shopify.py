@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from landed_data import Configure
 from shop_server import FIRST, TOKEN, Answer, Shop, filled, gid, money, serve
 
-from ingestion import rest
+from ingestion import rest, verdicts
 from ingestion.contract import ContractError
 from ingestion.quarantine import read_quarantine
 from ingestion.replay import replay
@@ -432,6 +432,20 @@ def test_what_the_shop_deletes_becomes_a_tombstone(
     assert account.current("line_items") == lines
     assert len(account.current("product_variants")) == 3
     assert account.ingest() is None
+
+
+def test_deletions_of_a_rejected_load_are_told_again(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.ingest()
+    del account.shop.orders[gid("Order", 4)]
+    for days in (8, 16):
+        later = datetime.now(UTC) + timedelta(days=days)
+        monkeypatch.setattr(shopify_reading, "now", lambda _env, later=later: later)
+        load = account.ingest()
+        assert load is not None
+        assert load.tables["shop_orders"].rows_landed >= 1
+        verdicts.reject(account.env, "shop", load.load_id, "test", "not yet")
 
 
 def test_a_token_that_lost_a_scope_deletes_nothing(

@@ -110,3 +110,16 @@ def test_a_source_that_is_only_out_of_reach_is_worth_another_try(
     code, found = check(capfd)
     assert code == 4
     assert [one["found"] for one in found.values()] == [""]
+
+
+def test_a_password_in_a_folders_address_is_in_no_message(
+    configure: Configure, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DROP_PASSWORD", "geheim")
+    address = "folder: ftp://khach:${DROP_PASSWORD}@127.0.0.1:1/x"
+    configure("sources:\n" + FILES.replace("folder: FOLDER", address))
+    code, found = check(capfd)
+    assert code == 4
+    assert len(found) == 3
+    assert all("${DROP_PASSWORD}@127.0.0.1:1" in one["problem"] for one in found.values())
+    assert "geheim" not in json.dumps(found)

@@ -1,7 +1,8 @@
 {{ config(materialized='view') }}
 
 -- A return is an order of its own without anything sold: it is told by the refunds, not here.
--- Square has no word for an order whose money was all given back: the refunds say so.
+-- Square has no word for an order whose money was all given back: the refunds say so. A customer's
+-- order may name whom it is sent to, so there the customer alone speaks.
 with refunded as (
     select
         refunds.source,
@@ -18,8 +19,13 @@ orders as (
     select
         told.*,
         locations.country,
-        {{ json_text('told.fulfillments', '[0].pickup_details.recipient') }} as pickup,
-        {{ json_text('told.fulfillments', '[0].shipment_details.recipient') }} as shipment,
+        case
+            when coalesce(told.customer_id, '') = ''
+                then coalesce(
+                    {{ json_text('told.fulfillments', '[0].shipment_details.recipient') }},
+                    {{ json_text('told.fulfillments', '[0].pickup_details.recipient') }}
+                )
+        end as recipient,
         case
             when told.state = 'CANCELED' then 'cancelled'
             when told.total_amount > 0 and refunded.refunded_amount >= told.total_amount
@@ -39,9 +45,9 @@ orders as (
     'order_id': 'id',
     'store_id': 'location_id',
     'external_id': "nullif(customer_id, '')",
-    'email': json_text('coalesce(shipment, pickup)', 'email_address'),
-    'phone': json_text('coalesce(shipment, pickup)', 'phone_number'),
-    'full_name': json_text('coalesce(shipment, pickup)', 'display_name'),
+    'email': json_text('recipient', 'email_address'),
+    'phone': json_text('recipient', 'phone_number'),
+    'full_name': json_text('recipient', 'display_name'),
     'ordered_at': 'created_at',
     'status': 'our_status',
     'country': 'country',
