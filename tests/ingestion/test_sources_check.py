@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from landed_data import Configure
 
+from ingestion.config import find_source
+from ingestion.run import check_source
 from khach.cli.main import execute
 from khach.environment import Environment
 
@@ -113,13 +115,13 @@ def test_a_source_that_is_only_out_of_reach_is_worth_another_try(
 
 
 def test_a_password_in_a_folders_address_is_in_no_message(
-    configure: Configure, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    env: Environment, configure: Configure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DROP_PASSWORD", "geheim")
     address = "folder: ftp://khach:${DROP_PASSWORD}@127.0.0.1:1/x"
     configure("sources:\n" + FILES.replace("folder: FOLDER", address))
-    code, found = check(capfd)
-    assert code == 4
-    assert len(found) == 3
-    assert all("${DROP_PASSWORD}@127.0.0.1:1" in one["problem"] for one in found.values())
-    assert "geheim" not in json.dumps(found)
+    items = check_source(env, find_source(env, "shop"))
+    assert [item.exit_code for item in items] == [4, 4, 4]
+    for item in items:
+        assert "khach:${DROP_PASSWORD}@127.0.0.1:1" in str(item.mistake)
+        assert "geheim" not in str(item.mistake)

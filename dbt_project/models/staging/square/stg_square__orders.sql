@@ -19,13 +19,9 @@ orders as (
     select
         told.*,
         locations.country,
-        case
-            when coalesce(told.customer_id, '') = ''
-                then coalesce(
-                    {{ json_text('told.fulfillments', '[0].shipment_details.recipient') }},
-                    {{ json_text('told.fulfillments', '[0].pickup_details.recipient') }}
-                )
-        end as recipient,
+        {{ json_text('told.fulfillments', '[0].pickup_details.recipient') }} as pickup,
+        {{ json_text('told.fulfillments', '[0].shipment_details.recipient') }} as shipment,
+        coalesce(told.customer_id, '') = '' as is_stranger,
         case
             when told.state = 'CANCELED' then 'cancelled'
             when told.total_amount > 0 and refunded.refunded_amount >= told.total_amount
@@ -45,9 +41,12 @@ orders as (
     'order_id': 'id',
     'store_id': 'location_id',
     'external_id': "nullif(customer_id, '')",
-    'email': json_text('recipient', 'email_address'),
-    'phone': json_text('recipient', 'phone_number'),
-    'full_name': json_text('recipient', 'display_name'),
+    'email': 'case when is_stranger then '
+        ~ json_text('coalesce(shipment, pickup)', 'email_address') ~ ' end',
+    'phone': 'case when is_stranger then '
+        ~ json_text('coalesce(shipment, pickup)', 'phone_number') ~ ' end',
+    'full_name': 'case when is_stranger then '
+        ~ json_text('coalesce(shipment, pickup)', 'display_name') ~ ' end',
     'ordered_at': 'created_at',
     'status': 'our_status',
     'country': 'country',
