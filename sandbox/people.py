@@ -58,13 +58,14 @@ def make(
     n: int,
     first: int,
     stores: int,
-    pace: float,
+    paces: tuple[float, float],
     starts_on: Ints,
     store_provinces: Ints,
 ) -> Batch:
     """A batch of `n` people who appear on the days `starts_on` (negative: before the history).
 
-    `store_provinces` is the province of each store, so that everybody has a nearest one.
+    `paces` scale visits and buying in stores; `store_provinces` is the province of each store, so
+    that everybody has a nearest one.
     """
     rng = stream(seed, day, "people")
     p: dict[str, np.ndarray] = {"starts_on": np.asarray(starts_on, np.int32)}
@@ -77,7 +78,7 @@ def make(
     p["occupation"] = pick_by_row(rng, OCCUPATION_WEIGHTS, p["generation"])
     p["income"] = pick_by_row(rng, INCOME_WEIGHTS, p["generation"])
     p["marital"] = pick_by_row(rng, MARITAL_WEIGHTS, p["generation"])
-    _habits(rng, p, n, pace)
+    _habits(rng, p, n, paces)
     # A stream of its own: tastes came later than everything else that is drawn here.
     p["value"] = pick_by_row(stream(seed, day, "values"), VALUE_WEIGHTS, p["generation"])
     p["fickle"] = stream(seed, day, "fickle").beta(*FICKLE, n)
@@ -108,14 +109,16 @@ def _birth_days(rng: np.random.Generator, generation: np.ndarray) -> np.ndarray:
     return (first[generation] + share * (last - first)[generation]).astype(np.int32)
 
 
-def _habits(rng: np.random.Generator, p: dict[str, np.ndarray], n: int, pace: float) -> None:
+def _habits(
+    rng: np.random.Generator, p: dict[str, np.ndarray], n: int, paces: tuple[float, float]
+) -> None:
     gen = p["generation"]
     zeal = rng.gamma(2.0, 0.5, n)  # one person's appetite, the same online and in stores
     both = pick(rng, [24, 18, 58], n)  # prefers web, prefers stores, uses both
     web = np.array([1.35, 0.35, 1.0])[both]
     store = np.array([0.15, 1.5, 1.25])[both]
-    p["visit_rate"] = (VISITS_PER_DAY[gen] * zeal * web * pace).astype(np.float32)
-    p["store_rate"] = (STORE_BUYS_PER_DAY[gen] * zeal * store * pace).astype(np.float32)
+    p["visit_rate"] = (VISITS_PER_DAY[gen] * zeal * web * paces[0]).astype(np.float32)
+    p["store_rate"] = (STORE_BUYS_PER_DAY[gen] * zeal * store * paces[1]).astype(np.float32)
     p["shoe_size"] = np.where(p["gender"] == 1, 41, 37).astype(np.int8) + rng.integers(
         -2, 4, n
     ).astype(np.int8)

@@ -1,7 +1,9 @@
 """How large a sandbox is: people, days of history, stores.
 
-`pace` scales how often people visit and buy, so that the short histories still show people on both
-channels. Every size ends its history on the same day, so that figures can be quoted.
+`pace` scales how often people visit, and `till_pace` how often they buy in stores, so that the
+short histories still show people on both channels. L is the size of the benchmarks: some 10 million
+web events and 5 million receipt lines. Every size ends its history on the same day, so that figures
+can be quoted.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ class Size:
     days: int
     stores: int
     pace: float
+    till_pace: float
 
     @property
     def first_day(self) -> date:
@@ -33,9 +36,9 @@ class Size:
 SIZES = {
     size.name: size
     for size in (
-        Size("XS", 500, 14, 3, 4.0),
-        Size("S", 5_000, 90, 12, 1.0),
-        Size("M", 100_000, 90, 40, 1.0),
-        Size("L", 1_000_000, 30, 120, 1.3),
+        Size("XS", 500, 14, 3, 4.0, 4.0),
+        Size("S", 5_000, 90, 12, 1.0, 1.0),
+        Size("M", 100_000, 90, 40, 1.0, 1.0),
+        Size("L", 1_000_000, 30, 120, 0.55, 5.0),
     )
 }

@@ -126,9 +126,10 @@ def create(seed: int, size: Size) -> World:
 def add_people(world: World, day: int, starts_on: Ints) -> None:
     """A batch of people joins the world; all of its per-person state begins empty."""
     n, first = len(starts_on), len(world)
+    size = world.size
     batch = people.make(
-        world.seed, day, n=n, first=first, stores=world.size.stores, pace=world.size.pace,
-        starts_on=starts_on, store_provinces=store_provinces(world.size.stores),
+        world.seed, day, n=n, first=first, stores=size.stores, paces=(size.pace, size.till_pace),
+        starts_on=starts_on, store_provinces=store_provinces(size.stores),
     )  # fmt: skip
     _grow(world.p, batch.columns | {k: np.full(n, v, np.int64) for k, v in PERSON_STATE.items()})
     _grow(world.mail, {k: np.full(3 * n, v, np.int64) for k, v in EMAIL_STATE.items()})
