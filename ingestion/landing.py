@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 from ingestion.delivered import LocalFile
-from ingestion.parquet import copy_to_parquet, literal
+from ingestion.parquet import copy_to_parquet, literal, quote
 from ingestion.quarantine import BadRow, write_quarantine
 from ingestion.readers import Reading
 from ingestion.spec import Delivery, FetchContext, TableSpec
@@ -62,7 +62,7 @@ def land(
             if landed.get(name, 0) + len(refused.get(name, ())) != reading.offered[name]
         ]
         if short:
-            _collect(connection, reading, typed(short, path), refused)
+            _collect(connection, table, reading, typed(short, path), refused)
     except duckdb.InvalidInputException:
         raise UnreadableError from None
     for name in names:
@@ -133,21 +133,29 @@ def landed_counts(
 
 def _collect(
     connection: duckdb.DuckDBPyConnection,
+    table: TableSpec,
     reading: Reading,
     typed: str,
     refused: dict[str, list[BadRow]],
 ) -> None:
-    bad: dict[str, dict[int, tuple[str, str | None]]] = {}
-    for file, row, problem, original in connection.execute(
-        f"select _file, _row, _problem, _original from ({typed}) where _problem is not null"
+    bad: dict[str, dict[int, tuple[str, str | None, str | None]]] = {}
+    key = quote(next(iter(table.columns)))
+    for file, row, problem, original, about in connection.execute(
+        f"select _file, _row, _problem, _original, cast({key} as varchar) from ({typed}) "
+        "where _problem is not null"
     ).fetchall():
-        bad.setdefault(file, {})[int(row)] = (problem, original)
+        bad.setdefault(file, {})[int(row)] = (problem, original, about)
     for file, rows in bad.items():
         fetched: Mapping[int, bytes] = {}
         if reading.originals is not None:
             fetched = reading.originals(file, set(rows))
         reasons = reading.reasons.get(file, {})
         refused.setdefault(file, []).extend(
-            BadRow(number, reasons.get(number, reason), fetched.get(number, (text or "").encode()))
-            for number, (reason, text) in rows.items()
+            BadRow(
+                number,
+                reasons.get(number, reason),
+                fetched.get(number, (text or "").encode()),
+                about,
+            )
+            for number, (reason, text, about) in rows.items()
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,11 +24,15 @@ Columns = Sequence[str] | Mapping[str, str] | None
 
 @dataclass(frozen=True)
 class BadRow:
-    """A refused row: its 1-based line (or record) in the file, why, and its original bytes."""
+    """A refused row: its 1-based line (or record) in the file, why, and its original bytes.
+
+    `about` is the key of what it tells, where it says one that can be read.
+    """
 
     line: int
     reason: str
     original: bytes
+    about: str | None = None
 
 
 @dataclass(frozen=True)
@@ -53,12 +57,14 @@ class QuarantinedRow:
             "reason": self.bad.reason,
             "original": base64.b64encode(self.bad.original).decode("ascii"),
         }
+        found |= {} if self.bad.about is None else {"about": self.bad.about}
         return found if self.columns is None else found | {"columns": self.columns}
 
     @classmethod
     def from_record(cls, table: str, record: Mapping[str, Any]) -> QuarantinedRow:
         """The row of a JSON object."""
-        bad = BadRow(record["line"], record["reason"], base64.b64decode(record["original"]))
+        original = base64.b64decode(record["original"])
+        bad = BadRow(record["line"], record["reason"], original, record.get("about"))
         return cls(table, record["file"], bad, record.get("columns"))
 
 
@@ -101,23 +107,34 @@ def replace_quarantine(
 
 
 def forget_in_other_files(
-    env: Environment, source: str, table: str, file: str, rows: Iterable[BadRow]
+    env: Environment,
+    source: str,
+    reading: tuple[str, str],
+    rows: Iterable[BadRow],
+    told: Callable[[Collection[str]], Collection[str]],
 ) -> None:
-    """Rows that were read and refused again, now under `file`, are in no other file of the table.
+    """What a reading (table and file) told anew is in no other file of the table.
 
-    A killed run leaves them in both; the next reading is of the same file and calls this again.
+    That are rows refused again, and the keys of which `told` says that a row passed: they were put
+    right at the source. A killed run leaves them in both; the next reading is of the same file and
+    calls this again.
     """
-    again = {row.original for row in rows}
-    if not again:
-        return
     held: dict[str, list[QuarantinedRow]] = {}
     for row in read_quarantine(env, source):
-        if row.table == table and row.file != file:
+        if row.table == reading[0] and row.file != reading[1]:
             held.setdefault(row.file, []).append(row)
+    if not held:
+        return
+    refused = list(rows)
+    again = {row.original for row in refused}
+    about = {row.bad.about for before in held.values() for row in before if row.bad.about}
+    newer = {row.about for row in refused if row.about} | set(told(about))
     for name, before in held.items():
-        kept = [row for row in before if row.bad.original not in again]
+        kept = [
+            row for row in before if row.bad.original not in again and row.bad.about not in newer
+        ]
         if len(kept) < len(before):
-            replace_quarantine(env, source, table, name, kept)
+            replace_quarantine(env, source, reading[0], name, kept)
 
 
 def read_quarantine(env: Environment, source: str) -> list[QuarantinedRow]:

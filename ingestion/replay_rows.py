@@ -45,7 +45,7 @@ def through_files(reader: FileReader) -> RowReplay:
         for group, numbers in enumerate(groups.values()):
             own = [rows[number] for number in numbers]
             part = context.staging / f"part-{table.name}-{group}.parquet"
-            file, taken = _as_file(context, own, part.with_suffix(""))
+            file, taken = _as_file(context, own, part.with_name(f"again-{table.name}-{group}"))
             result = reader(context, table.name, file, part)
             refused = {bad.line: bad.reason for bad in result.refused.get(file.name, ())}
             for line, index in enumerate(taken, start=1):

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ingestion.databases.dialect import ROW_NUMBER, Column, Scan
-from ingestion.parquet import literal, quote
+from ingestion.parquet import duckdb_session, literal, quote
 from ingestion.readers import Reading
+
+if TYPE_CHECKING:
+    from ingestion.spec import Backfill, TableSpec
 
 
 def reading(scan: Scan, file: str) -> Reading:
@@ -32,6 +38,36 @@ def reading(scan: Scan, file: str) -> Reading:
 
     types = {column.name: column.type_ for column in scan.columns}
     return Reading(types, {file: scan.offered}, relation)
+
+
+def reading_name(table: str, marks: Mapping[str, Any], part: Backfill | None) -> str:
+    """What stands for a delivered file: the reading of a table that starts from some marks.
+
+    >>> reading_name("receipts", {"max": "2026-01-01 07:00:00", "digest": "2:917"}, None)
+    'receipts@2026-01-01T07-00-00-97264df2'
+    """
+    if part is not None:
+        return f"{table}@{part.first}-to-{part.last}"
+    if marks.get("max") is None:  # all rows are read, as they were before
+        return table
+    start = str(marks["max"])
+    known = sha256(f"{start} {marks.get('digest')}".encode()).hexdigest()[:8]
+    if not re.fullmatch(r"[0-9][0-9T .:+-]*", start):  # only times and numbers say themselves
+        return f"{table}@{known}"
+    words = re.sub(r"[ :]", lambda sign: "T" if sign[0] == " " else "-", start)
+    return f"{table}@{words}-{known}"
+
+
+def told(path: Path, table: TableSpec, keys: Collection[str]) -> set[str]:
+    """Those of some keys that rows of a Parquet file have."""
+    key = quote(next(iter(table.columns)))
+    with duckdb_session(path.parent) as connection:
+        found = connection.execute(
+            f"select distinct {key} from read_parquet({literal(path)}) "
+            f"where list_contains(?::varchar[], {key})",
+            [list(keys)],
+        ).fetchall()
+    return {str(row[0]) for row in found}
 
 
 def _value(column: Column) -> str:

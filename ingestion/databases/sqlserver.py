@@ -6,6 +6,7 @@ Only the SQL is tested; no test has met a real server.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from importlib import import_module
@@ -128,7 +129,7 @@ class SqlServer(Database):
         if is_time(column):
             zoned = column.type_.endswith("ZONE")
             type_ = "datetimeoffset" if zoned else "datetime2"
-            return f"convert({type_}, {literal(text.replace('+00', '+00:00') if zoned else text)})"
+            return f"convert({type_}, {literal(re.sub('[+]00$', '+00:00', text))})"
         found = number_or_text(text, column)
         return f"N{found}" if found.startswith("'") else found
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ import duckdb
 
 from ingestion.contract import Stopped
 from ingestion.databases.dialect import ALWAYS, Database, QueryError, is_select
-from ingestion.databases.reading import reading
+from ingestion.databases.reading import reading, reading_name, told
 from ingestion.databases.window import NoTimeError, Window, days_window, read_window
 from ingestion.dlt_pipeline import import_dlt
 from ingestion.entities import entity_table
@@ -58,13 +57,11 @@ class Table:
     def window(self, context: FetchContext) -> Window | None:
         """The rows that are new, or those of a backfill's days; None when there are none.
 
-        From now on `file` is this reading: `receipts@2026-01-01T07-00-00`, after the cursor that
-        it starts from, so that no later one takes its quarantine for its own.
+        From now on `file` is this reading, named by the marks that it starts from, so that no
+        other takes its quarantine for its own, and the same one does after a kill.
         """
-        start = self.marks(context).get("max") if context.backfill is None else None
-        start = str(context.backfill.first) if context.backfill else start
-        self.file = f"{self.name}@{_file_name(start)}" if start else self.name
         cursor, part = self.mapping.cursor, context.backfill
+        self.file = reading_name(self.name, self.marks(context), part)
         if part is not None and cursor is None and part.first > part.range_first:
             return None  # a table without a cursor is read whole, with the first part
         with self.errors():
@@ -75,6 +72,7 @@ class Table:
                     self.columns,
                     cursor=cursor,
                     overlap_minutes=self.mapping.overlap_minutes,
+                    time_zone=self._config.time_zone,
                     seen=self.marks(context),
                 )
             try:
@@ -121,7 +119,9 @@ class Table:
         types = found.original_columns(self.file)
         source = self._config.name
         write_quarantine(context.env, source, self.entity, self.file, refused, columns=types)
-        forget_in_other_files(context.env, source, self.entity, self.file, refused)
+        forget_in_other_files(
+            context.env, source, (self.entity, self.file), refused, partial(told, path, table)
+        )
         return Delivery(
             self.entity,
             self.file,
@@ -184,10 +184,3 @@ class Table:
                         *(*place, "columns", target),
                         fix="leave it out, or let `from` select it as text",
                     )
-
-
-def _file_name(start: str) -> str:
-    """A cursor as part of a file's name; only times and numbers say themselves."""
-    if re.fullmatch(r"[0-9][0-9T .:+-]*", start):
-        return re.sub(r"[ :]", lambda sign: "T" if sign[0] == " " else "-", start)
-    return hashlib.sha256(start.encode()).hexdigest()[:16]

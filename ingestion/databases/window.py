@@ -3,8 +3,9 @@
 The rows just below the last cursor are summed up in a digest. As long as it does not change only
 rows above the cursor are read; when it does (a late commit), that window is read once more.
 
-A time far ahead of today (2062 for 2026) is a mistake of typing and no cursor, or nothing would be
-new until then: such rows belong to what the digest sums up, and are read when one comes or goes.
+A cursor is never later than now: a row of tomorrow, or of 2062 by a slip of the keys, would hide
+what is written until then. Rows ahead of now belong to what the digest sums up as well, and are
+read when one comes or goes.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 _ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}:[0-9]{2}|$)")
-_AHEAD = timedelta(days=2)  # more than clocks and time zones differ by
+_NEVER = "(1 = 0)"
 _EPOCH = re.compile(r"1[0-9]{9}([0-9]{3})?")  # seconds or milliseconds, of 2001 to 2033
 
 
@@ -49,35 +50,37 @@ def read_window(
     *,
     cursor: str | None,
     overlap_minutes: int,
+    time_zone: str,
     seen: Mapping[str, Any],
 ) -> Window | None:
     """What is new since `seen` (the marks of the last load that counts); None when nothing is."""
     last, last_digest = seen.get("max"), seen.get("digest")
-    if last is not None and _is_ahead(last):
-        last, last_digest = None, None
     column = next((column for column in columns if column.name == cursor), None)
     if column is None:
         digest = database.digest(base, columns, ALWAYS)
         is_new = digest != last_digest and not digest.startswith("0:")
         return Window(ALWAYS, {"max": None, "digest": digest}) if is_new else None
     predicate, near = ALWAYS, ALWAYS
+    newest = last or database.largest(base, columns, column)
+    now = _now(column, newest, time_zone)
+    ahead = _ahead(database, column, now)
+    if last is not None and _is_ahead(last, now):
+        last, last_digest = None, None  # our clock or the time zone was another: once more
     if last is None:
-        newest = database.largest(base, columns, column)
-        if newest is not None and _is_ahead(newest):
-            newest = _text(datetime.now(UTC) - timedelta(days=1))
+        if newest is not None and _is_ahead(newest, now):
+            newest = _newest(database, base, column, ahead)
     else:
-        newest, is_newer = _newest(database, base, column, last)
-        near = _near(database, column, last, overlap_minutes)
+        newest, is_newer = _newer(database, base, column, last, ahead)
+        near = _near(database, column, last, overlap_minutes, ahead)
         # A row that committed late, or changed without moving its cursor, changes the digest.
         is_changed = database.digest(base, columns, near) != last_digest
         if not (is_newer or is_changed):
             return None
         predicate = f"t.{database.quote(column.name)} > {database.moment(last, column)}"
-        if _ISO.match(last):
-            predicate = f"({predicate} and not {_ahead(database, column)})"
+        predicate = f"({predicate} and not {ahead})"
         predicate = f"({predicate} or {near})" if is_changed else predicate
     if newest is not None:
-        near = _near(database, column, newest, overlap_minutes)
+        near = _near(database, column, newest, overlap_minutes, ahead)
     digest = database.digest(base, columns, near)
     if newest is None and (digest == last_digest or digest.startswith("0:")):
         return None
@@ -108,11 +111,20 @@ def days_window(
     return Window(predicate, {}) if database.count(base, predicate) else None
 
 
-def _newest(database: Database, base: str, column: Column, last: str) -> tuple[str | None, bool]:
+def _newest(database: Database, base: str, column: Column, ahead: str) -> str | None:
+    """The largest cursor that is not ahead of now, as text."""
+    name, read = database.quote(column.name), column.as_text(database).read
+    known = f"select max(t.{name}) as {name} from {base} as t where not {ahead}"
+    value = database.row(f"select {read} as newest from ({known}) as t")[0]
+    return None if value is None else str(value)
+
+
+def _newer(
+    database: Database, base: str, column: Column, last: str, ahead: str
+) -> tuple[str | None, bool]:
     """The largest cursor ever seen, as text, and whether it is larger than the last one."""
     name, moment = database.quote(column.name), database.moment(last, column)
-    until = f" where not {_ahead(database, column)}" if _ISO.match(last) else ""
-    known = f"select max(t.{name}) as {name} from {base} as t{until}"
+    known = f"select max(t.{name}) as {name} from {base} as t where not {ahead}"
     known += f" union all select {moment} as {name}"
     found = f"select max(u.{name}) as {name} from ({known}) as u"
     is_newer = f"case when t.{name} > {moment} then 1 else 0 end"
@@ -123,28 +135,39 @@ def _newest(database: Database, base: str, column: Column, last: str) -> tuple[s
     return newest, bool(int(flag))
 
 
-def _near(database: Database, column: Column, last: str, overlap_minutes: int) -> str:
+def _near(database: Database, column: Column, last: str, overlap_minutes: int, ahead: str) -> str:
     """Rows in which a late commit may show: just below the last cursor, or without a cursor.
 
-    Those far ahead of today are among them.
+    Those ahead of now are among them.
     """
     field, moment = f"t.{database.quote(column.name)}", database.moment(last, column)
     if is_time(column):
         lowest = database.earlier(moment, overlap_minutes)
     else:
         lowest = database.moment(_earlier(last, overlap_minutes), column)
-    near = f"({field} >= {lowest} and {field} <= {moment}) or {field} is null"
-    return f"({near} or {_ahead(database, column)})" if _ISO.match(last) else f"({near})"
+    return f"(({field} >= {lowest} and {field} <= {moment}) or {field} is null or {ahead})"
 
 
-def _ahead(database: Database, column: Column) -> str:
-    """Rows of a time that is far ahead of today."""
-    limit = database.moment(_text(datetime.now(UTC) + _AHEAD), column)
-    return f"(t.{database.quote(column.name)} > {limit})"
+def _now(column: Column, like: str | None, time_zone: str) -> str | None:
+    """Now, in the words of a cursor like another; None where cursors are no times."""
+    if like is None or not _ISO.match(like):
+        return None
+    is_zoned = column.type_.endswith("ZONE")
+    is_utc = is_zoned or like.endswith(("Z", "+00:00"))
+    now = datetime.now(UTC if is_utc else ZoneInfo(time_zone))
+    return f"{now:%Y-%m-%d}{like[10:11] or ' '}{now:%H:%M:%S}{'+00' if is_zoned else ''}"
 
 
-def _is_ahead(cursor: str) -> bool:
-    return bool(_ISO.match(cursor)) and cursor[:10] > _text(datetime.now(UTC) + _AHEAD)[:10]
+def _ahead(database: Database, column: Column, now: str | None) -> str:
+    """Rows of a time that is later than now."""
+    if now is None:
+        return _NEVER
+    return f"(t.{database.quote(column.name)} > {database.moment(now, column)})"
+
+
+def _is_ahead(cursor: str, now: str | None) -> bool:
+    # A day alone has no time of day, and is not later than now on that day.
+    return now is not None and cursor[:19] > now[:19]
 
 
 def _text(moment: datetime) -> str:

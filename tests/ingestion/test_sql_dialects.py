@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import shop_databases
@@ -14,11 +15,13 @@ from hypothesis import strategies as st
 from landed_data import Configure, quarantined, rows_of
 from shop_databases import Shop
 
+from ingestion.backfills import backfill
 from ingestion.config import load_sources
 from ingestion.databases import postgres
 from ingestion.databases.opening import open_database
 from ingestion.databases.table import Table
 from ingestion.quarantine import read_quarantine
+from ingestion.replay import replay
 from ingestion.run import check_source, ingest
 from khach.environment import Environment
 from khach.errors import BusyError, ConfigError, GateError
@@ -146,25 +149,44 @@ def test_a_refused_row_waits_while_others_are_read(env: Environment, shop: Shop)
     bad = {"postgres": {"amount": "'NaN'"}, "mariadb": {"sold_at": "'0000-00-00'"},
            "sqlite": {"amount": "'many'"}}[shop.dialect]  # fmt: skip
 
-    def waiting() -> list[tuple[str, int]]:
+    def waiting() -> list[str | None]:
+        assert ingest(env, "tills")
         rows = read_quarantine(env, "tills")
-        return [(row.file, row.bad.line) for row in rows if row.table == "payments"]
+        return sorted(str(row.bad.about) for row in rows if row.table == "payments")
 
     insert(shop, 1, **bad)
     insert(shop, 2, at="2026-01-01 08:00:00")
-    assert ingest(env, "tills")
-    assert waiting() == [("receipts", 1)]
+    assert waiting() == ["1"]
     insert(shop, 3, at="2026-01-02 07:00:00")
-    assert ingest(env, "tills")
-    assert waiting() == [("receipts", 1)]
+    assert waiting() == ["1"]
     # Within the overlap of the last cursor it is read again, and waits once all the same.
     insert(shop, 4, at="2026-01-03 07:00:00", **bad)
-    assert ingest(env, "tills")
-    assert len(waiting()) == 2
+    assert waiting() == ["1", "4"]
     insert(shop, 5, at="2026-01-03 06:59:00")
-    assert ingest(env, "tills")
-    assert len(waiting()) == 2
-    assert {row for (row,) in rows_of(env, "tills", "payments", "payment_id")} == {"2", "3", "5"}
+    assert waiting() == ["1", "4"]
+    # Late rows move no cursor: readings that start from the same one are two all the same.
+    insert(shop, 6, at="2026-01-03 06:30:00", **bad)
+    assert waiting() == ["1", "4", "6"]
+    shop.execute("update receipts set updated_at = '2026-01-02 08:00:00' where id in (4, 6)")
+    insert(shop, 7, at="2026-01-03 06:40:00", **bad)
+    assert waiting() == ["1", "4", "6", "7"]
+    # Put right at the source, and refused anew in another form.
+    column = next(iter(bad))
+    shop.execute(
+        f"update receipts set {column} = null, updated_at = '2026-01-04 07:00:00' where id = 1"
+    )
+    shop.execute("update receipts set note = 'm', updated_at = '2026-01-04 07:00:00' where id = 4")
+    assert waiting() == ["4", "6", "7"]
+    landed = {row for (row,) in rows_of(env, "tills", "payments", "payment_id")}
+    assert landed == {"1", "2", "3", "5"}
+    # What stays refused stays when it is tried again.
+    assert [one.kept for one in replay(env, "tills").tables if one.table == "payments"] == [3]
+    assert {row.bad.about for row in read_quarantine(env, "tills")} == {"4", "6", "7"}
+    # Days read again, of which one range is a part of the other.
+    for last in (date(2026, 1, 4), date(2026, 1, 2)):
+        assert backfill(env, "tills", date(2026, 1, 2), last)
+        waits = [row.bad.about for row in read_quarantine(env, "tills")]
+        assert sorted(map(str, waits)) == ["4", "6", "7"]
 
 
 def test_a_row_of_a_far_year_holds_up_nothing(env: Environment, shop: Shop) -> None:
@@ -183,6 +205,13 @@ def test_a_row_of_a_far_year_holds_up_nothing(env: Environment, shop: Shop) -> N
     assert landed() == {"1", "2", "3"}
     insert(shop, 4, at="2063-01-02 07:00:00")
     assert landed() == {"1", "2", "3", "4"}
+    assert landed() is None
+    # One of tomorrow hides nothing of today either; times are those of the source's zone.
+    here = datetime.now(ZoneInfo("Asia/Ho_Chi_Minh"))
+    insert(shop, 5, at=f"{here + timedelta(hours=30):%Y-%m-%d %H:%M:%S}")
+    assert landed() == {"1", "2", "3", "4", "5"}
+    insert(shop, 6, at=f"{here:%Y-%m-%d %H:%M:%S}")
+    assert landed() == {"1", "2", "3", "4", "5", "6"}
     assert landed() is None
 
 
