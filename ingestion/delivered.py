@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from khach.errors import BusyError
 
 if TYPE_CHECKING:
     from ingestion.spec import FetchContext, SourceConfig
 
+_OURS = (PermissionError, FileNotFoundError)  # no use in trying again
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _VARIABLE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 
 
 @dataclass(frozen=True)
 class Delivered:
-    """A file as delivered: its name inside the source's folder, where it is, size and version."""
+    """A file as delivered: its name inside the source's folder, where it is, size and version.
+
+    `store` is the fsspec file system that has it; None for a local file.
+    """
 
     name: str
     path: str
     stamp: str  # size and modification time, or the store's ETag
-    is_remote: bool = False
+    store: Any = None
 
 
 @dataclass(frozen=True)
@@ -60,8 +66,10 @@ def find_files(config: SourceConfig, folder: str, pattern: str, *keys: str) -> l
     """
     base = resolve_folder(config, folder)
     # What `${NAME}` stands for may be a password: messages name the folder as it is written.
-    is_remote = "://" in base
-    found = _remote(base, pattern, folder) if is_remote else _local(config, base, pattern, keys)
+    if "://" in base:
+        found = _remote(config, base, pattern, folder)
+    else:
+        found = _local(config, base, pattern, folder, keys)
     if not found and not set("*?[") & set(pattern):
         raise config.problem(f"{pattern} does not exist in {folder}", *keys)
     return found
@@ -77,7 +85,7 @@ def bring_new(context: FetchContext, table: str, files: list[Delivered]) -> list
         known = context.seen.fingerprints.get((table, file.name), "")
         known = "" if context.backfill else known
         if known.rpartition(":")[0] != file.stamp:
-            local = _download(context, file) if file.is_remote else Path(file.path)
+            local = _download(context, file) if file.store else Path(file.path)
             unseen.append((file, known, local))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         digests = list(pool.map(_digest, [local for *_, local in unseen]))
@@ -110,10 +118,12 @@ def _stamp(path: Path) -> str:
     return f"{status.st_size}:{status.st_mtime_ns}"
 
 
-def _local(config: SourceConfig, base: str, pattern: str, keys: tuple[str, ...]) -> list[Delivered]:
+def _local(
+    config: SourceConfig, base: str, pattern: str, written: str, keys: tuple[str, ...]
+) -> list[Delivered]:
     folder = Path(base).expanduser()
     if not folder.is_dir():
-        raise config.problem(f"the folder {folder} does not exist", "folder")
+        raise config.problem(f"the folder {written} does not exist", "folder")
     if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
         raise config.problem("give a pattern below the folder", *keys)
     return [
@@ -123,21 +133,30 @@ def _local(config: SourceConfig, base: str, pattern: str, keys: tuple[str, ...])
     ]
 
 
-def _remote(base: str, pattern: str, folder: str) -> list[Delivered]:
+def _remote(config: SourceConfig, base: str, pattern: str, folder: str) -> list[Delivered]:
     import fsspec
 
     try:
         store, root = fsspec.core.url_to_fs(base)
         store.invalidate_cache()
-        infos = store.glob(f"{root.rstrip('/')}/{pattern}", detail=True)
-    except (OSError, ImportError) as problem:
-        raise BusyError(f"cannot list {folder}: {type(problem).__name__}") from None
+        root = root.rstrip("/")
+        infos = store.glob(f"{root}/{pattern}", detail=True)
+        if not infos and not store.isdir(root):
+            raise FileNotFoundError
+    except Exception as problem:  # noqa: BLE001 - its own words may hold the address, password and all
+        if isinstance(problem, OSError) and not isinstance(problem, _OURS):
+            raise BusyError(f"cannot list {folder}: {type(problem).__name__}") from None
+        raise config.problem(
+            f"cannot list {folder}: {type(problem).__name__}",
+            "folder",
+            fix="check that the address and the credentials are right, and that the folder exists",
+        ) from None
     return [
         Delivered(
-            path.removeprefix(root.rstrip("/") + "/"),
-            store.unstrip_protocol(path),
+            path.removeprefix(root + "/"),
+            path,
             f"{info['size']}:{_version(info)}",
-            is_remote=True,
+            store,
         )
         for path, info in sorted(infos.items())
         if info["type"] == "file"
@@ -151,17 +170,14 @@ def _version(info: dict[str, object]) -> str:
 
 
 def _download(context: FetchContext, file: Delivered) -> Path:
-    import fsspec
-
     # Numbered, so that two folders may hold files of one name.
     number = hashlib.sha256(file.path.encode()).hexdigest()[:12]
     target = context.staging / "downloads" / f"{number}-{Path(file.name).name}"
     target.parent.mkdir(exist_ok=True)
-    store, path = fsspec.core.url_to_fs(file.path)
     try:
-        store.get_file(path, str(target))
-    except OSError as problem:
-        if problem.errno is None:
-            raise BusyError(f"cannot fetch {file.name}: {type(problem).__name__}") from None
-        raise
+        file.store.get_file(file.path, str(target))
+    except Exception as problem:  # as above
+        if isinstance(problem, OSError) and problem.errno in _FULL:
+            raise
+        raise BusyError(f"cannot fetch {file.name}: {type(problem).__name__}") from None
     return target

@@ -165,7 +165,7 @@ def _found(config: FilesConfig, entity: str, mapping: FileTable) -> str:
             fix=f"hold it against what is in {config.folder}; * stands for any part of a name",
         )  # fmt: skip
     newest = found[-1]
-    if newest.is_remote:
+    if newest.store:
         return f"{len(found)} files"
     file = LocalFile(newest.name, Path(newest.path), "")
     try:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -242,11 +243,13 @@ def test_sources_check_tells_files_and_rows_and_an_empty_pattern(
     assert check_source(env, config)[0].found == "1 files, newest 1 rows"
 
 
+@pytest.mark.parametrize("address", ["file://FOLDER", "memory://drop/in"])
 def test_a_delivery_by_url_is_fetched_once(
-    env: Environment, configure: Configure, folder: Path
+    env: Environment, configure: Configure, folder: Path, address: str
 ) -> None:
-    configure(PAYMENTS.replace("folder: FOLDER", "folder: file://FOLDER"))
-    (folder / "payments-1.csv").write_text(HEADER + "1,o,1,2026-01-01 10:00:00\n")
+    configure(PAYMENTS.replace("folder: FOLDER", f"folder: {address}"))
+    with fsspec.open(f"{address.replace('FOLDER', str(folder))}/payments-1.csv", "w") as out:
+        out.write(HEADER + "1,o,1,2026-01-01 10:00:00\n")
     assert ingest(env, "shop") is not None
     assert ingest(env, "shop") is None
     assert rows_of(env, "shop", "payments", "payment_id, _file") == [("1", "payments-1.csv")]

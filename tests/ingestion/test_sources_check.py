@@ -114,14 +114,29 @@ def test_a_source_that_is_only_out_of_reach_is_worth_another_try(
     assert [one["found"] for one in found.values()] == [""]
 
 
+@pytest.mark.parametrize(
+    ("address", "code"),
+    [
+        ("ftp://khach:${DROP_PASSWORD}@127.0.0.1:1/x", 4),
+        ("ftp://khach:${DROP_PASSWORD}@127.0.0.1:12:34/x", 2),
+        ("drop://khach:${DROP_PASSWORD}@127.0.0.1/x", 2),
+        ("s3://khach ${DROP_PASSWORD}/x", 2),
+        ("/nowhere/${DROP_PASSWORD}", 2),
+    ],
+)
 def test_a_password_in_a_folders_address_is_in_no_message(
-    env: Environment, configure: Configure, monkeypatch: pytest.MonkeyPatch
+    env: Environment,
+    configure: Configure,
+    monkeypatch: pytest.MonkeyPatch,
+    address: str,
+    code: int,
 ) -> None:
     monkeypatch.setenv("DROP_PASSWORD", "geheim")
-    address = "folder: ftp://khach:${DROP_PASSWORD}@127.0.0.1:1/x"
-    configure("sources:\n" + FILES.replace("folder: FOLDER", address))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "one")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "two")
+    configure("sources:\n" + FILES.replace("folder: FOLDER", f"folder: {address}"))
     items = check_source(env, find_source(env, "shop"))
-    assert [item.exit_code for item in items] == [4, 4, 4]
+    assert [item.exit_code for item in items] == [code] * 3
     for item in items:
-        assert "khach:${DROP_PASSWORD}@127.0.0.1:1" in str(item.mistake)
+        assert address in str(item.mistake)
         assert "geheim" not in str(item.mistake)
