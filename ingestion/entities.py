@@ -112,6 +112,9 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "email_events": ("kind", "occurred_at"),
     "sessions": ("started_at",),
 }
+# Where these are mapped, a row without them is refused, as one without a key: no model can place an
+# order in time that has none, and the others go through.
+REQUIRED: Mapping[str, tuple[str, ...]] = {"orders": ("ordered_at",)}
 
 
 def entity_of(table: str) -> str:

@@ -13,7 +13,7 @@ from unicodedata import normalize
 import duckdb
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from ingestion.entities import ENTITIES, NEEDED, entity_of
+from ingestion.entities import ENTITIES, NEEDED, REQUIRED, entity_of
 from ingestion.expressions import (
     NOT_SHARED,
     Compiled,
@@ -191,6 +191,9 @@ def entity_query(
     found, kept, deleted = targets(config, entity, mapping, reading.columns, mapping.from_)
     if any(is_guarded(one.failures) for one in (*found, kept, deleted) if one):
         connection.execute(NOT_SHARED)
+    mapped = {target.name for target in found if target.sql != "null"}
+    dated = [name for name in REQUIRED.get(entity_of(entity), ()) if name in mapped]
+    required = (found[0].name, *dated)
     flags = (*kept.failures, *(deleted.failures if deleted else ()))
     found[0] = replace(found[0], failures=(*found[0].failures, *flags))
 
@@ -199,7 +202,7 @@ def entity_query(
             connection,
             relation=reading.relation(files, landed),
             targets=found,
-            required=(found[0].name,),
+            required=required,
             is_kept=kept.sql,
             carried=("_file", "_row", "_malformed", "_original"),
             time_zone=config.time_zone,

@@ -57,7 +57,8 @@ def typed_query(
 
     `relation` is SQL in parentheses or a table, with `_malformed`, which is carried; `is_kept` and
     `is_deleted` are boolean expressions over it. A tombstone keeps its key (the first target) and
-    `updated_at`, which it must have where the column is filled; no filter refuses it.
+    `updated_at`, which it must have where the column is filled; no filter refuses it. A row that is
+    kept must have what is `required`, of which blanks are nothing; every other one its key.
     """
     raw = ", ".join(f"({target.sql}) as {quote(target.name)}" for target in targets)
     dropped = {t.name for t in targets[1:] if t.name != "updated_at"} if is_deleted else set()
@@ -81,7 +82,13 @@ def typed_query(
         if (problem := _problem(target, types[target.name], time_zone))
     ]
     reasons = ", ".join(
-        ["_malformed", "_cast_problem", *problems, *_missing(targets, required, bool(is_deleted))]
+        [
+            "_malformed",
+            "_cast_problem",
+            *problems,
+            *(_missing(name, types[name], is_key=name == targets[0].name) for name in required),
+            *_undated(targets, bool(is_deleted)),
+        ]
     )
     return (
         f"select {values}, {kept}, _is_kept, _is_deleted, coalesce({reasons}) as _problem "
@@ -100,18 +107,23 @@ def _cast_problem(targets: Sequence[Target], dropped: Collection[str], deleted: 
     return f"case {failed} end" if failed else "cast(null as varchar)"
 
 
-def _missing(targets: Sequence[Target], required: Sequence[str], has_tombstones: bool) -> list[str]:
-    """What a row must say and does not."""
-    missing = [
-        f"case when raw.{quote(name)} is null then {literal(f'{name} is missing')} end"
-        for name in required
+def _missing(name: str, type_: str, *, is_key: bool) -> str:
+    """A case that says that a row lacks a value."""
+    column = f"raw.{quote(name)}"
+    is_missing = f"trim({column}) = ''" if type_ == "VARCHAR" else "false"
+    is_missing = f"({column} is null or {is_missing})"
+    if not is_key:
+        is_missing += " and raw._is_kept and not coalesce(raw._is_deleted, false)"
+    return f"case when {is_missing} then {literal(f'{name} is missing')} end"
+
+
+def _undated(targets: Sequence[Target], has_tombstones: bool) -> list[str]:
+    if not has_tombstones or all(t.name != "updated_at" or t.sql == "null" for t in targets):
+        return []
+    return [
+        "case when raw._is_deleted and raw.updated_at is null "
+        "then 'updated_at is missing: when was this deleted?' end"
     ]
-    if has_tombstones and any(t.name == "updated_at" and t.sql != "null" for t in targets):
-        missing.append(
-            "case when raw._is_deleted and raw.updated_at is null "
-            "then 'updated_at is missing: when was this deleted?' end"
-        )
-    return missing
 
 
 def _unless_deleted(sql: str, is_dropped: bool) -> str:

@@ -64,6 +64,7 @@ def test_good_rows_land_exactly_and_bad_ones_are_quarantined_with_their_bytes(
         7: (b'6,o,1,soon\n', "paid_at: aaaa is not a timestamp"),
         8: (b',o,1,2026-01-01 10:00:00\n', "payment_id is missing"),
         9: (b'8,o,1.00001,2026-01-01 10:00:00\n', "4 decimals"),
+        10: (b'"  ",o,1,2026-01-01 10:00:00\n', "payment_id is missing"),
     }  # fmt: skip
     good = b'1,"a ""quoted""\nline",99999999999999.9999,2026-01-01 06:59:59\n0,,-1,\n'
     (folder / "payments-1.csv").write_bytes(
@@ -72,7 +73,7 @@ def test_good_rows_land_exactly_and_bad_ones_are_quarantined_with_their_bytes(
     load = ingest(env, "shop")
     assert load is not None
     counts = load.tables["payments"]
-    assert (counts.rows_offered, counts.rows_landed, counts.rows_quarantined) == (9, 2, 7)
+    assert (counts.rows_offered, counts.rows_landed, counts.rows_quarantined) == (10, 2, 8)
     assert rows_of(env, "shop", "payments", LANDED) == [
         ("0", Decimal(-1), None, False, "payments-1.csv", 2),
         # 06:59:59 in Ho Chi Minh City is the evening before in UTC.

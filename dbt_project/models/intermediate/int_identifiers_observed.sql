@@ -32,7 +32,7 @@ select
     first_seen_at,
     last_seen_at
 from records
-where {{ type }} <> ''
+where trim({{ type }}) <> ''
 union all
 {% endfor -%}
 {% for type in ['email', 'phone'] -%}
