@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,14 @@ class Reading:
             None if self._days else json.dumps(cursor, sort_keys=True)
         )
         self.files[reader.table.name] = file
+
+    def hold_back(self, table: str) -> None:
+        """Leave the cursor of a table where it was: what its rows name could not be kept."""
+        before = self.context.seen.cursors.get(table)
+        self._deliveries = [
+            replace(one, cursor=before if one.cursor else None) if one.table_name == table else one
+            for one in self._deliveries
+        ]
 
     def last_cursor(self, table: str) -> dict[str, Any]:
         """The cursor of this fetch where the table was kept, else the one before."""

@@ -63,7 +63,8 @@ class ShopReading(Reading):
     def refunds(self) -> None:
         """The refunds that changed orders name and we do not hold; those that are gone from them.
 
-        An order names its refunds without their time, so each such order is asked for them.
+        An order names its refunds without their time, so each such order is asked for them. While
+        the refunds are stopped, orders are read again from where they were.
         """
         if "orders" not in self.files:
             return
@@ -81,6 +82,8 @@ class ShopReading(Reading):
             reader = self.reader("order_refunds")
             if sum(self._refunds_of(order, reader) for order in new):
                 self.keep(reader, reader.close(), {})
+        if "order_refunds" in self.stopped:
+            self.hold_back("orders")
         gone = self._column(
             f"select id from ({held}) where order_id in (select id from "
             f"read_parquet({literal(orders)})) and id not in (select id from ({named}))"

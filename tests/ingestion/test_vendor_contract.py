@@ -271,6 +271,31 @@ def test_a_stopped_table_gets_no_tombstones_and_loses_nothing(
     assert found == [("1", False), ("2", False), ("2", True)]
 
 
+def test_refunds_that_were_stopped_are_asked_for_again(
+    env: Environment, configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def offer(number: int, amount: Any) -> None:
+        order = {"id": number, "status": "x", "refunds": [{"id": 10 + number}]}
+        vendor.items.setdefault("orders", []).append(
+            order | {"date_modified_gmt": AT.format(number)[:-1]}
+        )
+        vendor.items[f"orders/{number}/refunds"] = [{"id": 10 + number, "amount": amount}]
+
+    vendor = Vendor("woocommerce")
+    monkeypatch.setattr(woocommerce, "_connect", lambda *_: vendor)
+    configure("sources:\n  shop: {kind: woocommerce, area: web}\n")
+    offer(1, "5.00")
+    ingest(env, "shop")
+    offer(2, {"vnd": 5})
+    for _ in range(2):
+        with pytest.raises(ContractError):
+            ingest(env, "shop")
+    vendor.items["orders/2/refunds"][0]["amount"] = "7.00"
+    ingest(env, "shop")
+    assert rows_of(env, "shop", "order_refunds", "id, amount::int") == [("11", 5), ("12", 7)]
+    assert ingest(env, "shop") is None
+
+
 def test_accept_names_a_table_of_the_kind(env: Environment, configure: Configure) -> None:
     configure(
         "sources:\n  shop:\n    kind: square\n    area: pos\n    accept: {order: {x: TEXT}}\n"
