@@ -3,7 +3,8 @@
 import getpass
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC
 from typing import Any
 
 import duckdb
@@ -17,7 +18,7 @@ from activation.channels.base import resolve_remote
 from activation.delivery import Delivery
 from activation.evaluation import Evaluation, evaluate
 from activation.fields import offer_end
-from activation.guards import GUARDS, Tripped
+from activation.guards import GUARDS, Tripped, stale_input
 from activation.leases import hold_lease
 from activation.ledger import (
     PlanRecord,
@@ -97,6 +98,8 @@ def apply_plan(
                 evaluation = looking.enter_context(evaluate(env, sync.id))
                 require_same_inputs(plan, evaluation)
                 if not only_seeds:
+                    plan = _still_fresh(env, plan, evaluation)
+                    _require_released(plan, accept)
                     _start(state, plan, evaluation, accept)
                 planned = read_plan_rows(state, plan_id, only_seeds=only_seeds)
             updates = planned.filter(pc.equal(planned.column("action"), "update"))
@@ -164,6 +167,24 @@ def _require_released(plan: PlanRecord, accept: Sequence[str]) -> None:
             + "\n".join(f"  {Tripped(**guard).text()}" for guard in held),
             fix=f"look at its rows (khach show), then khach apply {plan.plan_id} {names}",
         )
+
+
+def _still_fresh(env: Environment, plan: PlanRecord, evaluation: Evaluation) -> PlanRecord:
+    """The plan, held by `stale_input` where that has come true since it was made."""
+    stale = stale_input(
+        evaluation.audience.guards,
+        inputs=evaluation.inputs,
+        snapshot=evaluation.snapshot,
+        now=now(env).astimezone(UTC).replace(tzinfo=None),
+    )
+    if stale is None or stale.guard in plan.blocked_by:
+        return plan
+    tripped = [*plan.figures["tripped"], stale.as_dict()]
+    return replace(
+        plan,
+        blocked_by=(*plan.blocked_by, stale.guard),
+        figures=plan.figures | {"tripped": tripped},
+    )
 
 
 def _start(

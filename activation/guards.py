@@ -24,6 +24,10 @@ _RESTORED = (
     "the state was put back from an older copy: what has been sent since is not known "
     "(khach reconcile shows what a list really holds; messages could go out twice)"
 )
+_OLDER = (
+    "readers were put back to marts older than those that a sync has acted on: who withdrew "
+    "consent since is not in them (khach run publishes new ones)"
+)
 GUARDS = tuple(_WORDS)
 
 
@@ -34,6 +38,7 @@ class Tripped:
     guard: str
     limit: float | None = None
     actual: float | None = None
+    is_rollback: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json` and for the stored plan."""
@@ -43,7 +48,7 @@ class Tripped:
         """One line for people, naming the guard."""
         words = _WORDS[self.guard]
         if self.guard == "stale_input" and self.actual is None:
-            words = _RESTORED
+            words = _OLDER if self.is_rollback else _RESTORED
         return f"{self.guard}: " + words.format(limit=self.limit, actual=self.actual)
 
 
@@ -68,7 +73,6 @@ def tripped_guards(
     """
     size = counts["add"] + counts["update"] + counts["message"] + counts["unchanged"]
     held, removed = _members(inputs), counts["remove"] - withdrawn
-    age = (now - snapshot.as_of).total_seconds() / 3600
     changes = counts["add"] + counts["update"] + counts["message"] + counts["remove"]
     least = max(guards.min_size, least_rows)
     found = []
@@ -84,15 +88,30 @@ def tripped_guards(
         share = abs(size + withdrawn - inputs.last_size) / inputs.last_size
         if share > guards.max_change_share:
             found.append(Tripped("max_change_share", guards.max_change_share, share))
-    if age > guards.max_input_age_hours:
-        found.append(Tripped("stale_input", guards.max_input_age_hours, age))
-    elif inputs.restored_at is not None:
-        found.append(Tripped("stale_input"))
+    if stale := stale_input(guards, inputs=inputs, snapshot=snapshot, now=now):
+        found.append(stale)
     if not snapshot.is_green:
         found.append(Tripped("gates"))
     if inputs.last_size is None and not is_sandbox:
         found.append(Tripped("first_run"))
     return found
+
+
+def stale_input(
+    guards: Guards, *, inputs: Inputs, snapshot: Snapshot, now: datetime
+) -> Tripped | None:
+    """Whether the marts or the state are too old to act on; asked again before a plan is applied.
+
+    `now` is naive UTC.
+    """
+    age = (now - snapshot.as_of).total_seconds() / 3600
+    if age > guards.max_input_age_hours:
+        return Tripped("stale_input", guards.max_input_age_hours, age)
+    if snapshot.snapshot_id < (inputs.newest_snapshot or "") or (
+        inputs.newest_as_of is not None and snapshot.as_of < inputs.newest_as_of
+    ):
+        return Tripped("stale_input", is_rollback=True)
+    return Tripped("stale_input") if inputs.restored_at is not None else None
 
 
 def _members(inputs: Inputs) -> int:

@@ -17,6 +17,7 @@ from khach.config_mistakes import suggest
 from khach.errors import ConfigError
 from khach.runs import utc_now
 
+_STARTED = "from sync_plans where started_at is not null"
 State = duckdb.DuckDBPyConnection
 
 
@@ -51,7 +52,8 @@ class Inputs:
 
     `in_flight`: identifier_hash and remote_id of rows whose answer is still to come. `messages`: of
     this sync, those that may have reached somebody. `restored_at`: when this state was put back, if
-    no plan of the sync has been applied since.
+    no plan of the sync has been applied since. `newest_snapshot` and `newest_as_of`: of all that
+    plans which were started have read.
     """
 
     acknowledged: pa.Table
@@ -63,6 +65,8 @@ class Inputs:
     secret: str
     last_size: int | None
     restored_at: datetime | None
+    newest_snapshot: str | None
+    newest_as_of: datetime | None
 
 
 def read_inputs(state: State, audience: str, sync_id: str) -> Inputs:
@@ -117,6 +121,8 @@ def read_inputs(state: State, audience: str, sync_id: str) -> Inputs:
             "max(started_at) from sync_plans where sync_id = $sync), timestamp '1970-01-01')",
             of_sync,
         ),
+        newest_snapshot=first(f"select max(snapshot_id) {_STARTED}"),
+        newest_as_of=first(f"select max(as_of) {_STARTED}"),
     )
 
 

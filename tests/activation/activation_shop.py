@@ -1,10 +1,9 @@
 """A small published shop: marts with the columns of docs/marts.md, audience files, a platform."""
 
 import sqlite3
-import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -97,11 +96,12 @@ class Shop:
 
     def publish(self, persons: list[Person], *, is_green: bool = True, day: int = 0) -> None:
         """Publish a snapshot with exactly these people."""
-        snapshot_id = f"s{uuid.uuid4().hex[:8]}"
+        snapshot_id = f"s{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
         folder = self.env.published / snapshot_id
         folder.mkdir(parents=True)
         with duckdb.connect(str(folder / "marts.duckdb")) as marts:
             write_marts(marts, persons)
+        (folder / "snapshot.json").write_text("{}\n")
         as_of = AS_OF + timedelta(days=day)
         with open_state(self.env) as state:
             state.execute(

@@ -3,15 +3,19 @@
 import csv
 import json
 from dataclasses import replace
+from datetime import UTC, timedelta
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from activation_shop import AUDIENCE, Person, Shop, people
+from activation_shop import AS_OF, AUDIENCE, Person, Shop, people
 
+from activation import apply as apply_module
+from activation import plan as plan_module
 from activation.apply import apply_plan, receipts
 from activation.plan import make_plan, plan_rows
 from khach.errors import ConfigError, GateError, KhachError
+from khach.publishing import rollback
 
 
 def drop(shop: Shop) -> tuple[list[list[str]], dict[str, object]]:
@@ -100,6 +104,42 @@ def test_red_gates_stale_input_and_a_first_run_hold_a_plan(bare_shop: Shop) -> N
     bare_shop.audience()
     bare_shop.publish(people(2), is_green=False)
     assert guards_of(bare_shop) == {"gates"}
+
+
+def test_marts_older_than_those_acted_on_are_not_acted_on(bare_shop: Shop) -> None:
+    withdrawn = [*people(2), Person("c0009", "nine@example.vn", consent=False)]
+    bare_shop.publish([*people(2), Person("c0009", "nine@example.vn")])
+    earlier = bare_shop.env.current.readlink()
+    bare_shop.publish(withdrawn)
+    run(bare_shop)
+    rollback(bare_shop.env)
+    assert bare_shop.env.current.readlink() == earlier
+    plan = make_plan(bare_shop.env, "cart_file")
+    assert plan.blocked_by == "stale_input"
+    with pytest.raises(GateError, match="put back to marts older"):
+        apply_plan(bare_shop.env, plan.plan_id)
+    assert len(drop(bare_shop)[0]) == 3
+    bare_shop.publish(withdrawn)
+    run(bare_shop)
+    assert len(drop(bare_shop)[0]) == 3
+
+
+def test_a_plan_that_was_kept_too_long_is_held_when_it_is_applied(
+    bare_shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare_shop.audience(guards={"max_input_age_hours": 48})
+    bare_shop.publish(people(2))
+    clock = AS_OF.replace(tzinfo=UTC) + timedelta(hours=1)
+    for module in (plan_module, apply_module):
+        monkeypatch.setattr(module, "now", lambda _env: clock)
+    plan = make_plan(bare_shop.env, "cart_file")
+    assert not plan.is_blocked
+    clock += timedelta(hours=48)
+    with pytest.raises(GateError, match=r"49\.0 hours old"):
+        apply_plan(bare_shop.env, plan.plan_id)
+    apply_plan(bare_shop.env, plan.plan_id, ["stale_input"])
+    (released,) = bare_shop.state("select accepted_by from sync_plans where started_at is not null")
+    assert released[0].endswith(": stale_input")
 
 
 def test_limits_on_size_and_change_hold_a_plan(bare_shop: Shop) -> None:
