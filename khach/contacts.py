@@ -18,6 +18,15 @@ _EMAIL = re.compile(r"[^\s@\"(),:;<>\[\]\\]+@[^\s@\"(),:;<>\[\]\\.]+(\.[^\s@\"()
 _BETWEEN_PHONES = re.compile(
     r"[/,;|\n]+|\s+-\s+|\s*(?:\bor\b|\bhoặc\b|&)\s*|\s{2,}|(?<=[0-9]{9})\s+(?=[0+])"
 )
+# Signs without width that copying from pages and documents leaves in a text.
+_INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
+# What follows a number within a house: no digit of it.
+_EXTENSION = re.compile(
+    r"\s*(?:\bx|\bext\.?|#|(?:số\s+)?máy\s+(?:lẻ|nhánh)|nội\s+bộ)\s*[.:]?\s*[0-9]{1,6}\s*$", re.I
+)
+# Area codes of two digits, which only brackets tell from a mobile's prefix, became three in 2017
+# (the same ministry, decision 2036/QD-BTTTT of 2016).
+_OLD_AREAS = {"(04)": "024", "(08)": "028"}
 # Vietnamese mobile prefixes of eleven digits became ten on 2018-09-15
 # (Ministry of Information and Communications, plan 798/QD-BTTTT).
 _OLD_PREFIXES = {
@@ -37,7 +46,7 @@ def parse_email(raw: str | None) -> str | None:
     """
     if not raw:
         return None
-    text = unicodedata.normalize("NFC", raw).strip().strip(".").lower()
+    text = unicodedata.normalize("NFC", raw).translate(_INVISIBLE).strip().strip(".").lower()
     return text if _EMAIL.fullmatch(text) and len(text) <= 254 else None
 
 
@@ -50,14 +59,17 @@ def parse_phone(raw: str | None, country: str = "VN") -> str | None:
     """
     if not raw:
         return None
-    text = unicodedata.normalize("NFKC", raw).replace("(0)", "")
+    text = unicodedata.normalize("NFKC", raw).translate(_INVISIBLE).replace("(0)", "")
+    text = _EXTENSION.sub("", text)
     digits = re.sub(r"[^0-9]", "", text)
     if country == "VN":
-        national = re.sub(r"^(00)?84", "0", digits) if len(digits) > 10 else digits
+        national = re.sub(r"^(00)?840?", "0", digits) if len(digits) > 10 else digits
         if len(national) == 11 and national[:4] in _OLD_PREFIXES:
             text = _OLD_PREFIXES[national[:4]] + national[4:]
         elif re.fullmatch(r"(00)?840?[1-9][0-9]{8}", digits):
             text = "0" + digits[-9:]
+        elif (area := text.strip()[:4]) in _OLD_AREAS:
+            text = text.replace(area, _OLD_AREAS[area], 1)
     try:
         number = phonenumbers.parse(text, country)
     except phonenumbers.NumberParseException:

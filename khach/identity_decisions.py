@@ -13,6 +13,7 @@ from khach import clock
 from khach.contacts import parse_email, parse_phone
 from khach.environment import Environment
 from khach.errors import ConfigError, KhachError
+from khach.identity_settings import load_identity_settings
 from khach.lock import run_lock
 from khach.runs import new_run_id
 from khach.settings import load_settings
@@ -92,12 +93,20 @@ def _matched(env: Environment, kind: str, value: str) -> str:
         raise ConfigError(f"{kind!r} is no type of identifier", fix=f"one of {', '.join(TYPES)}")
     parsed: str | None = value.strip()
     if kind == "email":
-        parsed = parse_email(value)
+        parsed = _matched_email(env, parse_email(value))
     elif kind == "phone":
         parsed = parse_phone(value, load_settings(env).default_country)
     if not parsed:
         raise ConfigError(f"this is no {kind}", fix="write it as people do, in quotes")
     return parsed
+
+
+def _matched_email(env: Environment, address: str | None) -> str | None:
+    """As the macro of that name has it."""
+    local, _, domain = (address or "").partition("@")
+    if domain in ("gmail.com", "googlemail.com") and load_identity_settings(env).gmail_rules:
+        return f"{local.partition('+')[0].replace('.', '')}@gmail.com"
+    return address
 
 
 def _known(env: Environment, kind: str, value: str, namespace: str | None) -> list[tuple[str]]:

@@ -89,7 +89,7 @@ rx_replace = sha256 = fold_text = money = converted = rate_or_one = or_unknown =
 rx_like = gender_word = salutation = salutation_name = age_band = age_on = quintile_score = (
     is_test_customer
 ) = _value
-json_item = json_sum = shopify_key = speaks_of_carts = _value
+name_in_order = json_item = json_sum = shopify_key = speaks_of_carts = _value
 json_pairs = listed = segment_slug = quoted = _value
 unit_cost = _value
 customer_slices = _slices

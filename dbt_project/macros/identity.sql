@@ -87,11 +87,18 @@
 {% macro told_name() -%}
     coalesce(
         nullif(trim(full_name), ''),
-        nullif(trim(case when coalesce(country, '{{ var("default_country") }}') = 'VN'
-            then concat_ws(' ', family_name, given_name)
-            else concat_ws(' ', given_name, family_name)
-        end), '')
+        {{ name_in_order('given_name', 'family_name', 'country') }}
     )
+{%- endmacro %}
+
+
+{# A full name of two parts, in the order of its country; of the retailer's where none is told. #}
+{% macro name_in_order(given, family, country) -%}
+    nullif(trim(case
+        when coalesce(nullif({{ country }}, ''), '{{ var("default_country") }}') = 'VN'
+            then concat_ws(' ', {{ family }}, {{ given }})
+        else concat_ws(' ', {{ given }}, {{ family }})
+    end), '')
 {%- endmacro %}
 
 

@@ -2,11 +2,7 @@
 {% macro woocommerce_name(address) -%}
     {%- set first = json_text(address, 'first_name') -%}
     {%- set last = json_text(address, 'last_name') -%}
-    nullif(trim(case
-        when coalesce({{ json_text(address, 'country') }}, '{{ var("default_country") }}') = 'VN'
-            then concat_ws(' ', {{ last }}, {{ first }})
-        else concat_ws(' ', {{ first }}, {{ last }})
-    end), '')
+    {{ name_in_order(first, last, json_text(address, 'country')) }}
 {%- endmacro %}
 
 

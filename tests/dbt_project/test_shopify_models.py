@@ -60,7 +60,7 @@ REFUND = {
 }  # fmt: skip
 
 
-def customer(number: int, state: str, moved: str | None, country: str) -> dict[str, Any]:
+def customer(number: int, state: str, moved: str | None, country: str | None) -> dict[str, Any]:
     return {
         "id": f"gid://shopify/Customer/{number}", "first_name": "Lan", "last_name": "Nguyễn",
         "email_address": f"c{number}@hoa.example", "email_marketing_state": state,
@@ -74,7 +74,7 @@ CUSTOMERS = [
     customer(7, "SUBSCRIBED", MOMENT, "VN"),
     customer(8, "UNSUBSCRIBED", MOMENT, "US"),
     customer(9, "NOT_SUBSCRIBED", None, "VN"),
-    customer(10, "PENDING", None, "VN"),
+    customer(10, "PENDING", None, None),
     customer(11, "NOT_SUBSCRIBED", MOMENT, "VN"),
 ]
 VARIANT = {
@@ -129,8 +129,8 @@ def test_a_shop_speaks_our_entities(lake: TinyLake) -> None:
     assert lake.rows("select amount, order_id from staging.stg_shopify__refunds") == [(5, "5")]
     assert lake.rows(
         "select record_id, full_name from staging.stg_shopify__customers where record_id in "
-        "('7', '8') order by 1"
-    ) == [("7", "Nguyễn Lan"), ("8", "Lan Nguyễn")]
+        "('7', '8', '10') order by 1"
+    ) == [("10", "Nguyễn Lan"), ("7", "Nguyễn Lan"), ("8", "Lan Nguyễn")]
     # Who was never asked has no row; what is not a yes is a no.
     assert lake.rows(
         "select consent_id, is_granted from staging.stg_shopify__consents order by consent_id"

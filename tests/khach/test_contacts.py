@@ -34,8 +34,26 @@ def test_parsing_a_parsed_number_changes_nothing(digits: str) -> None:
 
 @pytest.mark.parametrize(("old", "new"), sorted(_OLD_PREFIXES.items()))
 def test_old_eleven_digit_numbers_become_the_new_ten_digit_ones(old: str, new: str) -> None:
-    for prefix in (old, f"+84{old[1:]}", f"84{old[1:]}"):
+    for prefix in (old, f"+84{old[1:]}", f"84{old[1:]}", f"84 {old}", f"00 84 {old} "):
         assert parse_phone(f"{prefix}3456789") == f"+84{new[1:]}3456789"
+
+
+@pytest.mark.parametrize(
+    ("written", "number"),
+    [
+        ("0912 345 678 x1", "+84912345678"),
+        ("84 0912 345 678 ext. 12", "+84912345678"),
+        ("(028) 3822 9999 máy lẻ 102", "+842838229999"),
+        ("028 3822 9999 - số máy lẻ: 7", "+842838229999"),
+        ("(08) 3822 9999", "+842838229999"),  # a mobile's number without the brackets
+        ("08 3822 9999", "+84838229999"),
+        ("(04) 3822-9999", "+842438229999"),
+        ("0912\u200b345678\ufeff", "+84912345678"),
+        ("0126 345 678 x1", None),  # an old prefix with a digit too few
+    ],
+)
+def test_what_stands_around_a_number_is_no_digit_of_it(written: str, number: str | None) -> None:
+    assert parse_phone(written) == number
 
 
 @given(st.text(max_size=30))
@@ -53,7 +71,7 @@ def test_what_is_no_number_is_none(text: str | None) -> None:
 
 @given(LOCAL, DOMAIN)
 def test_an_address_is_the_same_in_any_case_and_with_spaces_around(local: str, domain: str) -> None:
-    typed = f"  {local.upper()}@{domain.title()} \t"
+    typed = f"\u200b  {local.upper()}\u200d@{domain.title()} \ufeff\t"
     parsed = parse_email(typed)
     assert parsed == parse_email(f"{local}@{domain}")
     assert parsed is None or parsed == f"{local}@{domain}".lower()

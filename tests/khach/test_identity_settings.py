@@ -6,6 +6,7 @@ from khach.cli.main import execute
 from khach.configuration import write_dbt_vars
 from khach.environment import Environment
 from khach.errors import ConfigError
+from khach.identity_decisions import _matched
 from khach.identity_settings import ATTRIBUTES, load_identity_settings, trusted_sources
 
 CONFIGURED = ["web_events", "web_shop", "tills", "crm", "email", "texts"]
@@ -55,3 +56,15 @@ def test_a_mistake_is_named_with_its_line_and_a_remedy(
     assert (problem.key or "").startswith(key)
     assert hint in f"{problem.message} {problem.fix}"
     assert execute(["config", "check"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("rules", "matched"),
+    [("true", "lannguyen@gmail.com"), ("false", "lan.nguyen+x@googlemail.com")],
+)
+def test_a_value_is_blocked_as_it_is_matched(
+    sandbox: Environment, rules: str, matched: str
+) -> None:
+    write(sandbox, f"gmail_rules: {rules}\n")
+    assert _matched(sandbox, "email", " Lan.Nguyen+x@GoogleMail.com ") == matched
+    assert _matched(sandbox, "email", "lan.nguyen@example.vn") == "lan.nguyen@example.vn"

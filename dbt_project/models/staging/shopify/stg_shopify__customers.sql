@@ -1,7 +1,5 @@
 {{ config(unique_key=['source', 'id'], meta={'raw_table': 'shopify.customers'}) }}
 
-{#- First and last name come apart; in Viet Nam the family name is written first. -#}
-{%- set given, family = "coalesce(first_name, '')", "coalesce(last_name, '')" -%}
 {{ latest_rows(
     'shopify.customers',
     keys=['id'],
@@ -11,8 +9,7 @@
         'user_id': shopify_key('id'),
         'email': 'email_address',
         'phone': 'phone_number',
-        'full_name': "nullif(trim(case when country_code = 'VN' then " ~ family ~ " || ' ' || "
-            ~ given ~ " else " ~ given ~ " || ' ' || " ~ family ~ " end), '')",
+        'full_name': name_in_order('first_name', 'last_name', 'country_code'),
         'given_name': "nullif(trim(first_name), '')",
         'family_name': "nullif(trim(last_name), '')",
         'country': 'country_code',

@@ -27,9 +27,7 @@ customers as (
     'member_number': "nullif(reference_id, '')",
     'email': "nullif(email_address, '')",
     'phone': "nullif(phone_number, '')",
-    'full_name': "nullif(trim(case when coalesce(country, '" ~ var('default_country')
-        ~ "') = 'VN' then concat_ws(' ', family_name, given_name)"
-        ~ " else concat_ws(' ', given_name, family_name) end), '')",
+    'full_name': name_in_order('given_name', 'family_name', 'country'),
     'given_name': "nullif(trim(given_name), '')",
     'family_name': "nullif(trim(family_name), '')",
     'birth_date': "case when birthday >= '1000' then try_cast(birthday as date) end",

@@ -12,8 +12,8 @@ with accounts as (
     'user_id': 'id',
     'email': "coalesce(nullif(email, ''), " ~ json_text('billing', 'email') ~ ')',
     'phone': json_text('billing', 'phone'),
-    'full_name': "coalesce(" ~ woocommerce_name('billing') ~ ", nullif(trim(concat_ws(' ',"
-        ~ " first_name, last_name)), ''))",
+    'full_name': 'coalesce(' ~ woocommerce_name('billing') ~ ', '
+        ~ name_in_order('first_name', 'last_name', json_text('billing', 'country')) ~ ')',
     'given_name': "nullif(trim(first_name), '')",
     'family_name': "nullif(trim(last_name), '')",
     'country': json_text('billing', 'country'),
