@@ -31,7 +31,7 @@ complaints as (
         orders.channel,
         orders.store_id as store,
         orders.province,
-        coalesce(orders.country, customers.country) as country,
+        orders.country,
         {{ customer_slices() }}
     from {{ ref('kpi_service') }} as contacts
     left join {{ ref('kpi_customers') }} as customers
