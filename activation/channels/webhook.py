@@ -40,6 +40,7 @@ class Webhook(Channel):
         consent_channel=None,
         kinds=frozenset({"membership", "message"}),
         remote={"url": "variable", "secret": "variable"},
+        no_place=frozenset({"secret"}),
         field_name=re.compile(r"[A-Za-z_][A-Za-z0-9_]*"),
         remote_id_sql="customer_id",
         batch_size=500,

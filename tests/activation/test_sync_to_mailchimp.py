@@ -62,8 +62,24 @@ def test_another_tag_is_another_place_for_everybody(shop: Shop) -> None:
         "select distinct changed_fields from sync_plan_rows where plan_id = ?", plan.plan_id
     )
     assert changed == [(["_remote"],)]
-    apply_plan(shop.env, plan.plan_id)
-    assert make_plan(shop.env, "cart_email").change_count == 0
+    assert plan.blocked_by == "changed_remote"
+    with pytest.raises(GateError, match="3 members of this sync"):
+        apply_plan(shop.env, plan.plan_id)
+    apply_plan(shop.env, plan.plan_id, ["changed_remote"])
+    plan = make_plan(shop.env, "cart_email")
+    assert (plan.change_count, plan.is_blocked) == (0, False)
+
+
+def test_a_changed_remote_that_is_put_back_still_loses_who_withdrew(shop: Shop) -> None:
+    persons = people(3)
+    shop.publish(persons)
+    run(shop)
+    shop.audience(AUDIENCE.replace("tag: cart-abandoner", "tag: left-a-cart"))
+    shop.publish([dataclasses.replace(persons[0], consent=False), *persons[1:]])
+    assert make_plan(shop.env, "cart_email").is_blocked
+    shop.audience()
+    run(shop)
+    assert len(shop.addresses()) == 2
 
 
 def test_leaving_removes_the_tag_of_members_we_added_only(shop: Shop) -> None:
