@@ -22,6 +22,8 @@ from khach.runs import utc_now
 from khach.state import open_state
 
 _SETTLED = ("unsubscribed", "already", "not_held")
+# Stands where a withdrawal has the id of its consent.
+_ON_LIST = "suppression_list"
 
 
 def push_suppressions(
@@ -39,6 +41,7 @@ def push_suppressions(
     Raises BusyError when the channel stops answering; what was answered until then is recorded.
     """
     destination = _destination(sync, remote)
+    _forget_lifted(env, policy, destination)
     pending = _pending(env, audience, sync, policy, destination)
     unsubscribed = 0
     size = sync.capabilities.batch_size
@@ -102,6 +105,20 @@ def _destination(sync: Sync, remote: Mapping[str, str]) -> str:
     return hashlib.sha256(f"{sync.channel}/{sorted(place.items())}".encode()).hexdigest()[:16]
 
 
+def _forget_lifted(env: Environment, policy: Policy, destination: str) -> None:
+    """Who stands on the suppression list no more may come on it again, which is told anew: the list
+    has no times by which the second entry would differ.
+    """
+    with open_state(env) as state:
+        state.register("suppression", policy.suppressions)
+        state.execute(
+            "delete from suppression_pushes where destination = ? and consent_id = ? "
+            "and identifier_hash not in (select identifier_hash from suppression)",
+            [destination, _ON_LIST],
+        )
+        state.unregister("suppression")
+
+
 def _pending(
     env: Environment, audience: Audience, sync: Sync, policy: Policy, destination: str
 ) -> pa.Table:
@@ -137,7 +154,7 @@ def _pending_sql(sync: Sync) -> str:
             where consents.channel = ? and consents.purpose = ?
                 and consents.is_granted is not true and identifier <> ''
             union all
-            select identifier, customer_id, 'suppression_list', null
+            select identifier, customer_id, '{_ON_LIST}', null
             from held
             where sha256(identifier) in (
                 select identifier_hash from suppression where channel in (?, 'all')

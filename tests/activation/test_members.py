@@ -8,7 +8,7 @@ import pytest
 from activation_shop import people
 from faulty_channels import Member
 from one_life import Killed
-from world import World
+from world import World, sha256
 
 from activation.apply import ApplySummary, apply_plan
 from activation.plan import make_plan
@@ -198,6 +198,19 @@ def test_every_holder_of_a_withdrawn_address_is_told_by_their_own_key(worlds: Wo
     assert len({row[1] for row in rows}) == 3
     assert run(world).unsubscribed_count == 0
     assert len(world.state(told)) == 3
+
+
+def test_who_comes_on_the_suppression_list_again_is_told_again(worlds: Worlds) -> None:
+    world = a_world(worlds, "blind")
+    counts = []
+    for listed in ({"person0001@example.vn"}, set(), {"person0001@example.vn"}):
+        world.suppressed = listed
+        world.write_suppressions()
+        counts.append([run(world).unsubscribed_count, run(world).unsubscribed_count])
+        world.platform.unsubscribed.clear()  # they come back by the platform's own form
+        member = Member("c0001", "person0001@example.vn", {})
+        world.platform.members[sha256(member.identifier)] = member
+    assert counts == [[1, 0], [0, 0], [1, 0]]
 
 
 def test_a_refusal_that_another_holder_adds_is_carried_too(worlds: Worlds) -> None:
