@@ -8,6 +8,8 @@ from activation_shop import AUDIENCE, Person, Shop, people
 
 from activation import apply, consent, evaluation
 from activation.apply import apply_plan
+from activation.channels.base import Batch
+from activation.channels.mailchimp import Mailchimp
 from activation.plan import make_plan, plan_row
 from khach.errors import ConfigError, GateError, KhachError
 
@@ -152,6 +154,21 @@ def test_a_rejected_row_stands_alone_and_its_receipt_masks_the_address(shop: Sho
     )[0]
     assert code == "400" and "@" not in message and message
     assert make_plan(shop.env, "cart_email").add_count == 1
+
+
+def test_names_that_the_platform_repeats_are_masked(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel = Mailchimp(shop.env, {"list": shop.list_id, "tag": "t"})
+    words = {"detail": "CHỊ LAN looks fake", "errors": [{"message": "GREETING: Vy, Vyy"}]}
+    monkeypatch.setattr(channel._client, "call", lambda *_asked, **_more: (400, words))
+    row = consent.permit(
+        consent.Consent("k", "c1", "email", "marketing", True), customer_id="c1", channel="email",
+        purpose="marketing", identifier="lan@example.vn", remote_id="m",
+        fields={"GREETING": "Chị Lan", "FNAME": "Vy"},
+    )  # fmt: skip
+    (outcome,) = channel.upsert(Batch("b", "p", "s", [row]))
+    assert outcome.message == "<value> looks fake GREETING: <value>, Vyy"
 
 
 def test_a_withdrawal_is_carried_to_contacts_we_did_not_add_even_when_blocked(shop: Shop) -> None:
