@@ -20,7 +20,10 @@ _RETRIED = frozenset({429, 500, 502, 503, 504})
 
 @dataclass(frozen=True)
 class Retries:
-    """How long to insist: attempts, first pause, longest pause, seconds for one answer."""
+    """How long to insist: attempts, first pause, longest pause, seconds for one answer.
+
+    A platform that asks for a longer pause is left alone until the next run.
+    """
 
     attempts: int = 6
     first_pause: float = 0.5
@@ -119,6 +122,8 @@ class JsonClient:
                 if not is_repeatable and answer.status_code != 429:
                     raise UncertainError(f"answer {answer.status_code} to a request")
                 wait = _retry_after(answer.headers.get("Retry-After"))
+                if wait is not None and wait > self._retries.longest_pause:
+                    break
             if attempt + 1 < self._retries.attempts:
                 self._pause(attempt, wait)
         self._is_down.set()

@@ -77,6 +77,16 @@ def test_retry_after_is_honoured(server: Scripted) -> None:
     assert server.times[1] - server.times[0] >= 1.0
 
 
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_longer_pause_than_ours_is_left_to_the_next_run(server: Scripted, status: int) -> None:
+    server.script = [(status, {"Retry-After": "3600"})]
+    asked = client(server)
+    for _ in range(2):
+        with pytest.raises(BusyError):
+            asked.call("GET", "/")
+    assert len(server.times) == 1
+
+
 def test_patience_ends_and_then_every_call_fails_at_once(server: Scripted) -> None:
     server.script = [(503, {})] * 99
     asked = client(server)
