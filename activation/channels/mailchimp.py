@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from activation.channels.base import Batch, Channel, Outcome, RemoteMember, Row, require_permitted
 from activation.channels.capabilities import Capabilities
-from activation.channels.http import JsonClient
+from activation.channels.http import FaultError, JsonClient
 from activation.channels.sending import masked
 from activation.channels.variables import require_allowed_address, require_variable
 from activation.consent import PermittedRow, WithdrawalRow
@@ -186,6 +186,8 @@ class Mailchimp(Channel):
 def _answered(act: Callable[[Row], Outcome], row: Row) -> Outcome:
     try:
         return act(row)
+    except FaultError as problem:  # in the end this row's own: it must not hold up the others
+        return Outcome("unknown", "fault", problem.message)
     except BusyError as problem:
         return Outcome("unanswered", "no_answer", problem.message)
 

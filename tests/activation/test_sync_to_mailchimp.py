@@ -1,14 +1,18 @@
 """Plan and apply against the stateful e-mail platform."""
 
 import dataclasses
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 from activation_shop import AUDIENCE, Person, Shop, people
 
 from activation import apply, consent, evaluation
 from activation.apply import apply_plan
+from activation.channels import http
 from activation.channels.base import Batch
+from activation.channels.http import Retries
 from activation.channels.mailchimp import Mailchimp
 from activation.plan import make_plan, plan_row
 from khach.errors import ConfigError, GateError, KhachError
@@ -154,6 +158,33 @@ def test_a_rejected_row_stands_alone_and_its_receipt_masks_the_address(shop: Sho
     )[0]
     assert code == "400" and "@" not in message and message
     assert make_plan(shop.env, "cart_email").add_count == 1
+
+
+def test_a_row_that_always_meets_a_fault_holds_up_no_other(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.publish(people(3))
+    first, *others = sorted(
+        (str(person.email) for person in people(3)), key=lambda one: sha256(one.encode()).digest()
+    )
+    bad = store_hash(first)
+    monkeypatch.setattr(http, "Retries", lambda: Retries(attempts=2, first_pause=0.01))
+    send = http.requests.Session.request
+
+    def faulty(session: Any, method: str, url: str, **rest: Any) -> Any:
+        answer = send(session, method, url, **rest)
+        if bad in url:
+            answer.status_code = 500
+        return answer
+
+    monkeypatch.setattr(http.requests.Session, "request", faulty)
+    one_by_one = dataclasses.replace(Mailchimp.capabilities, batch_size=1)
+    monkeypatch.setattr(Mailchimp, "capabilities", one_by_one)
+    for _ in range(2):
+        summary = run(shop)
+        assert summary.status == "partly_applied" and summary.receipts["unknown"] == 1
+    assert summary.receipts == {"unknown": 1}
+    assert set(others) <= shop.addresses()
 
 
 def test_names_that_the_platform_repeats_are_masked(
