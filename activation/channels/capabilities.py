@@ -38,6 +38,8 @@ class Capabilities:
     # Every delivery is the whole list (`replace`, `holds`); no list may be shorter than this.
     is_whole_file: bool = False
     least_rows: int = 0
+    # Members are kept apart by sync there, so that several may go to one place. A whole file is.
+    is_told_sync: bool = False
     # `suppress` stops all contact, also of people we did not add.
     can_suppress: bool = False
     # `read_back` and `members` show what the channel holds now.

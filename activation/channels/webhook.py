@@ -43,6 +43,7 @@ class Webhook(Channel):
         field_name=re.compile(r"[A-Za-z_][A-Za-z0-9_]*"),
         remote_id_sql="customer_id",
         batch_size=500,
+        is_told_sync=True,
         can_suppress=True,
         is_idempotent=True,
     )
