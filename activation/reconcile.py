@@ -80,10 +80,10 @@ def reconcile(env: Environment, sync_id: str, *, repair: bool = False) -> Drift:
                     {"sync": sync_id},
                 )
             state.unregister("present")
-    return Drift(sync_id, *counts, is_repaired=repair)
+    return Drift(sync_id, *counts, repair)
 
 
-def _compare(state: State, sync_id: str) -> tuple[int, ...]:
+def _compare(state: State, sync_id: str) -> tuple[int, int, int, int, int]:
     """Remote, held, missing, stray and unconfirmed, over the ids in `present`."""
     row = state.execute(
         "with held as (select coalesce(handle, remote_id) as remote_id, payload_hash is not null "
@@ -95,7 +95,8 @@ def _compare(state: State, sync_id: str) -> tuple[int, ...]:
         "(select count(*) from gone where not is_confirmed)",
         [sync_id],
     ).fetchone()
-    return row or (0, 0, 0, 0, 0)
+    remote, held, missing, stray, unconfirmed = row or (0, 0, 0, 0, 0)
+    return remote, held, missing, stray, unconfirmed
 
 
 def _require_list(sync: Sync) -> None:

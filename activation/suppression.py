@@ -146,7 +146,9 @@ def _pending_sql(sync: Sync) -> str:
     """Grain: identifier and key of a holder at the channel, of which a refusal is new."""
     key = sync.capabilities.remote_id_sql
     return f"""
-        with held as ({holders_sql(IDENTIFIERS[sync.consent])}),
+        with held as materialized (
+            select distinct * from ({holders_sql(IDENTIFIERS[sync.consent])})
+        ),
         refused as (
             select identifier, held.customer_id, consent_id, withdrawn_at
             from held
@@ -162,18 +164,18 @@ def _pending_sql(sync: Sync) -> str:
         ),
         -- A channel that knows people by our ids is told of every holder.
         concerned as (
-            select distinct
+            select
                 identifier, sha256(identifier) as identifier_hash, held.customer_id,
                 held.customer_id = refused.customer_id as is_refuser, consent_id, withdrawn_at
             from refused join held using (identifier)
         ),
-        keyed as (select *, {key} as remote_id from concerned),
+        keyed as materialized (select *, {key} as remote_id from concerned),
         told as (
             select distinct
                 identifier_hash, consent_id, withdrawn_at,
                 {key} as remote_id
             from pushed
-            join (select distinct identifier, identifier_hash from concerned)
+            join (select distinct identifier, identifier_hash from keyed)
                 using (identifier_hash)
         )
         select
