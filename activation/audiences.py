@@ -94,6 +94,7 @@ def load_audiences(env: Environment) -> Book:
                 else:
                     _check_model(env, file, str(audience.model))
     _check_together(book, files)
+    _check_lists(book, files)
     return book
 
 
@@ -148,6 +149,33 @@ def _check_together(book: Book, files: dict[str, ConfigFile]) -> None:
             if sync.id in seen:
                 raise file.error(f"sync id {sync.id!r} stands twice", ("syncs", number, "id"))
             seen.add(sync.id)
+
+
+def _check_lists(book: Book, files: dict[str, ConfigFile]) -> None:
+    lists: dict[tuple[str, str], str] = {}
+    for audience in book.values():
+        for number, sync in enumerate(audience.syncs):
+            if (place := _list_of(sync)) is None:
+                continue
+            if place in lists:
+                raise files[audience.name].error(
+                    f"sync {sync.id!r} goes to the list of sync {lists[place]!r}: one would remove "
+                    "whom the other put there",
+                    ("syncs", number, "remote"),
+                    fix="a list or tag of its own; or one audience for both",
+                )
+            lists[place] = sync.id
+
+
+def _list_of(sync: Sync) -> tuple[str, str] | None:
+    """Channel and place, by the names of variables; None where syncs do not get in each other's
+    way.
+    """
+    able = sync.capabilities
+    place = able.place(sync.remote)
+    if sync.is_message or able.is_whole_file or able.is_told_sync or not place:
+        return None
+    return sync.channel, str(sorted(place.items()))
 
 
 def _all_in(value: Any, known: tuple[str, ...]) -> bool:

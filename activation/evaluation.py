@@ -51,6 +51,14 @@ class Evaluation:
         """Where the sync goes, resolved."""
         return self.payload.remote
 
+    @property
+    def destination(self) -> str | None:
+        """Names the list that the sync goes to, by a hash: channel and place. None of messages."""
+        if self.sync.is_message:
+            return None
+        place = sorted(self.sync.capabilities.place(self.remote).items())
+        return hashlib.sha256(f"{self.sync.channel}/{place}".encode()).hexdigest()[:16]
+
     def counts(self) -> dict[str, int]:
         """Rows per action: add, update, remove, message, unchanged; seeds do not count."""
         found = self.connection.execute(

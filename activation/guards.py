@@ -17,6 +17,9 @@ _WORDS = {
     "max_size": "the audience would have {actual:,} members, at most {limit:,} may",
     "max_change_share": "the size moves by {actual:.0%} since the last plan, at most {limit:.0%}",
     "stale_input": "the snapshot is {actual:,.1f} hours old, at most {limit:,.1f} may pass",
+    "changed_remote": "`remote` names another list than the one that {actual:,} members of this "
+    "sync are in: nobody would leave the old one any more, withdrawals included (put the old "
+    "remote back, or empty that list yourself before you release this)",
     "gates": "the gates are not green for the snapshot that would be read",
     "first_run": "the first plan of a sync waits for a person",
 }
@@ -59,6 +62,7 @@ def tripped_guards(
     withdrawn: int,
     inputs: Inputs,
     snapshot: Snapshot,
+    destination: str | None,
     now: datetime,
     is_sandbox: bool,
     least_rows: int = 0,
@@ -66,7 +70,8 @@ def tripped_guards(
     """Every guard that a plan of these counts trips. `now` is naive UTC.
 
     `least_rows` is what the channel takes at least; `withdrawn` those of the rows to remove that
-    took their consent back, of which there can be any number.
+    took their consent back, of which there can be any number; `destination` names the
+    list, of messages it is None.
 
     A plan that changes nothing trips none of the limits on size: an audience that was empty may
     stay empty, but a full one is never emptied by an empty or partial source.
@@ -90,6 +95,9 @@ def tripped_guards(
             found.append(Tripped("max_change_share", guards.max_change_share, share))
     if stale := stale_input(guards, inputs=inputs, snapshot=snapshot, now=now):
         found.append(stale)
+    there = held + inputs.in_flight.num_rows
+    if there and destination and destination != (inputs.last_destination or destination):
+        found.append(Tripped("changed_remote", actual=there))
     if not snapshot.is_green:
         found.append(Tripped("gates"))
     if inputs.last_size is None and not is_sandbox:

@@ -5,7 +5,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import duckdb
 import psutil
@@ -39,17 +39,18 @@ class Lease:
 def hold_lease(env: Environment, sync_id: str) -> Iterator[Lease]:
     """Take the lease of a sync for a block.
 
-    A lease whose owner was a process of this machine that no longer runs is taken over at once;
-    one of another machine when it has expired. Raises BusyError naming the holder.
+    A lease whose owner was a process of this machine is taken over when that no longer runs, at
+    once, and never before, however long one batch of it takes; one of another machine when it has
+    expired. Raises BusyError naming the holder.
     """
     lease = Lease(sync_id, _own_name())
     with open_state(env) as state:
         row = state.execute(
             "select owner, expires_at from leases where sync_id = ?", [sync_id]
         ).fetchone()
-        if row and row[1] > utc_now() and _may_live(str(row[0])):
+        if row and _is_held(str(row[0]), row[1]):
             raise BusyError(
-                f"sync {sync_id} is being applied by {row[0]}, until {row[1]:%H:%M:%S} UTC",
+                f"sync {sync_id} is being applied by {row[0]} (lease until {row[1]:%H:%M:%S} UTC)",
                 fix="wait for it to end",
             )
         now = utc_now()
@@ -71,10 +72,10 @@ def _own_name() -> str:
     return f"{socket.gethostname()}/{os.getpid()}/{psutil.Process().create_time():.2f}"
 
 
-def _may_live(owner: str) -> bool:
+def _is_held(owner: str, expires_at: datetime) -> bool:
     host, pid, started = owner.rsplit("/", 2)
     if host != socket.gethostname():
-        return True
+        return expires_at > utc_now()
     try:
         process = psutil.Process(int(pid))
         is_same = f"{process.create_time():.2f}" == started

@@ -52,8 +52,9 @@ class Inputs:
 
     `in_flight`: identifier_hash and remote_id of rows whose answer is still to come. `messages`: of
     this sync, those that may have reached somebody. `restored_at`: when this state was put back, if
-    no plan of the sync has been applied since. `newest_snapshot` and `newest_as_of`: of all that
-    plans which were started have read.
+    no plan of the sync has been applied since. `last_destination`: where the last plan of the sync
+    that was started went to, null before plans told. `newest_snapshot` and `newest_as_of`: of all
+    that plans which were started have read.
     """
 
     acknowledged: pa.Table
@@ -64,6 +65,7 @@ class Inputs:
     offer_codes: pa.Table
     secret: str
     last_size: int | None
+    last_destination: str | None
     restored_at: datetime | None
     newest_snapshot: str | None
     newest_as_of: datetime | None
@@ -114,6 +116,11 @@ def read_inputs(state: State, audience: str, sync_id: str) -> Inputs:
             "select cast(figures ->> 'size' as bigint) from sync_plans where sync_id = $sync "
             "and status in ('applied', 'partly_applied') "
             "order by created_at desc, plan_id desc limit 1",
+            of_sync,
+        ),
+        last_destination=first(
+            "select figures ->> 'destination' from sync_plans where sync_id = $sync "
+            "and started_at is not null order by started_at desc, plan_id desc limit 1",
             of_sync,
         ),
         restored_at=first(

@@ -51,6 +51,7 @@ def _plan(env: Environment, sync_id: str, *, with_rows: bool) -> tuple[PlanRecor
                 withdrawn=evaluation.withdrawn_count(),
                 inputs=evaluation.inputs,
                 snapshot=evaluation.snapshot,
+                destination=evaluation.destination,
                 now=now(env).astimezone(UTC).replace(tzinfo=None),
                 is_sandbox=env.is_sandbox,
                 least_rows=evaluation.sync.capabilities.least_rows,
@@ -163,6 +164,7 @@ def _record(
         figures={
             "reasons": reasons,
             "kind": evaluation.sync.kind,
+            "destination": evaluation.destination,
             "examples": evaluation.examples(),
             "size": counts["add"] + counts["update"] + counts["message"] + counts["unchanged"],
             "tripped": [guard.as_dict() for guard in tripped],

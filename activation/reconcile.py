@@ -9,6 +9,7 @@ from activation.audience_file import Sync
 from activation.audiences import load_audiences
 from activation.channels import make_channel
 from activation.leases import hold_lease
+from activation.ledger import State
 from activation.recovery import settle_sync
 from khach.environment import Environment
 from khach.errors import ConfigError
@@ -18,7 +19,9 @@ from khach.state import open_state
 @dataclass(frozen=True)
 class Drift:
     """Counts of one sync. `missing`: we believe they are there, they are not. `stray`: they are
-    there, and not by us; they are left alone. `is_repaired`: the missing are planned anew.
+    there, and not by us; they are left alone. `unconfirmed`: of them nobody knew the end, and the
+    list does not show it; they keep their state, in which the next plan sends or removes them.
+    `is_repaired`: the missing are planned anew.
     """
 
     sync_id: str
@@ -26,6 +29,7 @@ class Drift:
     acknowledged_count: int
     missing_count: int
     stray_count: int
+    unconfirmed_count: int
     is_repaired: bool
 
     def as_dict(self) -> dict[str, Any]:
@@ -42,6 +46,10 @@ class Drift:
             else f"  missing {self.missing_count:,}: taken out by others",
             f"  stray {self.stray_count:,}: put in by others; left alone",
         ]
+        if self.unconfirmed_count:
+            lines.append(
+                f"  unconfirmed {self.unconfirmed_count:,}: sent or removed by the next plan"
+            )
         if self.missing_count and not self.is_repaired:
             lines.append(f"  to add them again: khach reconcile {self.sync_id} --repair")
         return "\n".join(lines)
@@ -62,26 +70,33 @@ def reconcile(env: Environment, sync_id: str, *, repair: bool = False) -> Drift:
         present = pa.table({"remote_id": pa.array(sorted(set(channel.members())), pa.string())})
         with open_state(env) as state:
             state.register("present", present)
-            held = (
-                "select coalesce(handle, remote_id) as remote_id from sync_acknowledged "
-                "where sync_id = $sync"
-            )
-            row = state.execute(
-                f"with held as ({held}) select (select count(*) from present), "
-                "(select count(*) from held), "
-                "(select count(*) from held where remote_id not in (from present)), "
-                "(select count(*) from present where remote_id not in (from held))",
-                {"sync": sync_id},
-            ).fetchone()
+            counts = _compare(state, sync_id)
             if repair:
+                # A member whose end is unknown may be there under an id that we were never told.
                 state.execute(
                     "delete from sync_acknowledged where sync_id = $sync "
+                    "and payload_hash is not null "
                     "and coalesce(handle, remote_id) not in (from present)",
                     {"sync": sync_id},
                 )
             state.unregister("present")
-    remote, held_count, missing, stray = row or (0, 0, 0, 0)
-    return Drift(sync_id, remote, held_count, missing, stray, is_repaired=repair)
+    return Drift(sync_id, *counts, repair)
+
+
+def _compare(state: State, sync_id: str) -> tuple[int, int, int, int, int]:
+    """Remote, held, missing, stray and unconfirmed, over the ids in `present`."""
+    row = state.execute(
+        "with held as (select coalesce(handle, remote_id) as remote_id, payload_hash is not null "
+        "as is_confirmed from sync_acknowledged where sync_id = ?), "
+        "gone as (from held where remote_id not in (from present)) "
+        "select (select count(*) from present), (select count(*) from held), "
+        "(select count(*) from gone where is_confirmed), "
+        "(select count(*) from present where remote_id not in (select remote_id from held)), "
+        "(select count(*) from gone where not is_confirmed)",
+        [sync_id],
+    ).fetchone()
+    remote, held, missing, stray, unconfirmed = row or (0, 0, 0, 0, 0)
+    return remote, held, missing, stray, unconfirmed
 
 
 def _require_list(sync: Sync) -> None:

@@ -109,8 +109,9 @@ def restore_backup(env: Environment, file: Path) -> Restored:
         stamp = f"{utc_now():%Y%m%dT%H%M%S}"
         config_kept = _swap(env.config, work / "config", stamp)
         # The warehouse goes first: old models over a restored state would be a mixture.
-        for derived in (env.warehouse, Path(f"{env.warehouse}.wal"), Path(f"{env.state}.wal")):
+        for derived in (env.warehouse, Path(f"{env.warehouse}.wal")):
             derived.unlink(missing_ok=True)
+        _keep_log(env.state, stamp)
         state_kept = _swap(env.state, work / "state.duckdb", stamp)
     return Restored(file, config_kept, state_kept, missing, newer)
 
@@ -200,11 +201,25 @@ def _swap(target: Path, fresh: Path, stamp: str) -> Path | None:
         return None
     kept = None
     if target.exists():
-        kept = target.with_name(f"{target.name}.before-restore-{stamp}")
+        kept = _kept_name(target, stamp)
         target.rename(kept)
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(fresh, target)
     return kept
+
+
+def _kept_name(target: Path, stamp: str) -> Path:
+    return target.with_name(f"{target.name}.before-restore-{stamp}")
+
+
+def _keep_log(database: Path, stamp: str) -> None:
+    """What a database was told last stands in its write-ahead log alone, which DuckDB looks for
+    beside it: it is kept under the name of the kept file. Before the file itself goes, so that no
+    new one ever meets it.
+    """
+    log = Path(f"{database}.wal")
+    if log.exists():
+        log.rename(f"{_kept_name(database, stamp)}.wal")
 
 
 def _digest(path: Path) -> str:

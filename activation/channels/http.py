@@ -16,11 +16,17 @@ from urllib3.exceptions import NewConnectionError
 from khach.errors import BusyError
 
 _RETRIED = frozenset({429, 500, 502, 503, 504})
+# What one request alone may cause; 429 and 503 speak of the platform.
+_FAULTS = frozenset({500, 502, 504})
+_MOST_FAULTS = 3
 
 
 @dataclass(frozen=True)
 class Retries:
-    """How long to insist: attempts, first pause, longest pause, seconds for one answer."""
+    """How long to insist: attempts, first pause, longest pause, seconds for one answer.
+
+    A platform that asks for a longer pause is left alone until the next run.
+    """
 
     attempts: int = 6
     first_pause: float = 0.5
@@ -41,12 +47,16 @@ class UncertainError(Exception):
     """A request that must not be repeated may, or may not, have taken effect."""
 
 
+class FaultError(BusyError):
+    """One request met a fault of the platform's own to the end of its retries; others may not."""
+
+
 class JsonClient:
     """Requests that answer JSON, safe to use from several threads.
 
     `auth` is the pair of HTTP Basic authentication; `headers` go with every request. After one
-    request found no answer to the end of its retries, the others fail at once: a dead platform
-    must not cost every row its own patience.
+    request found no answer to the end of its retries, or three in a row a fault, the others fail at
+    once: a dead platform must not cost every row its own patience.
     """
 
     def __init__(
@@ -63,6 +73,7 @@ class JsonClient:
         self._retries = retries or Retries()
         self._local = threading.local()
         self._is_down = threading.Event()
+        self._faults = 0
 
     def call(
         self,
@@ -92,13 +103,15 @@ class JsonClient:
         headers). With `is_repeatable` false only what was certainly not processed is tried again:
         a connection that never came about, and 429.
 
-        Raises BusyError when the platform gives no final answer (network, 429, 5xx), or
-        UncertainError when an unrepeatable request may have taken effect.
+        Raises BusyError when the platform gives no final answer (network, 429, 5xx): FaultError
+        when that may lie in this very request. UncertainError when an unrepeatable request may have
+        taken effect.
         """
+        is_fault = False
         for attempt in range(self._retries.attempts):
             if self._is_down.is_set():
                 break
-            wait = None
+            wait, is_fault = None, False
             try:
                 answer = self._session().request(
                     method,
@@ -115,12 +128,19 @@ class JsonClient:
                     raise UncertainError("no answer came to a request") from None
             else:
                 if answer.status_code not in _RETRIED:
+                    self._faults = 0
                     return Answer(answer.status_code, _json(answer), answer.headers)
                 if not is_repeatable and answer.status_code != 429:
                     raise UncertainError(f"answer {answer.status_code} to a request")
+                is_fault = answer.status_code in _FAULTS
                 wait = _retry_after(answer.headers.get("Retry-After"))
+                if wait is not None and wait > self._retries.longest_pause:
+                    break
             if attempt + 1 < self._retries.attempts:
                 self._pause(attempt, wait)
+        self._faults += is_fault
+        if is_fault and self._faults < _MOST_FAULTS and not self._is_down.is_set():
+            raise FaultError("the platform answers a request with a fault of its own")
         self._is_down.set()
         raise BusyError(
             "the platform does not answer",

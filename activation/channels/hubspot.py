@@ -104,8 +104,10 @@ class Hubspot(Channel):
         status, answer = self._call("POST", f"{_CONTACTS}/upsert", {"inputs": inputs})
         if status not in (200, 201, 207):
             self._require_access(status)
-            require_properties(answer)
-            raise BatchRejectedError(str(answer.get("category") or status), words_of(answer))
+            require_properties(inputs, answer)
+            raise BatchRejectedError(
+                str(answer.get("category") or status), words_of(answer, inputs)
+            )
         return written(inputs, answer)
 
     def _change_list(self, *, add: Sequence[str] = (), remove: Sequence[str] = ()) -> set[str]:

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from activation.channels.base import Outcome
+from activation.channels.sending import masked_values
 from khach.errors import ConfigError
-from khach.redact import redact
 
 _NAMING = ("objectWriteTraceId", "id", "ids")
 _UNTOLD = Outcome("unknown", "no_result")
@@ -26,27 +26,31 @@ def written(inputs: Sequence[Mapping[str, Any]], answer: Mapping[str, Any]) -> d
         if trace in by_trace:
             found[trace] = Outcome("acknowledged", handle=str(result["id"]))
     silent = [one for one in by_trace if one not in found]
-    return found | _refusals(answer.get("errors", []), silent, by_email)
+    return found | _refusals(answer.get("errors", []), inputs, silent, by_email)
 
 
-def require_properties(answer: dict[str, Any]) -> None:
+def require_properties(inputs: Sequence[Mapping[str, Any]], answer: dict[str, Any]) -> None:
     """ConfigError when a refusal says that a property of the sync does not exist."""
     codes = {error.get("code") for error in answer.get("errors") or []}
     if "PROPERTY_DOESNT_EXIST" in codes:
         raise ConfigError(
-            f"HubSpot does not have a property of this sync: {words_of(answer)}",
+            f"HubSpot does not have a property of this sync: {words_of(answer, inputs)}",
             fix="create it in the portal's settings, or take another name in `fields`",
         )
 
 
-def words_of(answer: Mapping[str, Any]) -> str:
-    """The platform's own words, identifiers masked."""
+def words_of(answer: Mapping[str, Any], inputs: Sequence[Mapping[str, Any]] = ()) -> str:
+    """The platform's own words, without what these inputs say of people."""
     details = "; ".join(str(error.get("message")) for error in answer.get("errors") or [])
-    return redact(" ".join(filter(None, (str(answer.get("message") or ""), details))))[:500]
+    told = [value for entry in inputs for value in (entry["id"], *entry["properties"].values())]
+    return masked_values(" ".join(filter(None, (str(answer.get("message") or ""), details))), told)
 
 
 def _refusals(
-    errors: Sequence[dict[str, Any]], silent: Sequence[str], by_email: Mapping[str, str]
+    errors: Sequence[dict[str, Any]],
+    inputs: Sequence[Mapping[str, Any]],
+    silent: Sequence[str],
+    by_email: Mapping[str, str],
 ) -> dict[str, Outcome]:
     """What became of the rows without a result: errors name them by trace or by e-mail.
 
@@ -58,7 +62,7 @@ def _refusals(
         context = error.get("context") or {}
         named = [str(one) for key in _NAMING for one in context.get(key, [])]
         traces = {by_email.get(one.lower(), one) for one in named}.intersection(silent)
-        refused = Outcome("rejected", str(error.get("category")), words_of(error))
+        refused = Outcome("rejected", str(error.get("category")), words_of(error, inputs))
         found |= dict.fromkeys(traces, refused)
         if not traces:
             nameless.append(refused)

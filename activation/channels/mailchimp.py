@@ -14,12 +14,12 @@ from urllib.parse import urlencode
 
 from activation.channels.base import Batch, Channel, Outcome, RemoteMember, Row, require_permitted
 from activation.channels.capabilities import Capabilities
-from activation.channels.http import JsonClient
+from activation.channels.http import FaultError, JsonClient
+from activation.channels.sending import masked
 from activation.channels.variables import require_allowed_address, require_variable
 from activation.consent import PermittedRow, WithdrawalRow
 from khach.environment import Environment
 from khach.errors import BusyError, ConfigError
-from khach.redact import redact
 
 # Mailchimp allows 10 connections at once per account.
 _CONNECTIONS = 10
@@ -63,7 +63,7 @@ class Mailchimp(Channel):
                 status, body = self._client.call("POST", self._path("merge-fields"), new)
                 if status != 200:
                     raise ConfigError(
-                        f"Mailchimp did not create the merge field {name}: {_words(body)}",
+                        f"Mailchimp did not create the merge field {name}: {masked(_words(body))}",
                         key=name,
                         fix="create it in the list's settings, or take another name",
                     )
@@ -75,7 +75,7 @@ class Mailchimp(Channel):
 
     def remove(self, batch: Batch[WithdrawalRow]) -> list[Outcome]:
         """Set the tag inactive; the contact stays in the list."""
-        return self._each(lambda row: self._post_tag(row.remote_id, "inactive"), batch.rows)
+        return self._each(lambda row: self._post_tag(row, "inactive"), batch.rows)
 
     def suppress(self, batch: Batch[WithdrawalRow]) -> list[Outcome]:
         """Unsubscribe contacts that the list holds and could reach."""
@@ -112,13 +112,13 @@ class Mailchimp(Channel):
         }
         status, answer = self._client.call("PUT", self._path(f"members/{row.remote_id}"), body)
         if status != 200:
-            return self._refusal(status, answer)
+            return self._refusal(status, answer, row)
         if answer.get("status") not in _REACHABLE:
             state = str(answer.get("status"))
             return Outcome("dropped", state, f"the contact is {state} at the platform; left so")
         if self._tag in self._tags_of(row.remote_id, answer):
             return Outcome("acknowledged")
-        return self._post_tag(row.remote_id, "active")
+        return self._post_tag(row, "active")
 
     def _tags_of(self, remote_id: str, answer: dict[str, Any]) -> set[str]:
         tags = answer.get("tags")
@@ -130,15 +130,15 @@ class Mailchimp(Channel):
             tags = body.get("tags", []) if status == 200 else []
         return {str(tag["name"]) for tag in tags}
 
-    def _post_tag(self, remote_id: str, state: str) -> Outcome:
+    def _post_tag(self, row: PermittedRow | WithdrawalRow, state: str) -> Outcome:
         body = {"tags": [{"name": self._tag, "status": state}]}
-        path = self._path(f"members/{remote_id}/tags")
+        path = self._path(f"members/{row.remote_id}/tags")
         status, answer = self._client.call("POST", path, body)
         if status in (200, 204):
             return Outcome("acknowledged")
         if status == 404 and state == "inactive":
             return Outcome("acknowledged", "not_held", "the list no longer holds the contact")
-        return self._refusal(status, answer)
+        return self._refusal(status, answer, row)
 
     def _suppress(self, row: WithdrawalRow) -> Outcome:
         member = self._read(row)
@@ -151,7 +151,7 @@ class Mailchimp(Channel):
         )
         if status == 200 and answer.get("status") == "unsubscribed":
             return Outcome("acknowledged", "unsubscribed")
-        return self._refusal(status, answer)
+        return self._refusal(status, answer, row)
 
     def _read(self, row: WithdrawalRow) -> RemoteMember:
         status, answer = self._client.call("GET", self._path(f"members/{row.remote_id}"))
@@ -161,9 +161,11 @@ class Mailchimp(Channel):
         is_member = self._tag in self._tags_of(row.remote_id, answer)
         return RemoteMember(True, is_member, answer.get("status") in _REACHABLE)
 
-    def _refusal(self, status: int, answer: dict[str, Any]) -> Outcome:
+    def _refusal(
+        self, status: int, answer: dict[str, Any], row: PermittedRow | WithdrawalRow
+    ) -> Outcome:
         self._require_key(status)
-        return Outcome("rejected", str(status), _words(answer))
+        return Outcome("rejected", str(status), masked(_words(answer), row))
 
     def _require_key(self, status: int) -> None:
         if status in (401, 403):
@@ -184,14 +186,16 @@ class Mailchimp(Channel):
 def _answered(act: Callable[[Row], Outcome], row: Row) -> Outcome:
     try:
         return act(row)
+    except FaultError as problem:  # in the end this row's own: it must not hold up the others
+        return Outcome("unknown", "fault", problem.message)
     except BusyError as problem:
         return Outcome("unanswered", "no_answer", problem.message)
 
 
 def _words(answer: dict[str, Any]) -> str:
-    """The platform's own words, identifiers masked."""
+    """The platform's own words, still with what it repeats of a person."""
     errors = "; ".join(str(e.get("message")) for e in answer.get("errors") or [])
-    return redact(" ".join(filter(None, (str(answer.get("detail") or ""), errors))))[:500]
+    return " ".join(filter(None, (str(answer.get("detail") or ""), errors)))
 
 
 def _address(env: Environment, key: str) -> str:

@@ -1,7 +1,8 @@
 """What channels share that send one message a call: connections, doubt, masked words."""
 
+import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from activation.channels.base import Batch, Outcome, require_permitted
@@ -61,11 +62,25 @@ class Sender:
         return outcome
 
 
-def masked(words: object, row: PermittedRow | WithdrawalRow) -> str:
-    """The platform's words without what was sent about the person, and cut."""
-    text = str(words or "")
-    fields = row.fields.values() if isinstance(row, PermittedRow) else ()
-    secrets = [value for value in (row.identifier, *fields) if value and len(value) > 2]
-    for value in sorted(secrets, key=len, reverse=True):
-        text = text.replace(value, "<value>")
+def masked(words: object, *rows: PermittedRow | WithdrawalRow) -> str:
+    """The platform's words without what was sent about the people, and cut."""
+    values: list[str | None] = []
+    for row in rows:
+        fields = row.fields.values() if isinstance(row, PermittedRow) else ()
+        values += [row.identifier, *fields]
+    return masked_values(words, values)
+
+
+def masked_values(words: object, values: Iterable[str | None]) -> str:
+    """As `masked`, without these values, however they are capitalised; a name of two letters is
+    one only where it stands alone.
+    """
+    text, parts = str(words or ""), []
+    for value in sorted(set(filter(None, values)), key=len, reverse=True):
+        if len(value) > 2:
+            parts.append(re.escape(value))
+        elif len(value) == 2 and value.isalpha():
+            parts.append(rf"(?<!\w){re.escape(value)}(?!\w)")
+    if text and parts:
+        text = re.sub("|".join(parts), "<value>", text, flags=re.IGNORECASE)
     return redact(text)[:_LONGEST_WORDS]

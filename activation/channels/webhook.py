@@ -30,7 +30,6 @@ from activation.channels.variables import require_allowed_address
 from activation.consent import PermittedRow, WithdrawalRow
 from khach.environment import Environment
 from khach.errors import ConfigError
-from khach.redact import redact
 
 
 class Webhook(Channel):
@@ -40,9 +39,11 @@ class Webhook(Channel):
         consent_channel=None,
         kinds=frozenset({"membership", "message"}),
         remote={"url": "variable", "secret": "variable"},
+        no_place=frozenset({"secret"}),
         field_name=re.compile(r"[A-Za-z_][A-Za-z0-9_]*"),
         remote_id_sql="customer_id",
         batch_size=500,
+        is_told_sync=True,
         can_suppress=True,
         is_idempotent=True,
     )
@@ -94,7 +95,7 @@ class Webhook(Channel):
         is_repeated = status == 409 and answer.get("batch_id", batch.batch_id) == batch.batch_id
         if not (is_repeated or 200 <= status < 300):
             words = answer.get("message") or answer.get("error") or f"answer {status}"
-            raise BatchRejectedError(str(status), redact(str(words))[:500])
+            raise BatchRejectedError(str(status), masked(words, *batch.rows))
         results = _results(answer)
         silent = Outcome("unknown", "no_result", "the receiver says nothing of this row")
         if is_repeated:

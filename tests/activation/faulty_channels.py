@@ -309,7 +309,9 @@ _BY_CUSTOMER = "customer_id"
 VARIANTS: dict[str, type[FaultyChannel]] = {
     "readable": a_channel("Readable", can_read_back=True, can_suppress=True),
     "blind": a_channel("Blind", batches=True, can_suppress=True),
-    "blind_by_customer": a_channel("BlindByCustomer", remote_id_sql=_BY_CUSTOMER),
+    "blind_by_customer": a_channel(
+        "BlindByCustomer", remote_id_sql=_BY_CUSTOMER, can_suppress=True
+    ),
     "by_customer": a_channel(
         "ByCustomer", remote_id_sql=_BY_CUSTOMER, can_read_back=True, handles=True
     ),

@@ -140,6 +140,25 @@ def test_without_audiences_there_is_nothing_to_check(bare_shop: Shop) -> None:
     assert check_audiences(bare_shop.env) == []
 
 
+def test_two_syncs_do_not_share_a_list(bare_shop: Shop) -> None:
+    other = AUDIENCE.replace("id: cart_", "id: other_").replace("name: cart_", "name: other_")
+    bare_shop.audience(other)
+    with pytest.raises(ConfigError, match="'other_email' goes to the list of sync 'cart_email'"):
+        load_audiences(bare_shop.env)
+    bare_shop.audience(other.replace("tag: cart-abandoner", "tag: other"))
+    assert len(load_audiences(bare_shop.env)) == 2  # files in one folder have the syncs' names
+
+
+def test_a_webhook_is_told_the_sync_and_may_have_several(bare_shop: Shop) -> None:
+    hooks = [
+        {"id": name, "kind": "membership", "channel": "webhook", "consent_channel": "email",
+         "remote": {"url": "HOOK_URL", "secret": "HOOK_SECRET"}}
+        for name in ("one", "two")
+    ]  # fmt: skip
+    bare_shop.audience(syncs=hooks)
+    assert load_audiences(bare_shop.env).find_sync("two")
+
+
 def test_a_missing_suppression_list_stops_everything(bare_shop: Shop) -> None:
     policy = bare_shop.env.config / "policy.yml"
     policy.write_text("suppression_list: none.csv\n", encoding="utf-8")

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from activation.channels.http import JsonClient, Retries, _retry_after
+from activation.channels.http import FaultError, JsonClient, Retries, _retry_after
 from khach.errors import BusyError
 
 FAST = Retries(attempts=4, first_pause=0.01, longest_pause=2.0, timeout=5)
@@ -77,6 +77,16 @@ def test_retry_after_is_honoured(server: Scripted) -> None:
     assert server.times[1] - server.times[0] >= 1.0
 
 
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_longer_pause_than_ours_is_left_to_the_next_run(server: Scripted, status: int) -> None:
+    server.script = [(status, {"Retry-After": "3600"})]
+    asked = client(server)
+    for _ in range(2):
+        with pytest.raises(BusyError):
+            asked.call("GET", "/")
+    assert len(server.times) == 1
+
+
 def test_patience_ends_and_then_every_call_fails_at_once(server: Scripted) -> None:
     server.script = [(503, {})] * 99
     asked = client(server)
@@ -85,6 +95,27 @@ def test_patience_ends_and_then_every_call_fails_at_once(server: Scripted) -> No
             asked.call("GET", "/")
     assert caught.value.exit_code == 4
     assert len(server.times) == FAST.attempts
+
+
+def test_a_fault_of_one_request_holds_up_no_other(server: Scripted) -> None:
+    asked = client(server)
+    for _ in range(4):
+        server.script = [(500, {})] * FAST.attempts
+        with pytest.raises(FaultError):
+            asked.call("GET", "/bad")
+        assert asked.call("GET", "/good") == (200, {"ok": True})
+
+
+def test_three_faults_in_a_row_are_the_platforms(server: Scripted) -> None:
+    server.script = [(502, {})] * 99
+    asked = client(server)
+    kinds = []
+    for _ in range(5):
+        with pytest.raises(BusyError) as caught:
+            asked.call("GET", "/")
+        kinds.append(type(caught.value))
+    assert kinds == [FaultError, FaultError, BusyError, BusyError, BusyError]
+    assert len(server.times) == 3 * FAST.attempts
 
 
 def test_a_refusal_is_not_repeated(server: Scripted) -> None:

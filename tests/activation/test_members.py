@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 from activation_shop import people
+from faulty_channels import Member
 from one_life import Killed
-from world import World
+from world import World, sha256
 
 from activation.apply import ApplySummary, apply_plan
 from activation.plan import make_plan
@@ -183,6 +184,46 @@ def test_a_broken_address_does_not_keep_the_others_withdrawals(worlds: Worlds) -
     world.platform.refused = set()
     assert run(world).unsubscribed_count == 0
     assert world.state("select count(*) from suppression_pushes") == [(2,)]
+
+
+def test_every_holder_of_a_withdrawn_address_is_told_by_their_own_key(worlds: Worlds) -> None:
+    world = a_world(worlds, "blind_by_customer")
+    change(world, "c0001", consent=False, other_emails=("person0002@example.vn",))
+    assert run(world).unsubscribed_count == 2
+    assert world.platform.unsubscribed == {"c0001", "c0002"}
+    told = "select customer_id, receipt_id from sync_receipts where action = 'suppress'"
+    rows = world.state(told)
+    # By the first address it is one person's, by the second both hold it.
+    assert sorted(row[0] for row in rows) == ["c0001", "c0001", "c0002"]
+    assert len({row[1] for row in rows}) == 3
+    assert run(world).unsubscribed_count == 0
+    assert len(world.state(told)) == 3
+
+
+def test_who_comes_on_the_suppression_list_again_is_told_again(worlds: Worlds) -> None:
+    world = a_world(worlds, "blind")
+    counts = []
+    for listed in ({"person0001@example.vn"}, set(), {"person0001@example.vn"}):
+        world.suppressed = listed
+        world.write_suppressions()
+        counts.append([run(world).unsubscribed_count, run(world).unsubscribed_count])
+        world.platform.unsubscribed.clear()  # they come back by the platform's own form
+        member = Member("c0001", "person0001@example.vn", {})
+        world.platform.members[sha256(member.identifier)] = member
+    assert counts == [[1, 0], [0, 0], [1, 0]]
+
+
+def test_a_refusal_that_another_holder_adds_is_carried_too(worlds: Worlds) -> None:
+    world = a_world(worlds, "blind")
+    change(world, "c0000", consent=False)
+    run(world)
+    assert len(world.platform.unsubscribed) == 1
+    # They came back by the platform's own form.
+    back = Member("c0000", "person0000@example.vn", {})
+    world.platform.members |= dict.fromkeys(world.platform.unsubscribed, back)
+    world.platform.unsubscribed.clear()
+    change(world, "c0001", consent=False, other_emails=("person0000@example.vn",))
+    assert run(world).unsubscribed_count == 2
 
 
 @pytest.mark.parametrize("act", ["upsert", "remove", "suppress"])

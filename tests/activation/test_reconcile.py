@@ -50,6 +50,23 @@ def test_a_repair_is_planned_like_any_other_change(edited: Shop) -> None:
     assert reconcile(edited.env, "cart_email").missing_count == 0
 
 
+def test_a_member_whose_end_is_unknown_keeps_its_state(edited: Shop) -> None:
+    """Where the platform names members by ids of its own, we may not have been told one's."""
+    [(who,)] = edited.state("select arg_max(customer_id, remote_id) from sync_acknowledged")
+    edited.state(
+        "update sync_acknowledged set payload_hash = null, field_hashes = null, "
+        "remote_id = 'not told' where customer_id = ?",
+        who,
+    )
+    drift = reconcile(edited.env, "cart_email", repair=True)
+    assert (drift.missing_count, drift.unconfirmed_count) == (2, 1)
+    assert "unconfirmed 1" in drift.text()
+    held = "select customer_id from sync_acknowledged where payload_hash is null"
+    assert edited.state(held) == [(who,)]
+    edited.publish([person for person in people(6) if person.customer_id != who])
+    assert make_plan(edited.env, "cart_email").remove_count == 1
+
+
 def test_members_that_others_put_in_are_left_alone(shop: Shop) -> None:
     shop.publish(people(6))
     apply_plan(shop.env, make_plan(shop.env, "cart_email").plan_id)

@@ -163,3 +163,13 @@ def test_the_lease_of_a_dead_process_is_taken_over_and_a_stranger_s_only_when_ex
     shop.state("update leases set expires_at = now()::timestamp - interval 1 second")
     with hold_lease(shop.env, "cart_email"):
         pass
+
+
+def test_a_live_process_of_this_machine_keeps_its_lease_when_that_has_expired(shop: Shop) -> None:
+    expire = "update leases set expires_at = now()::timestamp - interval 1 hour"
+    with hold_lease(shop.env, "cart_email"):
+        shop.state(expire)
+        with pytest.raises(BusyError, match="is being applied"), hold_lease(shop.env, "cart_email"):
+            pass
+    with hold_lease(shop.env, "cart_email"):
+        pass

@@ -1,13 +1,19 @@
 """Plan and apply against the stateful e-mail platform."""
 
 import dataclasses
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 from activation_shop import AUDIENCE, Person, Shop, people
 
 from activation import apply, consent, evaluation
 from activation.apply import apply_plan
+from activation.channels import http
+from activation.channels.base import Batch
+from activation.channels.http import Retries
+from activation.channels.mailchimp import Mailchimp
 from activation.plan import make_plan, plan_row
 from khach.errors import ConfigError, GateError, KhachError
 
@@ -62,8 +68,24 @@ def test_another_tag_is_another_place_for_everybody(shop: Shop) -> None:
         "select distinct changed_fields from sync_plan_rows where plan_id = ?", plan.plan_id
     )
     assert changed == [(["_remote"],)]
-    apply_plan(shop.env, plan.plan_id)
-    assert make_plan(shop.env, "cart_email").change_count == 0
+    assert plan.blocked_by == "changed_remote"
+    with pytest.raises(GateError, match="3 members of this sync"):
+        apply_plan(shop.env, plan.plan_id)
+    apply_plan(shop.env, plan.plan_id, ["changed_remote"])
+    plan = make_plan(shop.env, "cart_email")
+    assert (plan.change_count, plan.is_blocked) == (0, False)
+
+
+def test_a_changed_remote_that_is_put_back_still_loses_who_withdrew(shop: Shop) -> None:
+    persons = people(3)
+    shop.publish(persons)
+    run(shop)
+    shop.audience(AUDIENCE.replace("tag: cart-abandoner", "tag: left-a-cart"))
+    shop.publish([dataclasses.replace(persons[0], consent=False), *persons[1:]])
+    assert make_plan(shop.env, "cart_email").is_blocked
+    shop.audience()
+    run(shop)
+    assert len(shop.addresses()) == 2
 
 
 def test_leaving_removes_the_tag_of_members_we_added_only(shop: Shop) -> None:
@@ -136,6 +158,48 @@ def test_a_rejected_row_stands_alone_and_its_receipt_masks_the_address(shop: Sho
     )[0]
     assert code == "400" and "@" not in message and message
     assert make_plan(shop.env, "cart_email").add_count == 1
+
+
+def test_a_row_that_always_meets_a_fault_holds_up_no_other(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.publish(people(3))
+    first, *others = sorted(
+        (str(person.email) for person in people(3)), key=lambda one: sha256(one.encode()).digest()
+    )
+    bad = store_hash(first)
+    monkeypatch.setattr(http, "Retries", lambda: Retries(attempts=2, first_pause=0.01))
+    send = http.requests.Session.request
+
+    def faulty(session: Any, method: str, url: str, **rest: Any) -> Any:
+        answer = send(session, method, url, **rest)
+        if bad in url:
+            answer.status_code = 500
+        return answer
+
+    monkeypatch.setattr(http.requests.Session, "request", faulty)
+    one_by_one = dataclasses.replace(Mailchimp.capabilities, batch_size=1)
+    monkeypatch.setattr(Mailchimp, "capabilities", one_by_one)
+    for _ in range(2):
+        summary = run(shop)
+        assert summary.status == "partly_applied" and summary.receipts["unknown"] == 1
+    assert summary.receipts == {"unknown": 1}
+    assert set(others) <= shop.addresses()
+
+
+def test_names_that_the_platform_repeats_are_masked(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel = Mailchimp(shop.env, {"list": shop.list_id, "tag": "t"})
+    words = {"detail": "CHỊ LAN looks fake", "errors": [{"message": "GREETING: Vy, Vyy"}]}
+    monkeypatch.setattr(channel._client, "call", lambda *_asked, **_more: (400, words))
+    row = consent.permit(
+        consent.Consent("k", "c1", "email", "marketing", True), customer_id="c1", channel="email",
+        purpose="marketing", identifier="lan@example.vn", remote_id="m",
+        fields={"GREETING": "Chị Lan", "FNAME": "Vy"},
+    )  # fmt: skip
+    (outcome,) = channel.upsert(Batch("b", "p", "s", [row]))
+    assert outcome.message == "<value> looks fake GREETING: <value>, Vyy"
 
 
 def test_a_withdrawal_is_carried_to_contacts_we_did_not_add_even_when_blocked(shop: Shop) -> None:

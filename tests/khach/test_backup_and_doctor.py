@@ -1,9 +1,12 @@
 """What cannot be rebuilt survives; the doctor sees what is unfinished."""
 
 import shutil
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from khach.backup import make_backup, restore_backup
@@ -52,6 +55,24 @@ def test_a_restored_backup_holds_the_same_state_and_configuration(env: Environme
     assert not list(env.home.glob(".backup-*"))
 
 
+def test_what_a_killed_process_wrote_last_stays_with_the_state_that_is_kept(
+    env: Environment,
+) -> None:
+    open_shop(env)
+    made = make_backup(env)
+    write = "insert into restores values (timestamp '2026-01-01', 'last words')"
+    code = (
+        f"import duckdb, os; state = duckdb.connect({str(env.state)!r}); "
+        f"state.execute({write!r}); os._exit(9)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=False)
+    assert Path(f"{env.state}.wal").exists()
+    kept = restore_backup(env, made.file).state_kept_at
+    assert not Path(f"{env.state}.wal").exists()
+    with duckdb.connect(str(kept)) as old:
+        assert old.execute("select reason from restores").fetchall() == [("last words",)]
+
+
 def test_constraints_survive_a_backup(env: Environment) -> None:
     open_shop(env)
     restore_backup(env, make_backup(env).file)
@@ -81,9 +102,6 @@ def test_a_damaged_backup_changes_nothing(env: Environment, tmp_path: Path) -> N
 
 
 def test_no_backup_and_no_restore_during_a_run(env: Environment, tmp_path: Path) -> None:
-    import subprocess
-    import sys
-
     from khach.environment import PROJECT
     from tests.khach.test_lock import HOLDER
 

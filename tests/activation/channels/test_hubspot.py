@@ -94,7 +94,7 @@ def test_rows_refused_in_a_207_are_told_apart(
     outcomes = hubspot.upsert(batch(*people(3)))
     assert [outcome.status for outcome in outcomes] == ["acknowledged", "rejected", "acknowledged"]
     assert outcomes[1].code == "VALIDATION_ERROR"
-    assert outcomes[1].message == "Email address <email> is invalid"
+    assert outcomes[1].message == "Email address <value> is invalid"
     assert held(servers) == {outcomes[0].handle, outcomes[2].handle}
     assert contract
 
@@ -114,8 +114,25 @@ def test_a_batch_that_one_row_spoils_is_rejected_whole(
     servers.fate("hubspot", "p1@example.vn", "spoils")
     with pytest.raises(BatchRejectedError) as caught:
         hubspot.upsert(batch(*people(2)))
-    assert caught.value.outcome.message == "Invalid email address <email>"
+    assert caught.value.outcome.message == "Invalid email address <value>"
     assert held(servers) == set()
+
+
+@pytest.mark.parametrize("status", [207, 400])
+def test_names_that_hubspot_repeats_are_masked(
+    servers: Platforms, hubspot: Channel, status: int
+) -> None:
+    told = {"category": "VALIDATION_ERROR", "message": "LAN 0 is no name", "context": {}}
+    body = {"results": [], "errors": [told], **({} if status == 207 else told)}
+    servers.inject("hubspot", "refuse", status=status, body=body)
+    try:
+        (outcome,) = hubspot.upsert(batch(*people(1)))
+    except BatchRejectedError as problem:
+        outcome = problem.outcome
+    assert outcome.code == "VALIDATION_ERROR"
+    assert set(str(outcome.message).split("; ")) <= {
+        "<value> is no name", "<value> is no name <value> is no name",
+    }  # fmt: skip
 
 
 def test_errors_that_name_nobody_are_read_by_what_is_missing(

@@ -138,12 +138,12 @@ def test_a_row_without_a_result_is_unknown_and_strange_results_are_nothing(
 @pytest.mark.parametrize("status", [400, 404, 413, 422, 302, 308])
 def test_a_refused_batch_took_no_effect(platforms: Platforms, hook: Webhook, status: int) -> None:
     headers = {"Location": platforms.variables["WEBHOOK_URL"]} if status < 400 else {}
-    body = {"message": "lan@example.com is no customer"}
+    body = {"message": "Chị Lan, lan@example.com, is no customer"}
     platforms.inject("webhook", "refuse", status=status, body=body, headers=headers)
     with pytest.raises(BatchRejectedError) as caught:
         hook.upsert(new(row(1, "a", **FIELDS)))
     assert caught.value.outcome.code == str(status)
-    assert caught.value.outcome.message == "<email> is no customer"
+    assert caught.value.outcome.message == "<value>, <email>, is no customer"
     assert platforms.effects("webhook") == []
     # A redirect is not followed: it would carry personal data to another address.
     assert len(platforms.requests("webhook")) == 1
