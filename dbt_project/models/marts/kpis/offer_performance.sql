@@ -6,24 +6,24 @@ with discounts as (
     group by order_id
 ),
 
-redeemed as (
+ranked as (
     select
         redemptions.offer_id,
         redemptions.customer_id,
+        customers.customer_number,
         {{ business_date('redemptions.redeemed_at') }} as on_date,
-        redemptions.redemption_id,
         redemptions.is_late,
-        orders.order_id,
-        coalesce(orders.gross_amount, 0) as revenue_amount,
-        coalesce(discounts.discount_amount, 0) as discount_amount,
-        case when orders.ordered_at = facts.first_order_at then orders.customer_id end
-            as new_customer_id,
+        orders.gross_amount,
+        discounts.discount_amount,
+        orders.ordered_at = facts.first_order_at as is_first_order,
         -- An order counts once however often its offer was redeemed on it.
-        row_number() over (
+        orders.order_id is not null and row_number() over (
             partition by redemptions.offer_id, redemptions.order_id
             order by redemptions.redemption_id asc
-        ) as order_rank
+        ) = 1 as is_order
     from {{ ref('coupon_redemptions') }} as redemptions
+    left join {{ ref('kpi_customers') }} as customers
+        on redemptions.customer_id = customers.customer_id
     left join {{ ref('orders') }} as orders
         on redemptions.order_id = orders.order_id and orders.is_completed
     left join discounts on orders.order_id = discounts.order_id
@@ -31,24 +31,39 @@ redeemed as (
         on orders.customer_id = facts.customer_id
 ),
 
+redeemed as (
+    select
+        offer_id,
+        customer_id,
+        on_date,
+        customer_number,
+        case when is_late then 1 else 0 end as is_late,
+        case when is_first_order then customer_number end as new_customer_number,
+        case when is_order then 1 else 0 end as is_order,
+        case when is_order then gross_amount end as revenue_amount,
+        case when is_order then discount_amount end as discount_amount
+    from ranked
+    where offer_id is not null
+),
+
 segmented as (
     {{ with_segments('redeemed') }}
 ),
 
+-- Numbers for people: DuckDB keeps what a count(distinct) has seen in memory.
 summed as (
     select
         offer_id,
         segment_kind,
         segment_id,
         count(*) as redemption_count,
-        count(case when is_late then 1 end) as late_redemption_count,
-        count(distinct customer_id) as customer_count,
-        count(distinct new_customer_id) as new_customer_count,
-        count(distinct order_id) as order_count,
-        sum(case when order_rank = 1 then revenue_amount else 0 end) as revenue_amount,
-        sum(case when order_rank = 1 then discount_amount else 0 end) as discount_amount
+        sum(is_late) as late_redemption_count,
+        count(distinct customer_number) as customer_count,
+        count(distinct new_customer_number) as new_customer_count,
+        sum(is_order) as order_count,
+        sum(revenue_amount) as revenue_amount,
+        sum(discount_amount) as discount_amount
     from segmented
-    where offer_id is not null
     group by offer_id, segment_kind, segment_id
 )
 
