@@ -152,7 +152,7 @@ class SourceConfig(BaseModel):
     area: Literal["web", "email", "pos", "crm"]
     """The part of the business that it tells of."""
     namespace: Name = ""
-    """Whose customer and order numbers it brings; the source's own name when left out."""
+    """Whose customer, order and cart numbers it brings; the source's own name when left out."""
     namespaces: dict[IssuedNumber, Name] = Field(default_factory=dict)
     """Whose numbers a column has, where they are not this source's own."""
     time_zone: TimeZone = "UTC"

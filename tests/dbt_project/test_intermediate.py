@@ -180,10 +180,10 @@ def test_a_cart_left_for_an_hour_is_abandoned_and_a_later_order_recovers_it(
         "from intermediate.int_carts order by cart_id"
     )
     assert carts == [
-        ("G1", 2, True, True, "shop:W1", DAY + minutes(60)),
-        ("G2", 2, True, False, None, DAY),
-        ("G3", 0, False, False, None, DAY),
-        ("G4", 2, False, False, None, DAY + timedelta(days=30, hours=13, minutes=30)),
+        ("shop:G1", 2, True, True, "shop:W1", DAY + minutes(60)),
+        ("shop:G2", 2, True, False, None, DAY),
+        ("shop:G3", 0, False, False, None, DAY),
+        ("shop:G4", 2, False, False, None, DAY + timedelta(days=30, hours=13, minutes=30)),
     ]
 
 

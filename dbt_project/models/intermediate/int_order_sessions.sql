@@ -20,8 +20,7 @@ with candidates as (
         events.occurred_at,
         events.message_id
     from {{ ref('int_web_events') }} as events
-    inner join {{ ref('int_orders') }} as orders
-        on events.namespace = orders.namespace and events.cart_id = orders.cart_id
+    inner join {{ ref('int_orders') }} as orders on events.cart_id = orders.cart_id
     where events.occurred_at
         between {{ plus_minutes('orders.ordered_at', -threshold('session_minutes')) }}
         and {{ plus_minutes('orders.ordered_at', threshold('session_minutes')) }}

@@ -100,7 +100,7 @@ select
     ranked.phone,
     nullif(ranked.anonymous_id, '') as anonymous_id,
     ranked.full_name,
-    ranked.cart_id,
+    ranked.namespace || ':' || ranked.cart_id as cart_id,
     ranked.coupon_code,
     ranked.ordered_at,
     coalesce(ranked.status, 'unknown') as status,

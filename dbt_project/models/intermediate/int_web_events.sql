@@ -209,7 +209,7 @@ owned as (
 select
     parsed.message_id, parsed.source, parsed.namespace, owned.session_id, owned.customer_id,
     parsed.occurred_at, parsed.type, parsed.event, parsed.kind, parsed.product_id,
-    parsed.product_name, parsed.cart_id, parsed.order_id, parsed.original_price_amount,
-    parsed.quantity
+    parsed.product_name, parsed.namespace || ':' || parsed.cart_id as cart_id, parsed.order_id,
+    parsed.original_price_amount, parsed.quantity
 from {{ ref('int_web_events_parsed') }} as parsed
 inner join owned on parsed.event_number = owned.event_number
