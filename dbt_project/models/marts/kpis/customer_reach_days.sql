@@ -1,5 +1,5 @@
--- From which day on a customer is known, and reached by e-mail and by telephone: null where no
--- valid identifier of the kind is theirs. Nobody is known before the first day of the history.
+-- From which day on a customer is known, and reached by e-mail, by telephone and through an account
+-- (which an app logs in with): null where no valid identifier of the kind is theirs. Nobody is known before the first day of the history.
 {{ config(schema='intermediate') }}
 
 with first_day as (select min(on_date) as first_on from {{ ref('calendar') }}),
@@ -8,7 +8,9 @@ seen as (
     select
         customer_id,
         min(case when kind = 'email' then shown_at end) as email_at,
-        min(case when kind = 'phone' then shown_at end) as phone_at
+        min(case when kind = 'phone' then shown_at end) as phone_at,
+        min(case when kind = 'user_id' then shown_at end) as account_at,
+        max(case when kind = 'user_id' then 1 else 0 end) as has_account
     from (
         select customer_id, identifier_type as kind, first_seen_at as shown_at
         from {{ ref('customer_identifiers') }}
@@ -43,7 +45,11 @@ select
     case
         when facts.phone_e164 is not null
             then coalesce({{ business_date('seen.phone_at') }}, first_day.first_on)
-    end as phone_on
+    end as phone_on,
+    case
+        when seen.has_account = 1
+            then coalesce({{ business_date('seen.account_at') }}, first_day.first_on)
+    end as account_on
 from {{ ref('kpi_customers') }} as customers
 inner join {{ ref('customers') }} as facts on customers.customer_id = facts.customer_id
 left join seen on customers.customer_id = seen.customer_id

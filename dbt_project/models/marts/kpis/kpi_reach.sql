@@ -10,22 +10,35 @@
 
 with people as (select * from {{ ref('customer_reach_days') }}),
 
+-- What each channel needs, as audiences do (activation/identifiers.py).
+reached as (
+    select
+        people.customer_number, people.known_on, events.channel, events.purpose,
+        events.is_granted, events.occurred_at,
+        case
+            when events.channel = 'email' then people.email_on
+            when events.channel in ('sms', 'zalo', 'phone') then people.phone_on
+            when events.channel = 'push' then people.account_on
+            when events.channel = 'ads' then least(
+                coalesce(people.email_on, people.phone_on),
+                coalesce(people.phone_on, people.email_on)
+            )
+        end as reached_on
+    from {{ ref('int_consent_events') }} as events
+    inner join people on events.customer_id = people.customer_id
+),
+
 -- No word counts before the person and the identifier were known.
 words as (
     select
-        people.customer_number, events.channel, events.purpose, events.is_granted,
-        events.occurred_at,
+        customer_number, channel, purpose, is_granted, occurred_at,
         greatest(
-            people.known_on,
-            case events.channel when 'email' then people.email_on else people.phone_on end,
-            coalesce({{ business_date('events.occurred_at') }}, people.known_on)
+            known_on,
+            reached_on,
+            coalesce({{ business_date('occurred_at') }}, known_on)
         ) as on_date
-    from {{ ref('int_consent_events') }} as events
-    inner join people on events.customer_id = people.customer_id
-    where case
-            when events.channel = 'email' then people.email_on
-            when events.channel in ('sms', 'zalo', 'phone') then people.phone_on
-        end is not null
+    from reached
+    where reached_on is not null
 ),
 
 daily as (
