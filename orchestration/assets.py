@@ -129,7 +129,9 @@ def build_sync(sync_id: str, channel: str, number: int) -> AssetsDefinition:
         verdict = session.attempt("sync", lambda: stages.judge_audience(session, sync_id))
         yield _outcome(verdict.results, asset_key=plan, check_name="audience_exit")
         if verdict.problem is not None:
-            raise StepFailed(session.note("sync", verdict.problem).message)
+            told = session.note("sync", verdict.problem).message
+            session.attempt("sync", lambda: stages.carry_withdrawals(session, sync_id))
+            raise StepFailed(told)
         done = session.attempt("sync", lambda: stages.apply_sync(session, sync_id))
         yield MaterializeResult(asset_key=arrived, metadata=stages.apply_figures(done))
 

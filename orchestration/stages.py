@@ -166,13 +166,25 @@ def judge_audience(session: Session, sync_id: str) -> Verdict:
 
 
 def apply_sync(session: Session, sync_id: str) -> ApplySummary | None:
-    """Carry out the plan just made, if any. Raises GateError when a guard holds it."""
+    """Carry out the plan just made; without one, when it is not the sync's turn, withdrawals alone.
+
+    Raises GateError when a guard holds the plan.
+    """
     from activation.apply import apply_plan
 
-    session.progress.step(f"apply {sync_id}")
     if sync_id not in session.plans:
+        carry_withdrawals(session, sync_id)
         return None
+    session.progress.step(f"apply {sync_id}")
     return apply_plan(session.env, session.plans[sync_id].plan_id)
+
+
+def carry_withdrawals(session: Session, sync_id: str) -> None:
+    """End the contact with who withdrew, in the channel too, also where no plan is applied."""
+    from activation.withdrawals import carry_withdrawals as carry
+
+    session.progress.step(f"withdrawals of {sync_id}")
+    carry(session.env, sync_id)
 
 
 def plan_figures(summary: PlanSummary | None) -> dict[str, str | int]:

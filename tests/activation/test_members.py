@@ -12,6 +12,7 @@ from world import World, sha256
 
 from activation.apply import ApplySummary, apply_plan
 from activation.plan import make_plan
+from activation.withdrawals import carry_withdrawals
 from khach.errors import BusyError, KhachError
 
 Worlds = Callable[..., World]
@@ -184,6 +185,17 @@ def test_a_broken_address_does_not_keep_the_others_withdrawals(worlds: Worlds) -
     world.platform.refused = set()
     assert run(world).unsubscribed_count == 0
     assert world.state("select count(*) from suppression_pushes") == [(2,)]
+
+
+def test_withdrawals_go_out_without_a_plan_and_nothing_else_does(worlds: Worlds) -> None:
+    world = a_world(worlds, "blind")
+    world.persons |= {p.customer_id: p for p in people(4)}
+    change(world, "c0001", consent=False)
+    assert carry_withdrawals(world.env, "the_sync") == 1
+    assert world.platform.unsubscribed == {sha256("person0001@example.vn")}
+    assert "c0003" not in {member.customer_id for member in world.platform.members.values()}
+    assert carry_withdrawals(world.env, "the_sync") == 0
+    assert run(world).unsubscribed_count == 0
 
 
 def test_every_holder_of_a_withdrawn_address_is_told_by_their_own_key(worlds: Worlds) -> None:

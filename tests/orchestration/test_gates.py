@@ -87,6 +87,9 @@ class Rooms:
     def apply_sync(self, _session: Session, sync_id: str) -> Any:
         self._call(f"apply {sync_id}")
 
+    def carry_withdrawals(self, _session: Session, sync_id: str) -> None:
+        self._call(f"withdrawals {sync_id}")
+
 
 Run = Callable[..., int]
 
@@ -98,7 +101,7 @@ def rooms(
     made = Rooms()
     for name in (
         "ingest_source", "judge_landing", "judge_marts", "publish",
-        "plan_sync", "judge_audience", "apply_sync",
+        "plan_sync", "judge_audience", "apply_sync", "carry_withdrawals",
     ):  # fmt: skip
         monkeypatch.setattr(stages, name, getattr(made, name))
     monkeypatch.setattr(stages, "plan_figures", lambda _summary: {})
@@ -176,7 +179,8 @@ def test_a_plan_that_fails_its_exit_check_is_not_applied_while_other_syncs_go_on
 ) -> None:
     rooms.findings["exit cart_email"] = [failing("audience.a", "audience", "cart_email")]
     assert run_job(shop) == 3
-    assert rooms.calls[-5:] == [*FIRST_SYNC[:2], *SECOND_SYNC]
+    # Contact with who withdrew ends all the same.
+    assert rooms.calls[-6:] == [*FIRST_SYNC[:2], "withdrawals cart_email", *SECOND_SYNC]
 
 
 def test_a_guard_that_holds_a_plan_is_exit_3_and_the_next_sync_goes_on(
