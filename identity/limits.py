@@ -1,11 +1,13 @@
-"""How many identifiers of a kind one person may have, and which links must go for it.
+"""What one person may not have, and which links must go for it.
 
-Two rules, each of the edges alone (adr/0010):
+Two rules on how many identifiers of a kind there may be, each of the edges alone (adr/0010):
 
 - an identifier beside many more holders than a person can have (a till's tablet, `no@mail.com`)
   is itself what is weak: it links nobody;
 - what is left is linked from the strongest evidence down, and a link that would give a person more
   than the limit is not made. Between equals the earlier evidence wins, then the keys decide.
+
+So is a pair kept apart of which somebody said that they are two people: a limit of its own, of one.
 """
 
 from typing import NamedTuple
@@ -20,6 +22,7 @@ from identity.graph import LATEST, Flags, Graph, as_array, rows_of
 
 # Small numbers for millions of rows: what fits in the processor's cache is many times faster.
 Codes = npt.NDArray[np.int16]
+Pairs = npt.NDArray[np.int64]  # 2 x number of pairs
 
 # Beside more holders than so many times what a person may have, an identifier is nobody's.
 SHARED_FACTOR = 5
@@ -88,9 +91,11 @@ def shared_nodes(graph: Graph, kinds: Limited) -> Codes:
     return shared
 
 
-def over_limit(labels: Indices, count: int, kinds: Limited, is_in: Flags) -> Flags:
-    """Which of the `count` clusters hold more of a kind than a person may have."""
+def over_limit(labels: Indices, count: int, kinds: Limited, is_in: Flags, apart: Pairs) -> Flags:
+    """Which of the `count` clusters hold more of a kind than a person may have, or a pair apart."""
     over = np.zeros(count, dtype=bool)
+    one, other = labels[apart]
+    over[one[one == other]] = True
     for kind, most in enumerate(kinds.per_person):
         held = labels[is_in & (kinds.of_node == kind)]
         over |= np.bincount(held, minlength=count) > most
@@ -107,18 +112,24 @@ def strongest_first(graph: Graph, rows: Indices) -> Indices:
 
 
 def link_within_limits(
-    left: Indices, right: Indices, kinds: Limited
+    left: Indices, right: Indices, kinds: Limited, apart: Pairs
 ) -> tuple[Codes, Indices, Indices]:
     """Link these edges in their order, without those that would break a limit.
 
-    Returns for each edge the kind whose limit it would break (-1: it is linked), the nodes met
-    (ascending), and a label of each one's set. One pass: each edge costs two look-ups and, when it
-    links, a merge of two small tables of counts.
+    Returns for each edge the kind whose limit it would break (-1: it is linked; the number of kinds
+    where only a pair of `apart` would come together), the nodes met (ascending), and a label of
+    each one's set. One pass: each edge costs two look-ups and, when it links, a merge of two small
+    tables of counts.
     """
     nodes, ends = np.unique(np.concatenate([left, right]), return_inverse=True)
     parent = list(range(len(nodes)))
     held: list[dict[int, int]] = [{k: 1} if k >= 0 else {} for k in kinds.of_node[nodes].tolist()]
-    most = kinds.per_person
+    at = np.searchsorted(nodes, apart[:, np.isin(apart, nodes).all(axis=0)])
+    pairs_apart = len(kinds.types)
+    for number, pair in enumerate(at.T.tolist(), start=pairs_apart):
+        for node in pair:
+            held[node][number] = 1
+    most = [*kinds.per_person, *[1] * at.shape[1]]
 
     def root(node: int) -> int:
         while parent[node] != node:
@@ -136,7 +147,7 @@ def link_within_limits(
         counts = held[large]
         over = [k for k, n in held[small].items() if counts.get(k, 0) + n > most[k]]
         if over:
-            broken[number] = min(over)
+            broken[number] = min(*over, pairs_apart)
             continue
         for kind, size in held[small].items():
             counts[kind] = counts.get(kind, 0) + size

@@ -3,8 +3,8 @@
 What is left when these edges are taken away needs no further rule: its connected components are the
 persons, each with its own devices. A reason is `shared:<type>` (an end of the link has too many
 holders of this type beside it; left_shared and right_shared say which end), `limit:<type>` (the
-person would have too many of this type) or `device:<type>` (the device stands for another person,
-or for nobody).
+person would have too many of this type), `answer` (two would be one of whom somebody said that they
+are not) or `device:<type>` (the device stands for another person, or for nobody).
 """
 
 import numpy as np
@@ -17,6 +17,7 @@ from identity.graph import DEVICES, KEY, Finder, Graph, Settled, as_array, load,
 from identity.limits import (
     Codes,
     Limited,
+    Pairs,
     limited_kinds,
     link_within_limits,
     over_limit,
@@ -50,21 +51,25 @@ SCHEMA = pa.schema(
 
 
 def held_back(
-    nodes: pa.Table, edges: pa.Table, limits: pa.Table, *, shared: pa.Table | None = None
+    nodes: pa.Table, edges: pa.Table, limits: pa.Table, *, apart: pa.Table | None = None
 ) -> pa.Table:
     """The edges that must not link, in the order of their keys.
 
     `nodes`: node_id and the key columns. `edges`: left_node, right_node, source, record_id,
-    first_seen_at and, where evidence differs, strength and rule. `limits` as LIMITS. `shared`
-    (node_id, reason): identifiers known to be shared though not all of their edges are here.
+    first_seen_at and, where evidence differs, strength and rule. `limits` as LIMITS. `apart`
+    (left_node, right_node): pairs that are two people, whatever says that they are one.
     """
-    return held_back_in(load(nodes, edges), limits, shared)[0]
+    return held_back_in(load(nodes, edges), limits, None, apart)[0]
 
 
 def held_back_in(
-    graph: Graph, limits: pa.Table, shared: pa.Table | None
+    graph: Graph, limits: pa.Table, shared: pa.Table | None, apart: pa.Table | None = None
 ) -> tuple[pa.Table, Settled]:
-    """As `held_back`, of a graph loaded already; beside it what is left without these edges."""
+    """As `held_back`, of a graph loaded already; beside it what is left without these edges.
+
+    `shared` (node_id, reason): identifiers known to be shared though not all of their edges are
+    here.
+    """
     kinds = limited_kinds(graph, limits)
     reasons = _Reasons(kinds.types)
     shared_of = reasons.of_kinds("shared", shared_nodes(graph, kinds))
@@ -77,10 +82,10 @@ def held_back_in(
     at = np.flatnonzero(is_shared[graph.left] | is_shared[graph.right])
     left, right = shared_of[graph.left[at]], shared_of[graph.right[at]]
     reason[at] = np.where(left >= 0, left, right)
-    rows, owner = _settle(graph, kinds, reasons, reason)
-    apart = rows[owner[graph.left[rows]] != owner[graph.right[rows]]]
-    of_device = reasons.of_devices(graph, apart)
-    reason[apart] = np.where(reason[apart] < 0, of_device, reason[apart])
+    rows, owner = _settle(graph, kinds, reasons, reason, _pairs(graph, apart))
+    strange = rows[owner[graph.left[rows]] != owner[graph.right[rows]]]
+    of_device = reasons.of_devices(graph, strange)
+    reason[strange] = np.where(reason[strange] < 0, of_device, reason[strange])
     settled = Settled(*_clusters(graph, owner, rows[reason[rows] < 0]), is_shared)
     return _table(graph, reasons, reason, shared_of), settled
 
@@ -102,8 +107,17 @@ def _clusters(graph: Graph, owner: Indices, rows: Indices) -> tuple[int, Indices
     return int(is_used.sum()), (np.cumsum(is_used) - 1)[cluster]
 
 
+def _pairs(graph: Graph, apart: pa.Table | None) -> Pairs:
+    """Rows of the nodes that must stay apart; a node that is not there needs no keeping."""
+    if apart is None:
+        return np.empty((2, 0), dtype=np.int64)
+    find = Finder(as_array(graph.nodes["node_id"]))
+    pairs = np.stack([find(as_array(apart[side])) for side in ("left_node", "right_node")])
+    return pairs[:, (pairs >= 0).all(axis=0) & (pairs[0] != pairs[1])]
+
+
 def _settle(
-    graph: Graph, kinds: Limited, reasons: "_Reasons", reason: Codes
+    graph: Graph, kinds: Limited, reasons: "_Reasons", reason: Codes, apart: Pairs
 ) -> tuple[Indices, Indices]:
     """Mark in `reason` what breaks a limit; the edges with a device, and whose each node is."""
     is_device = graph.is_of(DEVICES)
@@ -112,11 +126,12 @@ def _settle(
     personal = np.flatnonzero(usable & ~with_device)
     left, right = graph.left[personal], graph.right[personal]
     count, labels = numbered_components(len(graph.nodes), left, right)
-    over = over_limit(labels, count, kinds, ~is_device)
+    over = over_limit(labels, count, kinds, ~is_device, apart)
     slow = strongest_first(graph, personal[over[labels[left]]])
     if len(slow):
-        broken, members, sets = link_within_limits(graph.left[slow], graph.right[slow], kinds)
-        reason[slow] = reasons.of_kinds("limit", broken)
+        ends = graph.left[slow], graph.right[slow]
+        broken, members, sets = link_within_limits(*ends, kinds, apart)
+        reason[slow] = reasons.of_kinds("limit", broken, beyond="answer")
         labels[members] = count + sets
     rows = np.flatnonzero(with_device)
     ends = graph.left[rows], graph.right[rows]
@@ -136,9 +151,10 @@ class _Reasons:
             self.texts.append(text)
         return self.texts.index(text)
 
-    def of_kinds(self, word: str, kinds: Codes) -> Codes:
-        """The reason for each kind; -1 stays."""
+    def of_kinds(self, word: str, kinds: Codes, *, beyond: str = "") -> Codes:
+        """The reason for each kind, `beyond` for what is none of them; -1 stays."""
         codes = [self.code(f"{word}:{name}") for name in self.types]
+        codes += [self.code(beyond)] if beyond else []
         return np.array([*codes, -1], dtype=np.int16)[kinds]
 
     def text_of(self, codes: Codes) -> pa.Array:

@@ -176,6 +176,27 @@ def test_blocked_unblocked_and_answered_without_anybody_else_noticing(people: Ti
     assert [event for (event,) in events] == ["blocked", "reviewed", "unblocked", "reviewed"]
 
 
+def test_who_is_said_to_be_two_is_two_whatever_they_show(people: TinyLake) -> None:
+    before = who(people)
+    assert before["U5"] == before["M5"]
+    answer(people.env, "user_id|shop|U5", "member_number|tills|M5", is_accepted=False)
+    changed = resolve(people)
+    assert changed["U5"] != changed["M5"]
+    assert {r for r in before if before[r] != changed[r]} <= {"U5", "M5"}
+    assert people.rows("select reason from identity.identity_quarantine") == [("answer",)]
+    answer(people.env, "user_id|shop|U5", "member_number|tills|M5", is_accepted=True)
+    assert resolve(people) == before
+
+
+def test_an_answer_about_a_record_holds_when_it_names_an_account(people: TinyLake) -> None:
+    answer(people.env, "record|shop|customers:R1", "record|shop|customers:R2", is_accepted=True)
+    found = resolve(people)
+    assert found["R1"] == found["R2"]
+    signed_up = ONLINE[10] | {"user_id": "U12", "updated_at": datetime(2026, 3, 2)}
+    people.land("shop", "customers", "2.0", [signed_up], "accepted")
+    assert resolve(people)["R1"] == found["R2"] == resolve(people)["R2"]
+
+
 def test_resolving_again_changes_nothing_and_a_lost_warehouse_gives_the_same_ids(
     people: TinyLake,
 ) -> None:

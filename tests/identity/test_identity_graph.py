@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from identity import decisions, event_table, events, quarantine
 from identity.events import events_of
-from identity.graph import KEY
+from identity.graph import KEY, load
 from identity.health import figures
 from identity.increment import (
     Resolution,
@@ -37,6 +37,7 @@ LIMITS = pa.Table.from_pylist(
     quarantine.LIMITS,
 )
 SIDES = ("left", "right")
+PAIR = ("left_node", "right_node")
 NO_LIMITS = quarantine.LIMITS.empty_table()
 NODES = pa.schema(
     [
@@ -251,6 +252,43 @@ def test_no_person_is_over_a_limit_and_every_link_held_back_would_break_one(
         if reason == "device":
             assert kind in (key(edge.left)[0], key(edge.right)[0])
     assert shared.isdisjoint(world.people)
+
+
+@given(EDGE_SETS, st.lists(st.tuples(NODE, NODE), max_size=4), st.integers(1, 1000))
+def test_who_is_said_to_be_two_never_is_one_and_nobody_else_is_held_back(
+    edges: list[Edge], said: list[tuple[int, int]], shuffle: int
+) -> None:
+    # Of a device nobody is asked.
+    said = [pair for pair in said if pair[0] != pair[1] and "anonymous_id" not in map(kind_of, pair)]
+    world, twin = World(), World(numbering=shuffle)
+    held, cluster = apart(world, edges, said)
+    assert all(
+        cluster[one] != cluster[other] for one, other in said if {one, other} <= cluster.keys()
+    )
+    for row in (row for row in held if row["reason"] == "answer"):
+        ends = {cluster[int(row[f"{side}_identifier_value"][1:])] for side in SIDES}
+        assert any(ends == {cluster.get(one), cluster.get(other)} for one, other in said)
+    keys = [[row[name] for name in row if not name.endswith("_node")] for row in held]
+    again = [edge._replace(left=edge.right, right=edge.left) for edge in reversed(edges)]
+    turned, _ = apart(twin, edges, [pair[::-1] for pair in reversed(said)])
+    assert keys == [[row[name] for name in row if not name.endswith("_node")] for row in turned]
+    assert len(apart(world, again, said)[0]) == len(held)
+
+
+def apart(
+    world: World, edges: list[Edge], said: list[tuple[int, int]]
+) -> tuple[list[dict[str, Any]], dict[int, int]]:
+    """What is held back, and the cluster of each node, where these pairs are two people."""
+    nodes, table = world.tables(edges, [])
+    pairs = {name: [world.ids[pair[at]] for pair in said] for at, name in enumerate(PAIR)}
+    graph = load(nodes, table)
+    pairs = pa.table(pairs, pa.schema([(name, pa.int64()) for name in PAIR]))
+    held, settled = quarantine.held_back_in(graph, LIMITS, None, pairs)
+    return held.to_pylist(), dict(zip(world.keys(graph.nodes), settled.cluster, strict=True))
+
+
+def kind_of(node: int) -> str:
+    return key(node)[0]
 
 
 @given(EDGE_SETS)

@@ -1,4 +1,4 @@
-"""The links that are not made, each with its reason: what would break a limit of identity.yml."""
+"""The links that are not made, each with its reason: what would break a limit or an answer."""
 
 from identity.quarantine import held_back
 
@@ -11,4 +11,5 @@ def model(dbt, session):  # noqa: ARG001  dbt calls it with both
         nodes.project("node_id, identifier_type, namespace, identifier_value").to_arrow_table(),
         dbt.ref("identity_edges").to_arrow_table(),
         dbt.ref("identity_limits").to_arrow_table(),
+        apart=dbt.ref("identity_apart").to_arrow_table(),
     )
