@@ -189,12 +189,14 @@ def test_who_is_said_to_be_two_is_two_whatever_they_show(people: TinyLake) -> No
 
 
 def test_an_answer_about_a_record_holds_when_it_names_an_account(people: TinyLake) -> None:
-    answer(people.env, "record|shop|customers:R1", "record|shop|customers:R2", is_accepted=True)
-    found = resolve(people)
-    assert found["R1"] == found["R2"]
-    signed_up = ONLINE[10] | {"user_id": "U12", "updated_at": datetime(2026, 3, 2)}
+    before = who(people)
+    assert before["R1"] != before["M9"]
+    answer(people.env, "record|shop|customers:R1", "member_number|tills|M9", is_accepted=True)
+    assert resolve(people)["R1"] == before["M9"]
+    (record,) = (row for row in ONLINE if row["record_id"] == "R1")
+    signed_up = record | {"user_id": "U12", "updated_at": datetime(2026, 3, 2)}
     people.land("shop", "customers", "2.0", [signed_up], "accepted")
-    assert resolve(people)["R1"] == found["R2"] == resolve(people)["R2"]
+    assert resolve(people)["R1"] == before["M9"]
 
 
 def test_resolving_again_changes_nothing_and_a_lost_warehouse_gives_the_same_ids(
