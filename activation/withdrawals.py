@@ -13,7 +13,8 @@ def carry_withdrawals(env: Environment, sync_id: str) -> int:
     """Carry what was withdrawn since to the sync's destination; contacts unsubscribed now.
 
     For a sync that is not applied in a run: a weekly one within its week, or one whose rows the
-    gate on the way out refused. A channel that knows no unsubscribe loses people with its next plan.
+    gate on the way out refused. Where a channel knows no unsubscribe, people leave with the next
+    plan.
 
     Raises ConfigError for an unknown sync or variable; BusyError when another apply runs or the
     channel stops answering.

@@ -6,7 +6,7 @@ Như are sisters.
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -194,7 +194,7 @@ def test_an_answer_about_a_record_holds_when_it_names_an_account(people: TinyLak
     answer(people.env, "record|shop|customers:R1", "member_number|tills|M9", is_accepted=True)
     assert resolve(people)["R1"] == before["M9"]
     (record,) = (row for row in ONLINE if row["record_id"] == "R1")
-    signed_up = record | {"user_id": "U12", "updated_at": datetime(2026, 3, 2)}
+    signed_up = record | {"user_id": "U12", "updated_at": DAY + timedelta(days=1)}
     people.land("shop", "customers", "2.0", [signed_up], "accepted")
     assert resolve(people)["R1"] == before["M9"]
 

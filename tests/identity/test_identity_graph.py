@@ -259,7 +259,7 @@ def test_who_is_said_to_be_two_never_is_one_and_nobody_else_is_held_back(
     edges: list[Edge], said: list[tuple[int, int]], shuffle: int
 ) -> None:
     # Of a device nobody is asked.
-    said = [pair for pair in said if pair[0] != pair[1] and "anonymous_id" not in map(kind_of, pair)]
+    said = [(a, b) for a, b in said if a != b and "anonymous_id" not in map(kind_of, (a, b))]
     world, twin = World(), World(numbering=shuffle)
     held, cluster = apart(world, edges, said)
     assert all(

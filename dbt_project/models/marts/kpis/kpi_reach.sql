@@ -19,10 +19,11 @@ reached as (
             when events.channel = 'email' then people.email_on
             when events.channel in ('sms', 'zalo', 'phone') then people.phone_on
             when events.channel = 'push' then people.account_on
-            when events.channel = 'ads' then least(
-                coalesce(people.email_on, people.phone_on),
-                coalesce(people.phone_on, people.email_on)
-            )
+            when events.channel = 'ads'
+                then least(
+                    coalesce(people.email_on, people.phone_on),
+                    coalesce(people.phone_on, people.email_on)
+                )
         end as reached_on
     from {{ ref('int_consent_events') }} as events
     inner join people on events.customer_id = people.customer_id
