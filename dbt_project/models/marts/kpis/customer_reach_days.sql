@@ -1,6 +1,6 @@
 -- From which day on a customer is known, and reached by e-mail, by telephone and through an account
--- (which an app logs in with): null where no valid identifier of the kind is theirs. Nobody is known
--- before the first day of the history.
+-- (which an app logs in with): null where no valid identifier of the kind is theirs. Nobody is
+-- known before the first day of the history.
 {{ config(schema='intermediate') }}
 
 with first_day as (select min(on_date) as first_on from {{ ref('calendar') }}),

@@ -21,9 +21,9 @@ reached as (
             when events.channel = 'push' then people.account_on
             when events.channel = 'ads'
                 then least(
-                    coalesce(people.email_on, people.phone_on),
-                    coalesce(people.phone_on, people.email_on)
-                )
+                        coalesce(people.email_on, people.phone_on),
+                        coalesce(people.phone_on, people.email_on)
+                    )
         end as reached_on
     from {{ ref('int_consent_events') }} as events
     inner join people on events.customer_id = people.customer_id
