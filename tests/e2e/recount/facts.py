@@ -69,8 +69,9 @@ _TABLES = {
     "enrolled": "select * from enrolled",
     "referred": "select * from referred",
     "persons": "select customer_id as customer, generation, gender, email_on, phone_on, "
-    "cast(signed_up_at as date) as day from persons inner join first_shown using (customer_id) "
-    "left join reached_by on customer = customer_id",
+    "account_on, cast(signed_up_at as date) as day from persons inner join first_shown using "
+    "(customer_id) left join reached_by on reached_by.customer = customer_id "
+    "left join accounts_held on accounts_held.customer = customer_id",
     "consents": "select * from reach_words",
 }
 

@@ -143,18 +143,7 @@ group by all
 """
 
 OTHERS = """
-create table reach_words as
-with told as (
-    select customer_id as customer, channel, purpose, is_granted, said_at from words
-    union all
-    -- Who leaves the mailing list takes consent back; to be on it is no evidence of a wish.
-    select customer_id, 'email', 'marketing', false, last_changed + interval 7 hour
-    from subscribers inner join whose on system = 'email' and kind = 'customers'
-        and record_id = md5(lower(email_address)) where status <> 'subscribed'
-)
-select told.*, cast(said_at as date) as day, channel || ':' || purpose as channel_purpose
-from told;
-create table reached_by as
+create table contacts_shown as
 with records as (
     select 'web_shop' as system, 'customers' as kind, user_id as record_id, email, phone,
         cast(created_at as timestamp) as shown_at from members
@@ -183,10 +172,33 @@ with records as (
     union all
     select 'crm', 'appointments', appointment_id, null, phone, cast(booked_at as timestamp)
     from appointments
-),
-shown as (
-    select customer_id as customer, email, phone, shown_at, kind <> 'calls' as is_record
-    from records inner join whose using (system, kind, record_id)
+)
+select customer_id as customer, email, phone, shown_at, kind <> 'calls' as is_record
+from records inner join whose using (system, kind, record_id);
+create macro subscriber_number(phone) as right(regexp_replace(phone, '[^0-9]', '', 'g'), 9);
+create table reach_words as
+with told as (
+    select customer_id as customer, channel, purpose, is_granted, said_at from words
+    union all
+    -- Who leaves the mailing list takes consent back; to be on it is no evidence of a wish.
+    select customer_id, 'email', 'marketing', false, last_changed + interval 7 hour
+    from subscribers inner join whose on system = 'email' and kind = 'customers'
+        and record_id = md5(lower(email_address)) where status <> 'subscribed'
+    union all
+    -- Who wants no more calls; at a number that several share, each who holds it.
+    select coalesce(whose_call.customer_id, customer), 'phone', refused.purpose, false,
+        cast(started_at as timestamp)
+    from calls inner join whose_call using (call_id)
+    left join contacts_shown as held on whose_call.customer_id is null
+        and subscriber_number(held.phone) = subscriber_number(calls.phone)
+    cross join (values ('marketing'), ('survey'), ('advertising')) as refused (purpose)
+    where outcome = 'do_not_call' and coalesce(whose_call.customer_id, customer) is not null
+)
+select told.*, cast(said_at as date) as day, channel || ':' || purpose as channel_purpose
+from told;
+create table reached_by as
+with shown as (
+    select * from contacts_shown
     union all
     select web_visits.customer, email, phone, occurred_at, false
     from numbered inner join web_visits using (browser, session_number)
@@ -208,6 +220,18 @@ select customer,
     if(bool_or(is_record and is_phone),
         cast(min(shown_at) filter (is_phone) as date), null) as phone_on
 from valid where customer is not null group by all;
+create table accounts_held as
+with shown as (
+    select customer_id as customer, cast(created_at as timestamp) as shown_at
+    from members inner join whose on system = 'web_shop' and kind = 'customers'
+        and record_id = user_id
+    union all
+    select customer, occurred_at
+    from numbered inner join web_visits using (browser, session_number)
+    where user_id is not null
+)
+select customer, cast(min(shown_at) as date) as account_on
+from shown where customer is not null group by all;
 create table enrolled as
 select customer_id as customer, cast(cast(enrolled_at as timestamp) as date) as day
 from enrolments inner join whose on system = 'crm' and kind = 'loyalty_enrolments'

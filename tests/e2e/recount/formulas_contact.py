@@ -8,7 +8,13 @@ from tests.e2e.recount.facts import Facts
 from tests.e2e.recount.period import Answer, Formula, Period, known, share, total
 
 # What somebody must have shown to be reached on a channel, as columns of `persons`.
-_NEEDED = {"email": "email_on", "sms": "phone_on", "phone": "phone_on", "zalo": "phone_on"}
+# What each channel can do with: one of these, from the day on.
+_NEEDED = {
+    "email": ("email_on",),
+    **dict.fromkeys(("sms", "phone", "zalo"), ("phone_on",)),
+    "push": ("account_on",),
+    "ads": ("email_on", "phone_on"),
+}
 
 
 def sign_up(which: str, days: int, among: str | None = None) -> Formula:
@@ -104,7 +110,8 @@ def reachable(chosen: Facts, whole: Facts, period: Period) -> Answer:
     granted = {(customer, channel) for (customer, channel, _), (_, no) in latest.items() if not no}
     there = [row for row in chosen.persons if row["day"] < period.end]
     return sum(
-        any((row["customer"], channel) in granted and (row[seen] or date.max) < period.end
-            for channel, seen in _NEEDED.items())
+        any((row["customer"], channel) in granted
+            and min(row[day] or date.max for day in days) < period.end
+            for channel, days in _NEEDED.items())
         for row in there
     ), len(there)  # fmt: skip
