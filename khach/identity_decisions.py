@@ -4,6 +4,7 @@ A decision takes effect when the next run resolves again; the ledger is append-o
 word counts and nothing is ever forgotten.
 """
 
+from contextlib import closing
 from typing import Any
 
 import duckdb
@@ -52,24 +53,23 @@ def decide_value(
 
 def open_questions(env: Environment) -> list[dict[str, Any]]:
     """Pairs that nobody has answered, the most probable first, with what each record says."""
-    if not env.warehouse.exists():
-        raise KhachError("no customer is resolved yet", fix="khach run")
-    connection = connect(env.warehouse, read_only=True)
-    try:
+    with closing(_open_warehouse(env)) as connection:
         state = str(env.state).replace("'", "''")
         connection.execute(f"attach '{state}' as state (read_only)")
         result = connection.execute(_QUESTIONS)
         names = [column[0] for column in result.description or ()]
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
-    finally:
-        connection.close()
 
 
 def answer(env: Environment, left: str, right: str, *, is_accepted: bool) -> None:
-    """Remember that two records (keys as `open_questions` gives them) are one person, or not."""
+    """Remember that two records (keys as `open_questions` gives them) are one person, or not.
+
+    Raises ConfigError for what is no key, or one that no source has shown.
+    """
     from identity.decisions import reviewed
 
     one, other = (_record(key) for key in (left, right))
+    _require_known(env, left, right)
     pair = pa.table({
         "left_source": [one[0]], "left_record_id": [one[1]],
         "right_source": [other[0]], "right_record_id": [other[1]],
@@ -83,8 +83,30 @@ def _record(key: str) -> tuple[str, str]:
     """Where a record stands (type and namespace), and its number there."""
     parts = key.split("|", 2)
     if len(parts) != 3:
-        raise ConfigError("this is no record's key", fix="khach identity review --json lists them")
+        raise ConfigError("this is no key", fix="type, namespace, value: 'user_id|web_shop|U5'")
     return "|".join(parts[:2]), parts[2]
+
+
+def _require_known(env: Environment, *keys: str) -> None:
+    """A mistyped key would be remembered, and change nothing."""
+    with closing(_open_warehouse(env)) as connection:
+        for place, key in zip(("first", "second"), keys, strict=True):
+            found = connection.execute(
+                "select 1 from identity.identity_nodes "
+                "where identifier_type || '|' || namespace || '|' || identifier_value = ?",
+                [key],
+            ).fetchone()
+            if not found:
+                raise ConfigError(
+                    f"no source has shown the {place} key",
+                    fix="khach customer shows people's identifiers, with their namespaces",
+                )
+
+
+def _open_warehouse(env: Environment) -> duckdb.DuckDBPyConnection:
+    if not env.warehouse.exists():
+        raise KhachError("no customer is resolved yet", fix="khach run")
+    return connect(env.warehouse, read_only=True)
 
 
 def _matched(env: Environment, kind: str, value: str) -> str:
@@ -111,17 +133,12 @@ def _matched_email(env: Environment, address: str | None) -> str | None:
 
 def _known(env: Environment, kind: str, value: str, namespace: str | None) -> list[tuple[str]]:
     """The namespaces in which a value was seen, or the one asked for."""
-    if not env.warehouse.exists():
-        raise KhachError("no customer is resolved yet", fix="khach run")
-    connection = connect(env.warehouse, read_only=True)
-    try:
+    with closing(_open_warehouse(env)) as connection:
         found = connection.execute(
             "select distinct namespace from identity.identity_nodes where identifier_type = ? "
             "and identifier_value = ? and namespace = coalesce(?, namespace) order by 1",
             [kind, value, namespace],
         ).fetchall()
-    finally:
-        connection.close()
     if not found:
         raise ConfigError(f"no source has shown this {kind}", fix="khach customer finds people")
     if len(found) > 1:

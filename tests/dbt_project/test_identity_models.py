@@ -14,6 +14,7 @@ import pytest
 from tiny_lake import SHOP, TILLS, TinyLake
 
 from khach.environment import Environment
+from khach.errors import ConfigError
 from khach.identity_decisions import answer, decide_value
 
 DAY = datetime.fromisoformat("2026-03-01 03:00:00")
@@ -186,6 +187,8 @@ def test_who_is_said_to_be_two_is_two_whatever_they_show(people: TinyLake) -> No
     assert people.rows("select reason from identity.identity_quarantine") == [("answer",)]
     answer(people.env, "user_id|shop|U5", "member_number|tills|M5", is_accepted=True)
     assert resolve(people) == before
+    with pytest.raises(ConfigError, match="no source has shown the second key"):
+        answer(people.env, "user_id|shop|U5", "member_number|tills|M55", is_accepted=False)
 
 
 def test_an_answer_about_a_record_holds_when_it_names_an_account(people: TinyLake) -> None:
