@@ -99,7 +99,8 @@ def _require_known(env: Environment, *keys: str) -> None:
             if not found:
                 raise ConfigError(
                     f"no source has shown the {place} key",
-                    fix="khach customer shows people's identifiers, with their namespaces",
+                    fix="type|namespace|value; the namespace is the source's of sources.yml, "
+                    "and none for email and phone: 'email||lan@example.vn'",
                 )
 
 
