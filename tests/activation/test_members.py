@@ -3,6 +3,8 @@
 import contextlib
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from activation_shop import people
@@ -14,6 +16,7 @@ from activation.apply import ApplySummary, apply_plan
 from activation.plan import make_plan
 from activation.withdrawals import carry_withdrawals
 from khach.errors import BusyError, KhachError
+from orchestration import stages
 
 Worlds = Callable[..., World]
 
@@ -196,6 +199,16 @@ def test_withdrawals_go_out_without_a_plan_and_nothing_else_does(worlds: Worlds)
     assert "c0003" not in {member.customer_id for member in world.platform.members.values()}
     assert carry_withdrawals(world.env, "the_sync") == 0
     assert run(world).unsubscribed_count == 0
+
+
+def test_a_sync_whose_turn_it_is_not_carries_withdrawals(worlds: Worlds) -> None:
+    world = a_world(worlds, "blind")
+    change(world, "c0001", consent=False)
+    session: Any = SimpleNamespace(
+        plans={}, env=world.env, progress=SimpleNamespace(step=lambda _name: None)
+    )
+    assert stages.apply_sync(session, "the_sync") is None
+    assert world.platform.unsubscribed == {sha256("person0001@example.vn")}
 
 
 def test_every_holder_of_a_withdrawn_address_is_told_by_their_own_key(worlds: Worlds) -> None:
